@@ -1,0 +1,91 @@
+// What a task is: where its samples come from and how answers are scored. Shared code never asks which task it has.
+
+/** One question and answer of a training conversation; several turns may share an image. */
+export interface Turn {
+  readonly question: string;
+  readonly answer: string;
+}
+
+/** An entry of CoIN's train.json, validated. `image` is an absolute path; absent for text-only entries. */
+export interface TrainSample {
+  readonly id: string;
+  readonly image?: string;
+  readonly turns: readonly Turn[];
+}
+
+/** An entry of CoIN's test.json or val.json, validated. */
+export interface TestSample {
+  /** `question_id` as a string. Unique within a task. */
+  readonly id: string;
+  readonly image?: string;
+  /** The whole prompt; the instruction is its last line in every task but Grounding. */
+  readonly text: string;
+  readonly answer: string;
+  /** What a scorer needs beyond the answer (options, ten human answers, boxes, image size). */
+  readonly truth: TruthDetails;
+}
+
+export interface TruthDetails {
+  /** ScienceQA: the options and the index of the right one. */
+  readonly choices?: readonly string[];
+  readonly choiceIndex?: number;
+  /** TextVQA, and strict VQAv2 and VizWiz where they exist: ten human answers. */
+  readonly humanAnswers?: readonly string[];
+  /** Grounding: x1, y1, x2, y2 as fractions of the padded square, and the image's size in pixels. */
+  readonly box?: readonly [number, number, number, number];
+  readonly imageSize?: readonly [number, number];
+  /** The raw JSON value of the entry, as the reference scorers read it. */
+  readonly raw?: Readonly<Record<string, unknown>>;
+}
+
+/** One line of a prediction file. */
+export interface Prediction {
+  readonly question_id: string;
+  readonly prompt: string;
+  readonly text: string;
+}
+
+export type ScoringMode = 'reference' | 'strict';
+
+/** `unparseable`: an answer was given but no answer of the task's format could be read from it. */
+export type Verdict = 'right' | 'wrong' | 'missing' | 'unparseable';
+
+export interface SampleScore {
+  readonly id: string;
+  readonly verdict: Verdict;
+  /** 0 to 1 (soft scores between). */
+  readonly score: number;
+}
+
+export interface TaskScore {
+  readonly mode: ScoringMode;
+  /** Percent, 0 to 100. */
+  readonly accuracy: number;
+  /** What the sum of scores was divided by. */
+  readonly denominator: number;
+  readonly missing: number;
+  readonly unparseable: number;
+  /** Prediction ids that no test sample has, and ids that occur more than once. */
+  readonly extra: number;
+  readonly duplicate: number;
+  readonly samples: readonly SampleScore[];
+}
+
+export interface Task {
+  /** CoIN's folder name, e.g. `OCRVQA`. */
+  readonly name: string;
+  /** One line for reports. */
+  readonly summary: string;
+  /** Upper bound on generated tokens in the reference's evaluation. */
+  readonly maxNewTokens: number;
+  loadTrain(source: TaskSource): readonly TrainSample[];
+  loadTest(source: TaskSource): readonly TestSample[];
+  score(mode: ScoringMode, samples: readonly TestSample[], predictions: readonly Prediction[]): TaskScore;
+}
+
+/** A data folder in CoIN's own layout. */
+export interface TaskSource {
+  /** Holds `Instructions_<type>/` and `cl_dataset/`. */
+  readonly root: string;
+  readonly instructionType: string;
+}
