@@ -1,0 +1,178 @@
+// How each primitive is written in ONNX (opset 21, and com.microsoft where a provider has it).
+// A rule emits nodes through the emitter and returns the name of the value it made.
+import type { DType, HostTensor } from './dtype.ts';
+import { int32 } from './dtype.ts';
+import type { Primitive, Primitives, Tensor, WeightSource } from './graph.ts';
+import { addDims, type Dim, type Shape } from './shape.ts';
+
+export type Provider = 'cpu' | 'webgpu' | 'cuda';
+export type AttributeValue = number | string | readonly number[];
+/** ONNX element types that nodes mention. */
+export type OnnxType = DType | 'int64' | 'uint32';
+
+/** What a rule may do to the ONNX graph under construction. */
+export interface Emitter {
+  readonly provider: Provider;
+  /** Adds a node with one output and returns the output's name. */
+  node(
+    operator: string,
+    inputs: readonly string[],
+    attributes?: Readonly<Record<string, AttributeValue>>,
+    domain?: '' | 'com.microsoft',
+  ): string;
+  constant(value: HostTensor): string;
+  int64(values: readonly number[], shape?: readonly number[]): string;
+  uint32(value: number): string;
+  cast(value: string, type: OnnxType): string;
+  weight(name: string, source: WeightSource, shape: readonly number[]): string;
+  /** A shape as a one-dimensional int64 value, named dimensions read from the fed inputs. */
+  dims(shape: Shape): string;
+}
+
+type OnnxRule<P extends Primitive> = (
+  emit: Emitter,
+  inputs: readonly [string, string, string],
+  attributes: Primitives[P],
+  tensor: Tensor,
+) => string;
+
+const simple =
+  (operator: string) =>
+  (emit: Emitter, inputs: readonly string[]): string =>
+    emit.node(operator, inputs);
+
+export const onnxRules: { readonly [P in Primitive]: OnnxRule<P> } = {
+  input: (_, __, { name }) => name,
+  weight: (emit, _, { name, source, shape }) => emit.weight(name, source, shape),
+  constant: (emit, _, { value }) => emit.constant(value),
+  iota: (emit, _, { size }) => range(emit, size),
+  randomUniform: (emit, [key], { stream, shape }) => randomUniform(emit, key, stream, shape),
+  stopGradient: (_, [x]) => x,
+  cast: (emit, [x], { dtype }) => emit.cast(x, dtype),
+  neg: simple('Neg'),
+  exp: simple('Exp'),
+  log: simple('Log'),
+  sqrt: simple('Sqrt'),
+  sin: simple('Sin'),
+  cos: simple('Cos'),
+  tanh: simple('Tanh'),
+  sigmoid: simple('Sigmoid'),
+  erf: simple('Erf'),
+  add: simple('Add'),
+  sub: simple('Sub'),
+  mul: simple('Mul'),
+  div: simple('Div'),
+  equal: simple('Equal'),
+  less: simple('Less'),
+  where: simple('Where'),
+  matmul: (emit, [a, b], { transposeA, transposeB }, tensor) => {
+    if (!transposeA && !transposeB) return emit.node('MatMul', [a, b]);
+    if (emit.provider !== 'webgpu') {
+      return emit.node(
+        'FusedMatMul',
+        [a, b],
+        { transA: Number(transposeA), transB: Number(transposeB) },
+        'com.microsoft',
+      );
+    }
+    const ranks = tensor.inputs.map((input) => input.rank);
+    const left = transposeA ? swapLastAxes(emit, a, ranks[0] ?? 2) : a;
+    return emit.node('MatMul', [left, transposeB ? swapLastAxes(emit, b, ranks[1] ?? 2) : b]);
+  },
+  sum: (emit, [x], { axes }) => emit.node('ReduceSum', [x, emit.int64(axes)], { keepdims: 1 }),
+  max: (emit, [x], { axis }) => emit.node('ReduceMax', [x, emit.int64([axis])], { keepdims: 1 }),
+  argmax: (emit, [x], { axis }) => emit.cast(emit.node('ArgMax', [x], { axis, keepdims: 0 }), 'int32'),
+  softmax: (emit, [x]) => emit.node('Softmax', [x], { axis: -1 }),
+  reshape: (emit, [x], { shape }, tensor) =>
+    emit.node('Reshape', [x, reshapeTarget(emit, tensor.inputs[0]?.shape ?? [], shape)]),
+  transpose: (emit, [x], { permutation }) => emit.node('Transpose', [x], { perm: permutation }),
+  broadcastTo: (emit, [x], { shape }, tensor) => {
+    const from = tensor.inputs[0]?.shape ?? [];
+    const offset = shape.length - from.length;
+    // A target of 1 keeps the operand's own size.
+    const target = shape.map((dim, axis) => (axis >= offset && from[axis - offset] === dim ? 1 : dim));
+    return emit.node('Expand', [x, emit.dims(target)]);
+  },
+  concat: (emit, inputs, { axis }) => emit.node('Concat', inputs, { axis }),
+  slice: (emit, [x], { axis, start, size }, tensor) => {
+    const end = addDims(start, size);
+    const last = end === tensor.inputs[0]?.dim(axis) ? emit.int64([2 ** 53]) : emit.dims([end]);
+    return emit.node('Slice', [x, emit.dims([start]), last, emit.int64([axis])]);
+  },
+  gather: (emit, [table, indices]) => emit.node('Gather', [table, indices], { axis: 0 }),
+  // A product with one-hot rows: ONNX's scatter with addition is not deterministic on several threads.
+  scatterAdd: (emit, [indices, updates], { rows }, tensor) => {
+    const rest = tensor.shape.slice(1);
+    const column = emit.node('Reshape', [indices, emit.int64([-1, 1])]);
+    const hot = emit.cast(emit.node('Equal', [column, range(emit, rows)]), 'float32');
+    const flat = emit.node('Reshape', [
+      updates,
+      emit.dims([-1, ...(rest.length === 0 ? [1] : [rest.reduce(product, 1)])]),
+    ]);
+    const transposed = emit.provider === 'webgpu' ? swapLastAxes(emit, hot, 2) : hot;
+    const added =
+      emit.provider === 'webgpu'
+        ? emit.node('MatMul', [transposed, flat])
+        : emit.node('FusedMatMul', [hot, flat], { transA: 1 }, 'com.microsoft');
+    return emit.node('Reshape', [added, emit.dims([rows, ...rest])]);
+  },
+};
+
+function product(a: Dim, b: Dim): Dim {
+  if (typeof a === 'number' && typeof b === 'number') return a * b;
+  throw new TypeError('scatterAdd: the trailing axes must be numbers');
+}
+
+function range(emit: Emitter, size: Dim): string {
+  if (typeof size === 'number')
+    return emit.constant(
+      int32(
+        Int32Array.from({ length: size }, (_, i) => i),
+        [size],
+      ),
+    );
+  const end = emit.cast(emit.node('Squeeze', [emit.dims([size]), emit.int64([0])]), 'int32');
+  return emit.node('Range', [emit.constant(int32([0], [])), end, emit.constant(int32([1], []))]);
+}
+
+function swapLastAxes(emit: Emitter, x: string, rank: number): string {
+  const perm = Array.from({ length: rank }, (_, axis) => axis);
+  [perm[rank - 2], perm[rank - 1]] = [rank - 1, rank - 2];
+  return emit.node('Transpose', [x], { perm });
+}
+
+/** Copies (0) and one inferred entry (-1) where they suffice, so that most reshapes need no runtime arithmetic. */
+function reshapeTarget(emit: Emitter, from: Shape, to: Shape): string {
+  const entries = to.map((dim, axis) => (typeof dim === 'number' ? dim : dim === from[axis] ? 0 : -1));
+  return entries.filter((entry) => entry === -1).length <= 1 ? emit.int64(entries) : emit.dims(to);
+}
+
+/**
+ * Uniform numbers from a 32-bit integer hash (multiply and xor-shift, the "lowbias32" constants) of
+ * (position · golden ratio + key + stream · second constant). `randomUniformAt` in random-hash.ts is its plain twin.
+ */
+function randomUniform(emit: Emitter, key: string, stream: number, shape: Shape): string {
+  const total = emit.node('ReduceProd', [emit.dims(shape.length === 0 ? [1] : shape)], { keepdims: 0 });
+  const positions = emit.node('Range', [
+    emit.constant(int32([0], [])),
+    emit.cast(total, 'int32'),
+    emit.constant(int32([1], [])),
+  ]);
+  const seed = emit.node('Add', [emit.cast(key, 'uint32'), emit.uint32(Math.imul(stream, 0x85ebca6b) >>> 0)]);
+  let bits = emit.node('Add', [
+    emit.node('Mul', [emit.cast(positions, 'uint32'), emit.uint32(0x9e3779b1)]),
+    seed,
+  ]);
+  const xorShift = (count: number) => {
+    const shifted = emit.node('BitShift', [bits, emit.uint32(count)], { direction: 'RIGHT' });
+    bits = emit.node('BitwiseXor', [bits, shifted]);
+  };
+  xorShift(16);
+  bits = emit.node('Mul', [bits, emit.uint32(0x7feb352d)]);
+  xorShift(15);
+  bits = emit.node('Mul', [bits, emit.uint32(0x846ca68b)]);
+  xorShift(16);
+  const top = emit.node('BitShift', [bits, emit.uint32(8)], { direction: 'RIGHT' });
+  const scale = emit.constant({ dtype: 'float32', shape: [], data: Float32Array.of(2 ** -24) });
+  return emit.node('Reshape', [emit.node('Mul', [emit.cast(top, 'float32'), scale]), emit.dims(shape)]);
+}

@@ -1,0 +1,231 @@
+// A program: a graph compiled to one onnxruntime session. Feeds are checked against the graph's inputs, so that a wrong
+// shape is one clear error here and not a message from deep inside the runtime.
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
+import { UserError } from '../errors.ts';
+import type { DType, HostTensor } from './dtype.ts';
+import { isMadeBy, type Tensor, topologicalOrder } from './graph.ts';
+import { type OnnxModel, writeOnnx } from './onnx.ts';
+import type { Provider } from './onnx-rules.ts';
+import { type Dim, formatShape, type Shape } from './shape.ts';
+
+export type { Provider } from './onnx-rules.ts';
+
+/** A value fed to or returned by a program: on the host, or left on the device it was computed on. */
+export type Value = HostTensor | DeviceTensor;
+
+/** A tensor that stays where the provider computed it; it can only be fed to another run. */
+export class DeviceTensor {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+
+  constructor(readonly runtime: RuntimeTensor) {
+    this.shape = runtime.dims;
+    this.dtype = runtime.type as DType;
+  }
+
+  dispose(): void {
+    this.runtime.dispose();
+  }
+}
+
+export interface ProgramOptions {
+  readonly provider?: Provider;
+  /** Threads inside an operator; all cores by default. */
+  readonly threads?: number;
+  /** Outputs that are not copied to the host (only `webgpu` and `cuda` have such a place). */
+  readonly keepOnDevice?: readonly string[];
+  /** Prefix of a trace file of kernel times. */
+  readonly profile?: string;
+}
+
+/** Weight files up to this size are handed over in memory; larger ones are mapped by the runtime. */
+const IN_MEMORY_BYTES = 1_000_000_000;
+
+export class Program {
+  readonly #session: InferenceSession;
+  readonly #inputs: ReadonlyMap<string, Tensor>;
+  readonly #outputs: readonly string[];
+  readonly #profiled: boolean;
+
+  private constructor(
+    session: InferenceSession,
+    inputs: ReadonlyMap<string, Tensor>,
+    outputs: readonly string[],
+    profiled: boolean,
+  ) {
+    this.#session = session;
+    this.#inputs = inputs;
+    this.#outputs = outputs;
+    this.#profiled = profiled;
+  }
+
+  /** Compiles the graph that computes the named outputs. Throws UserError when the provider is not there. */
+  static async compile(
+    outputs: Readonly<Record<string, Tensor>>,
+    options: ProgramOptions = {},
+  ): Promise<Program> {
+    const { provider = 'cpu', threads, keepOnDevice = [], profile } = options;
+    const inputs = new Map<string, Tensor>();
+    for (const tensor of topologicalOrder(Object.values(outputs))) {
+      if (!isMadeBy(tensor, 'input')) continue;
+      const { name } = tensor.attributes as { name: string };
+      if (inputs.has(name)) throw new TypeError(`program: two inputs are called "${name}"`);
+      inputs.set(name, tensor);
+    }
+    const sessionOptions: InferenceSession.SessionOptions = {
+      executionProviders: [provider],
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 3,
+      ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+      ...(provider !== 'cpu' && keepOnDevice.length > 0
+        ? {
+            preferredOutputLocation: Object.fromEntries(
+              keepOnDevice.map((name) => [name, 'gpu-buffer' as const]),
+            ),
+          }
+        : {}),
+      ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
+    };
+    try {
+      const session = await openSession(outputs, provider, sessionOptions);
+      return new Program(session, inputs, Object.keys(outputs), profile !== undefined);
+    } catch (error) {
+      if (provider === 'cpu' || !(error instanceof Error)) throw error;
+      throw new UserError({
+        message: `provider ${provider} cannot run here: ${error.message.split('\n')[0]}`,
+        hint: 'use provider cpu, or see the README on GPU drivers',
+      });
+    }
+  }
+
+  get inputNames(): readonly string[] {
+    return [...this.#inputs.keys()];
+  }
+
+  /** Runs once. Every input must be fed; every output is returned. */
+  async run(feeds: Readonly<Record<string, Value>>): Promise<Record<string, Value>> {
+    const sizes = new Map<string, number>();
+    const runtimeFeeds: Record<string, RuntimeTensor> = {};
+    for (const [name, tensor] of this.#inputs) {
+      const value = feeds[name];
+      if (value === undefined)
+        throw new TypeError(`program: input "${name}" ${formatShape(tensor.shape)} is not fed`);
+      checkFeed(name, tensor, value, sizes);
+      runtimeFeeds[name] =
+        value instanceof DeviceTensor
+          ? value.runtime
+          : new RuntimeTensor(value.dtype, value.data, value.shape);
+    }
+    const results = await this.#session.run(runtimeFeeds, this.#outputs as string[]);
+    return Object.fromEntries(
+      this.#outputs.map((name) => [name, fromRuntime(results[name] as RuntimeTensor)]),
+    );
+  }
+
+  /** Runs once and returns outputs that are all on the host. */
+  async runOnHost(feeds: Readonly<Record<string, Value>>): Promise<Record<string, HostTensor>> {
+    const results = await this.run(feeds);
+    for (const [name, value] of Object.entries(results)) {
+      if (value instanceof DeviceTensor) throw new TypeError(`program: output "${name}" stays on the device`);
+    }
+    return results as Record<string, HostTensor>;
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#profiled) this.#session.endProfiling();
+    await this.#session.release();
+  }
+}
+
+/** The float32 numbers of a host value. */
+export function floats(value: Value | undefined): Float32Array {
+  if (value === undefined || value instanceof DeviceTensor || value.dtype !== 'float32') {
+    throw new TypeError('program: expected a float32 value on the host');
+  }
+  return value.data as Float32Array;
+}
+
+async function openSession(
+  outputs: Readonly<Record<string, Tensor>>,
+  provider: Provider,
+  options: InferenceSession.SessionOptions,
+): Promise<InferenceSession> {
+  const model = writeOnnx(outputs, { provider });
+  const size = [...model.files.keys()].reduce((total, file) => total + statSync(file).size, 0);
+  if (size <= IN_MEMORY_BYTES) {
+    const externalData = [...model.files].map(([file, path]) => ({ path, data: weightBytes(file) }));
+    return InferenceSession.create(model.bytes, {
+      ...options,
+      ...(externalData.length > 0 ? { externalData } : {}),
+    });
+  }
+  return openMapped(outputs, provider, options, model);
+}
+
+/** External data must lie beside the model, so the model is put beside the weights for as long as it takes to open it. */
+async function openMapped(
+  outputs: Readonly<Record<string, Tensor>>,
+  provider: Provider,
+  options: InferenceSession.SessionOptions,
+  first: OnnxModel,
+): Promise<InferenceSession> {
+  const folders = new Set([...first.files.keys()].map(dirname));
+  const [folder] = folders;
+  if (folder === undefined || folders.size > 1) {
+    throw new UserError(`large weights must lie in one folder, found ${[...folders].join(', ')}`);
+  }
+  const { bytes } = writeOnnx(outputs, { provider, locate: (file) => basename(file) });
+  const path = join(folder, `.coin-${process.pid}-${Date.now()}.onnx`);
+  try {
+    writeFileSync(path, bytes);
+    return await InferenceSession.create(path, options);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EROFS')) {
+      throw new UserError({
+        message: 'the folder of the weights must be writable to map them',
+        file: folder,
+      });
+    }
+    throw error;
+  } finally {
+    rmSync(path, { force: true });
+  }
+}
+
+const cachedBytes = new Map<string, { readonly modified: number; readonly bytes: WeakRef<Uint8Array> }>();
+
+function weightBytes(file: string): Uint8Array {
+  const modified = statSync(file).mtimeMs;
+  const cached = cachedBytes.get(file);
+  const known = cached?.modified === modified ? cached.bytes.deref() : undefined;
+  if (known !== undefined) return known;
+  const bytes = readFileSync(file);
+  cachedBytes.set(file, { modified, bytes: new WeakRef(bytes) });
+  return bytes;
+}
+
+function checkFeed(name: string, tensor: Tensor, value: Value, sizes: Map<string, number>): void {
+  const wrong = (detail: string) =>
+    new TypeError(
+      `program: input "${name}" must be ${tensor.dtype}${formatShape(tensor.shape)}, got ${value.dtype}[${value.shape.join(', ')}]${detail}`,
+    );
+  if (value.dtype !== tensor.dtype || value.shape.length !== tensor.rank) throw wrong('');
+  tensor.shape.forEach((dim: Dim, axis) => {
+    const size = value.shape[axis] as number;
+    if (typeof dim === 'number' ? dim !== size : (sizes.get(dim) ?? size) !== size) {
+      throw wrong(typeof dim === 'number' ? '' : `; "${dim}" is ${sizes.get(dim)} elsewhere`);
+    }
+    if (typeof dim === 'string') sizes.set(dim, size);
+  });
+}
+
+function fromRuntime(tensor: RuntimeTensor): Value {
+  if (tensor.location !== 'cpu' && tensor.location !== 'none') return new DeviceTensor(tensor);
+  return {
+    dtype: tensor.type as DType,
+    shape: tensor.dims as Shape as readonly number[],
+    data: tensor.data as Float32Array,
+  };
+}
