@@ -1,0 +1,116 @@
+// Scaled dot-product attention over heads, and rotary positions. Masks are additive; a masked score is a large negative
+// number, so a row that sees nothing still gives finite values.
+
+import { float32 } from '../tensor/dtype.ts';
+import type { Tensor } from '../tensor/graph.ts';
+import {
+  add,
+  broadcastTo,
+  cast,
+  concat,
+  constant,
+  cos,
+  iota,
+  less,
+  matmul,
+  mul,
+  neg,
+  reshape,
+  sin,
+  slice,
+  softmax,
+  transpose,
+  where,
+} from '../tensor/ops.ts';
+
+export const MASKED = -1e9;
+
+/** [batch, tokens, heads·size] → [batch, heads, tokens, size]. */
+export function splitHeads(x: Tensor, heads: number): Tensor {
+  const [batch, tokens, width] = [x.dim(0), x.dim(1), x.staticDim(2)];
+  return transpose(reshape(x, [batch, tokens, heads, width / heads]), [0, 2, 1, 3]);
+}
+
+/** [batch, heads, tokens, size] → [batch, tokens, heads·size]. */
+export function mergeHeads(x: Tensor): Tensor {
+  const [batch, heads, tokens, size] = [x.dim(0), x.staticDim(1), x.dim(2), x.staticDim(3)];
+  return reshape(transpose(x, [0, 2, 1, 3]), [batch, tokens, heads * size]);
+}
+
+/** Repeats key or value heads for grouped-query attention: [batch, kvHeads, …] → [batch, heads, …]. */
+export function repeatHeads(x: Tensor, heads: number): Tensor {
+  const [batch, kvHeads, tokens, size] = [x.dim(0), x.staticDim(1), x.dim(2), x.staticDim(3)];
+  if (kvHeads === heads) return x;
+  const grouped = broadcastTo(reshape(x, [batch, kvHeads, 1, tokens, size]), [
+    batch,
+    kvHeads,
+    heads / kvHeads,
+    tokens,
+    size,
+  ]);
+  return reshape(grouped, [batch, heads, tokens, size]);
+}
+
+/** softmax(q·kᵀ/√size + mask)·v. q, k, v: [batch, heads, tokens, size]; mask broadcasts to [batch, heads, query, key]. */
+export function attention(q: Tensor, k: Tensor, v: Tensor, mask?: Tensor): Tensor {
+  const scores = matmul(mul(q, q.staticDim(-1) ** -0.5), k, { transposeB: true }); // [batch, heads, query, key]
+  return matmul(softmax(mask === undefined ? scores : add(scores, mask)), v);
+}
+
+/** Zero where key ≤ query, MASKED after it. Right padding needs no more: padding comes after every real query. */
+export function causalMask(tokens: Tensor['shape'][number]): Tensor {
+  const query = reshape(iota(tokens), [tokens, 1]);
+  const key = reshape(iota(tokens), [1, tokens]);
+  return where(less(query, key), MASKED, 0); // [query, key]
+}
+
+/**
+ * Attention of one new token per row over a prompt that lies still and the part generated so far, so that the large
+ * prompt cache is never copied. q: [batch, heads, 1, size]; prompt k, v: [batch, heads, prompt, size], right-padded to
+ * `promptLength` [batch]; generated k, v: [batch, heads, generated, size].
+ */
+export function cachedAttention(
+  q: Tensor,
+  prompt: { readonly k: Tensor; readonly v: Tensor; readonly length: Tensor },
+  generated: { readonly k: Tensor; readonly v: Tensor },
+): Tensor {
+  const scaled = mul(q, q.staticDim(-1) ** -0.5);
+  const size = prompt.k.dim(2);
+  const valid = less(
+    reshape(iota(size), [1, 1, 1, size]),
+    reshape(prompt.length, [prompt.length.dim(0), 1, 1, 1]),
+  );
+  const promptScores = add(matmul(scaled, prompt.k, { transposeB: true }), where(valid, 0, MASKED));
+  const newScores = matmul(scaled, generated.k, { transposeB: true });
+  const weights = softmax(concat([promptScores, newScores], 3)); // [batch, heads, 1, prompt + generated]
+  const newSize = generated.k.dim(2);
+  return add(
+    matmul(slice(weights, 3, 0, size), prompt.v),
+    matmul(slice(weights, 3, size, newSize), generated.v),
+  );
+}
+
+export interface Rotation {
+  readonly cos: Tensor;
+  readonly sin: Tensor;
+}
+
+/** cos and sin of position·θ^(−2i/size). positions: int32 [tokens] or [batch, tokens]; result [(batch, 1,) tokens, size/2]. */
+export function rotation(
+  positions: Tensor,
+  { size, theta }: { readonly size: number; readonly theta: number },
+): Rotation {
+  const half = size / 2;
+  const frequencies = Float32Array.from({ length: half }, (_, i) => theta ** ((-2 * i) / size));
+  const shape = positions.rank === 1 ? [positions.dim(0), 1] : [positions.dim(0), 1, positions.dim(1), 1];
+  const angles = mul(reshape(cast(positions, 'float32'), shape), constant(float32(frequencies, [half])));
+  return { cos: cos(angles), sin: sin(angles) };
+}
+
+/** Rotates halves: (a, b) → (a·cos − b·sin, b·cos + a·sin). x: [batch, heads, tokens, size]. */
+export function rotate(x: Tensor, { cos: c, sin: s }: Rotation): Tensor {
+  const half = x.staticDim(-1) / 2;
+  const a = slice(x, 3, 0, half);
+  const b = slice(x, 3, half, half);
+  return concat([add(mul(a, c), neg(mul(b, s))), add(mul(b, c), mul(a, s))], 3);
+}
