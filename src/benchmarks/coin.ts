@@ -1,0 +1,85 @@
+// CoIN's task stream: the paper's order, its alphabetical ablation, and orders of the user's own.
+// What the tasks are is in `tasks/`; data and models play no part here.
+import { UserError } from '../errors.ts';
+import { isTaskName, type TaskName, taskNames } from '../tasks/index.ts';
+
+/** The paper calls it random; the reference's scripts are numbered so (coin.md 1.1). */
+export const officialOrder: readonly TaskName[] = [
+  'ScienceQA',
+  'TextVQA',
+  'ImageNet',
+  'GQA',
+  'VizWiz',
+  'Grounding',
+  'VQAv2',
+  'OCRVQA',
+];
+
+/** The order ablation: alphabetical but for Grounding, which stands where RefCOCO would (coin.md 1.6). */
+export const alphabeticalOrder: readonly TaskName[] = [
+  'GQA',
+  'ImageNet',
+  'OCRVQA',
+  'Grounding',
+  'ScienceQA',
+  'TextVQA',
+  'VizWiz',
+  'VQAv2',
+];
+
+const namedOrders: Readonly<Record<string, readonly TaskName[]>> = {
+  official: officialOrder,
+  alphabetical: alphabeticalOrder,
+};
+
+/**
+ * The tasks in training order: a named order, or a list of task names (some or all, each once).
+ * @throws UserError for an unknown name (with the nearest ones), a repeated name or an empty list.
+ */
+export function resolveTaskOrder(order: string | readonly string[] = 'official'): readonly TaskName[] {
+  if (typeof order === 'string') {
+    if (Object.hasOwn(namedOrders, order)) return namedOrders[order] ?? [];
+    throw unknownName('task order', order, Object.keys(namedOrders));
+  }
+  if (order.length === 0) throw new UserError('expected at least one task, found an empty list');
+  const resolved = order.map((name) => {
+    if (isTaskName(name)) return name;
+    throw unknownName('task', name, taskNames);
+  });
+  const repeated = resolved.find((name, index) => resolved.indexOf(name) !== index);
+  if (repeated !== undefined) {
+    throw new UserError(`the task ${repeated} occurs twice: a stream trains on each task once`);
+  }
+  return resolved;
+}
+
+function unknownName(what: string, name: string, known: readonly string[]): UserError {
+  const nearest = known
+    .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .filter(({ candidate, distance }) => distance <= Math.max(2, candidate.length / 3))
+    .sort((first, second) => first.distance - second.distance)
+    .map(({ candidate }) => candidate);
+  return new UserError({
+    message: `unknown ${what} "${name}"; known: ${known.join(', ')}`,
+    hint: nearest.length === 0 ? undefined : `did you mean ${nearest.slice(0, 2).join(' or ')}?`,
+  });
+}
+
+/** Levenshtein: the fewest single-character insertions, deletions and replacements. */
+function editDistance(from: string, to: string): number {
+  let previous = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (const [row, character] of [...from].entries()) {
+    const current = [row + 1];
+    for (const [column, other] of [...to].entries()) {
+      current.push(
+        Math.min(
+          (previous[column] ?? 0) + (character === other ? 0 : 1),
+          (previous[column + 1] ?? 0) + 1,
+          (current[column] ?? 0) + 1,
+        ),
+      );
+    }
+    previous = current;
+  }
+  return previous[to.length] ?? 0;
+}

@@ -1,0 +1,98 @@
+// Finds the place where JSON text breaks. Not a parser: it runs only after `JSON.parse` has refused,
+// because Node's own message carries no position for short or truncated text.
+
+export interface JsonSyntaxError {
+  readonly message: string;
+  /** 1-based. */
+  readonly line: number;
+  readonly column: number;
+  /** The text ends where more was needed. */
+  readonly atEnd: boolean;
+}
+
+const controlCharacters = String.raw`\u0000-\u001f`;
+const stringBody = String.raw`"(?:[^"\\${controlCharacters}]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*`;
+const openString = new RegExp(stringBody, 'y');
+const stringToken = new RegExp(`${stringBody}"`, 'y');
+const numberToken = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.])/y;
+const wordToken = /(?:true|false|null)(?!\w)/y;
+
+type Expectation = 'value' | 'value or ]' | 'name' | 'name or }' | ':' | ', or ]' | ', or }' | 'end';
+
+/** The first place where `text` stops being JSON; undefined when it is JSON. Linear in time, no recursion. */
+export function findJsonSyntaxError(text: string): JsonSyntaxError | undefined {
+  const open: ('[' | '{')[] = [];
+  let expected: Expectation = 'value';
+  let offset = 0;
+
+  const afterValue = (): Expectation => {
+    const container = open[open.length - 1];
+    return container === undefined ? 'end' : container === '[' ? ', or ]' : ', or }';
+  };
+  const match = (token: RegExp): boolean => {
+    token.lastIndex = offset;
+    const matched = token.exec(text);
+    if (matched !== null) offset += matched[0].length;
+    return matched !== null;
+  };
+
+  for (;;) {
+    match(/[ \t\r\n]*/y);
+    const character = text[offset];
+    if (character === undefined) {
+      return expected === 'end' ? undefined : errorAt(text, offset, expected, open.length);
+    }
+    const closes = character === ']' || character === '}';
+    if (closes && expected.endsWith(character)) {
+      open.pop();
+      offset++;
+      expected = afterValue();
+    } else if (character === ',' && expected.startsWith(',')) {
+      offset++;
+      expected = expected === ', or ]' ? 'value' : 'name';
+    } else if (character === ':' && expected === ':') {
+      offset++;
+      expected = 'value';
+    } else if (expected.startsWith('name') && match(stringToken)) {
+      expected = ':';
+    } else if (expected.startsWith('value') && (character === '[' || character === '{')) {
+      open.push(character);
+      offset++;
+      expected = character === '[' ? 'value or ]' : 'name or }';
+    } else if (
+      expected.startsWith('value') &&
+      (match(stringToken) || match(numberToken) || match(wordToken))
+    ) {
+      expected = afterValue();
+    } else {
+      return errorAt(text, offset, expected, open.length);
+    }
+  }
+}
+
+function errorAt(text: string, start: number, expected: Expectation, depth: number): JsonSyntaxError {
+  let offset = start;
+  let what = `expected ${expected === 'end' ? 'the end of the file' : expected}`;
+  if (text[start] === '"' && !expected.startsWith(',') && expected !== ':' && expected !== 'end') {
+    // The value is a string that breaks inside: point at the break.
+    openString.lastIndex = start;
+    offset = start + (openString.exec(text)?.[0].length ?? 0);
+    // An escape cut off by the end of the text is a truncation, not a bad escape.
+    if (/^\\(?:u[0-9a-fA-F]{0,3})?$/.test(text.slice(offset))) offset = text.length;
+    what = text[offset] === '\\' ? 'bad escape in a string' : 'unfinished string';
+  }
+  const atEnd = offset >= text.length;
+  const found = atEnd
+    ? depth === 0
+      ? 'the file is empty or ends here'
+      : `the file ends here with ${depth} bracket${depth === 1 ? '' : 's'} open`
+    : `found ${JSON.stringify(String.fromCodePoint(text.codePointAt(offset) ?? 0))}`;
+  const before = text.slice(0, offset);
+  const lineStart = before.lastIndexOf('\n') + 1;
+  return {
+    message: `JSON syntax: ${what}, ${found}`,
+    line: before.split('\n').length,
+    column: offset - lineStart + 1,
+    atEnd,
+  };
+}

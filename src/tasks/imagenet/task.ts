@@ -1,0 +1,10 @@
+// ImageNet: name the object in a picture, one of 100 classes. The answer is the class name.
+import { defineTask } from '../define.ts';
+import { imagenetScorer } from './score.ts';
+
+export const imagenet = defineTask({
+  name: 'ImageNet',
+  summary: 'naming the pictured object, one of 100 classes',
+  maxNewTokens: 1024,
+  scorer: imagenetScorer,
+});

@@ -1,0 +1,12 @@
+// Short answers read off a cover. Reference: coin.md 2.8 (eval_ocrvqa.py at 4122465): lower-cased equality; an answer
+// that contains "Unanswerable" is wrong whatever the gold is. (Its "Samples: 0" is only printed.)
+import { exactMatch } from '../matching.ts';
+import { rightIf, type Scorer } from '../scoring.ts';
+
+export const ocrvqaScorer: Scorer = {
+  reference: {
+    judge: ({ answer }, text) =>
+      rightIf(!text.includes('Unanswerable') && text.toLowerCase() === answer.toLowerCase()),
+  },
+  strict: exactMatch(),
+};

@@ -1,0 +1,70 @@
+// How a ScienceQA answer becomes an option. Reference: coin.md 2.1 (eval_science_qa.py at 4122465).
+import { present } from '../../errors.ts';
+import { normaliseShortAnswer } from '../matching.ts';
+import { wordCharacter } from '../python.ts';
+import { rightIf, type Scorer, unparseable } from '../scoring.ts';
+
+const referenceOptions = ['A', 'B', 'C', 'D', 'E'];
+const loneCharacter = new RegExp(`(?<!${wordCharacter})${wordCharacter}(?!${wordCharacter})`, 'u');
+
+/**
+ * The letter the reference reads: the whole text, "X. " in front, or else the first word of a single character,
+ * whatever it is ("This is a cat." gives A). Undefined when there is no such word.
+ */
+export function referenceLetter(text: string): string | undefined {
+  if (referenceOptions.includes(text)) return text;
+  const [first = ''] = text;
+  if (referenceOptions.includes(first) && text.slice(1, 3) === '. ') return first;
+  return loneCharacter.exec(text)?.[0].toUpperCase();
+}
+
+/**
+ * The index of the option that the text really names: a letter alone ("B", "b.", "(B)"), a letter in front of
+ * something ("B. text", "(B) text", "B: text"), "the answer is B", or one option's exact text.
+ * Undefined when it names none, more than one, or a letter that is no option.
+ */
+export function strictChoice(text: string, choices: readonly string[]): number | undefined {
+  const plain = text.trim();
+  const letters = new Set<string>();
+  const alone = /^\(?([A-Za-z])\)?[.:]?$/.exec(plain);
+  const inFront = /^(?:\(([A-Z])\)[.:]?|([A-Z])[.:)])\s+\S/.exec(plain) ?? /^()([A-Z])\s*\n/.exec(plain);
+  const letter = alone?.[1] ?? inFront?.[1] ?? inFront?.[2];
+  if (letter) letters.add(letter.toUpperCase());
+  const stated =
+    /\banswer(?:\s+is|\s*:)\s*:?\s*(?:option\s+|choice\s+)?\(?([A-Z])\)?(?=\s*(?:$|[.,;:!\n]|because\b|since\b))/gi;
+  for (const [, named = ''] of plain.matchAll(stated)) {
+    if (named === named.toUpperCase()) letters.add(named);
+  }
+  if (letters.size > 1) return undefined;
+  for (const named of letters) {
+    const index = named.charCodeAt(0) - 'A'.charCodeAt(0);
+    return index < choices.length ? index : undefined;
+  }
+  const same = choices.flatMap((choice, index) =>
+    normaliseShortAnswer(choice) === normaliseShortAnswer(plain) ? [index] : [],
+  );
+  return same.length === 1 ? same[0] : undefined;
+}
+
+/**
+ * reference: divides by the official split's size, and crashes when the sixth of six choices is right /
+ * here: divides by the samples asked, which is the same for the full test file, and such a sample is wrong.
+ */
+export const scienceqaScorer: Scorer = {
+  reference: {
+    pairing: 'lastOfEachId',
+    missing: 'wrong',
+    percent: (sum, denominator) => (sum / denominator) * 100,
+    judge: ({ truth }, text) => {
+      const letter = referenceLetter(text);
+      if (letter === undefined) return unparseable;
+      const choices = present(truth.choices, 'the choices of a ScienceQA sample');
+      const index = referenceOptions.slice(0, choices.length).indexOf(letter);
+      return rightIf(index !== -1 && index === truth.choiceIndex);
+    },
+  },
+  strict: ({ truth }, text) => {
+    const index = strictChoice(text, present(truth.choices, 'the choices of a ScienceQA sample'));
+    return index === undefined ? unparseable : rightIf(index === truth.choiceIndex);
+  },
+};
