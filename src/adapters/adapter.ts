@@ -1,0 +1,65 @@
+// What every adapter shares: which linear layers it targets, and the parameters it adds to them. Parameters are graph
+// inputs in training and in evaluation alike, so one program serves every stage.
+import type { LinearAdapter } from '../nn/scope.ts';
+import { elementCount } from '../tensor/dtype.ts';
+import type { Tensor } from '../tensor/graph.ts';
+import { input } from '../tensor/ops.ts';
+import { uniformArray } from '../tensor/random.ts';
+
+export type AdapterKind = 'lora' | 'moelora';
+
+export interface AdapterSpec {
+  readonly kind: AdapterKind;
+  /** Rank r; for MoELoRA the whole rank, shared among the experts. */
+  readonly rank: number;
+  readonly alpha: number;
+  readonly dropout: number;
+  /** MoELoRA only: N, must divide the rank. */
+  readonly experts?: number;
+}
+
+/** A parameter that an adapter adds: its name, shape and initial values, a pure function of the seed. */
+export interface AdapterParameter {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly tensor: Tensor;
+  initialise(seed: number): Float32Array;
+}
+
+export interface Adapter extends LinearAdapter {
+  readonly spec: AdapterSpec;
+  /** Filled while the model is traced, in that order. */
+  readonly parameters: ReadonlyMap<string, AdapterParameter>;
+}
+
+/** The linear layers of the language model: q, k, v, o, gate, up and down of every layer, not the head (coin.md 4.1). */
+export const targetPattern =
+  /^model\.language_model\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)$/;
+
+/** Collects parameters by name; a layer that is traced twice gets the same tensors. */
+export class ParameterTable {
+  readonly #parameters = new Map<string, AdapterParameter>();
+
+  get all(): ReadonlyMap<string, AdapterParameter> {
+    return this.#parameters;
+  }
+
+  add(name: string, shape: readonly number[], initialise: (seed: number) => Float32Array): Tensor {
+    const known = this.#parameters.get(name);
+    if (known !== undefined) return known.tensor;
+    const tensor = input(name, 'float32', shape);
+    this.#parameters.set(name, { name, shape, tensor, initialise });
+    return tensor;
+  }
+}
+
+/** Kaiming-uniform with a = √5, torch's default for linear layers: uniform in ±1/√inputs. */
+export const kaimingUniform =
+  (name: string, shape: readonly number[]) =>
+  (seed: number): Float32Array => {
+    const bound = 1 / Math.sqrt(shape.at(-1) as number);
+    return uniformArray(elementCount(shape), { seed, purpose: name, low: -bound, high: bound });
+  };
+
+export const zeroValues = (shape: readonly number[]) => (): Float32Array =>
+  new Float32Array(elementCount(shape));

@@ -1,0 +1,77 @@
+// CoIN's MoELoRA (Chen et al., NeurIPS 2024; coin.md 4.1): N experts of rank r/N, mixed per token by a dense softmax:
+//   y = W₀x + (α/r)·Σ_e g_e·B_e·A_e·dropout_e(x),  g = softmax(W_g·x).
+// The experts are computed as one product of rank r whose rank blocks are scaled by their gates, not in a loop.
+import { DropoutSites } from '../nn/dropout.ts';
+import { elementCount } from '../tensor/dtype.ts';
+import type { Tensor } from '../tensor/graph.ts';
+import { add, matmul, mul, reshape, softmax, transpose } from '../tensor/ops.ts';
+import { normalArray } from '../tensor/random.ts';
+import { multiplyDims, sizeOf } from '../tensor/shape.ts';
+import {
+  type Adapter,
+  type AdapterSpec,
+  kaimingUniform,
+  ParameterTable,
+  targetPattern,
+  zeroValues,
+} from './adapter.ts';
+
+export class MoeLoraAdapter implements Adapter {
+  readonly #table = new ParameterTable();
+  readonly #dropout: DropoutSites;
+  readonly #experts: number;
+
+  constructor(
+    readonly spec: AdapterSpec,
+    dropoutKey?: Tensor,
+  ) {
+    const { experts = 0, rank } = spec;
+    if (experts < 1 || rank % experts !== 0) {
+      throw new RangeError(`moelora: ${experts} experts do not divide rank ${rank}`);
+    }
+    this.#experts = experts;
+    this.#dropout = new DropoutSites(spec.dropout, dropoutKey);
+  }
+
+  get parameters() {
+    return this.#table.all;
+  }
+
+  adapt(name: string, x: Tensor, y: Tensor): Tensor {
+    if (!targetPattern.test(name)) return y;
+    const { rank, alpha } = this.spec;
+    const inputs = x.staticDim(-1);
+    const shapeA = [rank, inputs];
+    const shapeB = [y.staticDim(-1), rank];
+    const shapeRouter = [this.#experts, inputs];
+    // Rows e·r/N … (e+1)·r/N of A and the same columns of B belong to expert e.
+    const a = this.#table.add(`${name}.lora_A.weight`, shapeA, (seed) =>
+      normalArray(elementCount(shapeA), { seed, purpose: `${name}.lora_A`, standardDeviation: 0.01 }),
+    );
+    const b = this.#table.add(`${name}.lora_B.weight`, shapeB, zeroValues(shapeB));
+    const router = this.#table.add(
+      `${name}.lora_router.weight`,
+      shapeRouter,
+      kaimingUniform(`${name}.lora_router`, shapeRouter),
+    );
+
+    const leading = x.shape.slice(0, -1);
+    // The router reads its layer's input before dropout.
+    const gates = softmax(matmul(x, router, { transposeB: true })); // [..., experts]
+    const inner = this.#dropout.active ? this.#droppedProducts(x, a) : matmul(x, a, { transposeB: true }); // [..., rank]
+    const blocks = reshape(inner, [...leading, this.#experts, rank / this.#experts]);
+    const gated = mul(blocks, reshape(mul(gates, alpha / rank), [...leading, this.#experts, 1]));
+    return add(y, matmul(reshape(gated, [...leading, rank]), b, { transposeB: true }));
+  }
+
+  /** A_e·dropout_e(x) for every expert, each with a mask of its own: [..., rank]. */
+  #droppedProducts(x: Tensor, a: Tensor): Tensor {
+    const { rank } = this.spec;
+    const experts = this.#experts;
+    const [leading, inputs] = [x.shape.slice(0, -1), x.staticDim(-1)];
+    const rows = multiplyDims(sizeOf(leading));
+    const dropped = this.#dropout.apply(reshape(x, [1, rows, inputs]), [experts, rows, inputs]);
+    const products = matmul(dropped, reshape(a, [experts, rank / experts, inputs]), { transposeB: true });
+    return reshape(transpose(products, [1, 0, 2]), [...leading, rank]); // [experts, rows, r/N] → [..., rank]
+  }
+}

@@ -1,0 +1,129 @@
+// LLaVA-1.5 (Liu et al., 2023): CLIP's patch features, a two-layer GELU projector, and a LLaMA decoder that reads them in
+// place of the image's placeholder tokens.
+import { attention, cachedAttention, causalMask, repeatHeads } from '../../nn/attention.ts';
+import { linear } from '../../nn/layers.ts';
+import type { Scope } from '../../nn/scope.ts';
+import type { Tensor } from '../../tensor/graph.ts';
+import {
+  concat,
+  flatten,
+  gather,
+  gelu,
+  iota,
+  less,
+  matmul,
+  reshape,
+  slice,
+  where,
+} from '../../tensor/ops.ts';
+import { clipVision } from '../clip/network.ts';
+import { llamaDecoder } from '../llama/network.ts';
+import type { LlavaConfig } from './config.ts';
+import { HEAD, LANGUAGE_MODEL, PROJECTOR, VISION_TOWER } from './weights.ts';
+
+export interface KeyValue {
+  readonly k: Tensor;
+  readonly v: Tensor;
+}
+
+/** Patch features of images: the feature layer's state without its class token. [images, 3, h, w] → [images, patches, hidden]. */
+export function imageFeatures(root: Scope, config: LlavaConfig, pixels: Tensor): Tensor {
+  const states = clipVision(root.child(VISION_TOWER), config.vision, pixels, config.featureLayer);
+  return slice(states[config.featureLayer] as Tensor, 1, 1, config.imageTokens);
+}
+
+/** Patch features in the decoder's space. [images, patches, visionHidden] → [images, patches, hidden]. */
+export function projectFeatures(root: Scope, config: LlavaConfig, features: Tensor): Tensor {
+  const scope = root.child(PROJECTOR);
+  const outputs = config.text.hiddenSize;
+  const inner = gelu(linear(scope.child('linear_1'), features, { outputs, bias: true }));
+  return linear(scope.child('linear_2'), inner, { outputs, bias: true });
+}
+
+/** The embedding table: [vocabulary, hidden]. */
+export function embeddingTable(root: Scope, config: LlavaConfig): Tensor {
+  return root
+    .child(LANGUAGE_MODEL)
+    .weight('embed_tokens.weight', [config.text.vocabularySize, config.text.hiddenSize]);
+}
+
+/**
+ * Token embeddings with image features put in. ids: int32 [batch, tokens]; projected: [images, patches, hidden];
+ * imageRows: int32 [batch, tokens], the row of the flattened features that stands at a position, -1 for text.
+ */
+export function mergedEmbeddings(
+  root: Scope,
+  config: LlavaConfig,
+  ids: Tensor,
+  projected: Tensor,
+  imageRows: Tensor,
+): Tensor {
+  const isText = less(imageRows, 0);
+  const images = gather(flatten(projected, 2), where(isText, 0, imageRows));
+  const words = gather(embeddingTable(root, config), ids);
+  return where(reshape(isText, [ids.dim(0), ids.dim(1), 1]), words, images); // [batch, tokens, hidden]
+}
+
+/** Last hidden states of whole sequences, right-padded. embeddings: [batch, tokens, hidden]. */
+export function decodeSequence(
+  root: Scope,
+  config: LlavaConfig,
+  embeddings: Tensor,
+  keep?: (layer: number, cache: KeyValue) => void,
+): Tensor {
+  const tokens = embeddings.dim(1);
+  const mask = causalMask(tokens);
+  const { heads } = config.text;
+  return llamaDecoder(root.child(LANGUAGE_MODEL), config.text, embeddings, iota(tokens), (layer, q, k, v) => {
+    keep?.(layer, { k, v });
+    return attention(q, repeatHeads(k, heads), repeatHeads(v, heads), mask);
+  });
+}
+
+/**
+ * Last hidden states of one new token per row, given the prompt's cache and that of the tokens generated before.
+ * ids, positions, promptLength: int32 [batch]; result [batch, hidden] and the grown caches.
+ */
+export function decodeNext(
+  root: Scope,
+  config: LlavaConfig,
+  step: { readonly ids: Tensor; readonly positions: Tensor; readonly promptLength: Tensor },
+  caches: readonly { readonly prompt: KeyValue; readonly generated: KeyValue }[],
+): { readonly hidden: Tensor; readonly generated: readonly KeyValue[] } {
+  const batch = step.ids.dim(0);
+  const embedded = gather(embeddingTable(root, config), reshape(step.ids, [batch, 1]));
+  const grown: KeyValue[] = [];
+  const { heads, hiddenSize } = config.text;
+  const positions = reshape(step.positions, [batch, 1]);
+  const hidden = llamaDecoder(
+    root.child(LANGUAGE_MODEL),
+    config.text,
+    embedded,
+    positions,
+    (layer, q, k, v) => {
+      const cache = caches[layer];
+      if (cache === undefined) throw new Error(`internal: no cache for layer ${layer}`);
+      const next = { k: concat([cache.generated.k, k], 2), v: concat([cache.generated.v, v], 2) };
+      grown.push(next);
+      const prompt = {
+        k: repeatHeads(cache.prompt.k, heads),
+        v: repeatHeads(cache.prompt.v, heads),
+        length: step.promptLength,
+      };
+      return cachedAttention(q, prompt, { k: repeatHeads(next.k, heads), v: repeatHeads(next.v, heads) });
+    },
+  );
+  return { hidden: reshape(hidden, [batch, hiddenSize]), generated: grown };
+}
+
+/** Scores over the vocabulary. hidden: [..., hidden]. */
+export function vocabularyLogits(root: Scope, config: LlavaConfig, hidden: Tensor): Tensor {
+  const { vocabularySize, tiedEmbeddings } = config.text;
+  if (tiedEmbeddings) return matmul(hidden, embeddingTable(root, config), { transposeB: true });
+  return linear(root.child(HEAD), hidden, { outputs: vocabularySize });
+}
+
+/** Rows of flattened states. hidden: [batch, tokens, size]; rows: int32 [n] into batch·tokens; result [n, size]. */
+export function statesAt(hidden: Tensor, rows: Tensor): Tensor {
+  return gather(flatten(hidden, 2), rows);
+}

@@ -1,0 +1,104 @@
+// LLaVA's weights: the spellings of published checkpoints, read to the one spelling used here (transformers' module
+// paths in memory, which are also what PEFT names adapters after).
+import { DataError, UserError } from '../../errors.ts';
+import type { Checkpoint, CheckpointTensor } from '../../formats/safetensors.ts';
+import { readFloat32 } from '../../formats/safetensors.ts';
+import type { WeightProvider } from '../../nn/scope.ts';
+import type { StorageType } from '../../tensor/dtype.ts';
+import type { Tensor } from '../../tensor/graph.ts';
+import { input, weight } from '../../tensor/ops.ts';
+
+export const LANGUAGE_MODEL = 'model.language_model';
+export const VISION_TOWER = 'model.vision_tower';
+export const PROJECTOR = 'model.multi_modal_projector';
+export const HEAD = 'lm_head';
+
+/** `language_model.model.layers.0…` and its other spellings become `model.language_model.layers.0…`. */
+export function canonicalName(name: string): string {
+  const bare = name.replace(/^model\./, '');
+  if (/^(language_model\.)?lm_head\./.test(bare)) return bare.replace(/^language_model\./, '');
+  return `model.${bare.replace(/^language_model\.model\./, 'language_model.').replace(/^vision_tower\.vision_model\./, 'vision_tower.')}`;
+}
+
+/** The spelling of `llava-hf` on the hub, which every version of transformers reads. */
+export function publishedName(name: string): string {
+  if (name.startsWith(HEAD)) return `language_model.${name}`;
+  return name
+    .replace(/^model\.language_model\./, 'language_model.model.')
+    .replace(/^model\.vision_tower\./, 'vision_tower.vision_model.')
+    .replace(/^model\./, '');
+}
+
+/** A checkpoint's tensors by canonical name. */
+export class LlavaWeights {
+  readonly #tensors = new Map<string, CheckpointTensor>();
+
+  constructor(readonly checkpoint: Checkpoint) {
+    for (const [name, tensor] of checkpoint.tensors) {
+      const canonical = canonicalName(name);
+      if (this.#tensors.has(canonical)) {
+        throw new DataError({
+          file: tensor.file.path,
+          field: name,
+          message: `stands twice, as ${canonical}`,
+        });
+      }
+      this.#tensors.set(canonical, tensor);
+    }
+  }
+
+  /** A weight's values and shape on the host. */
+  values(name: string): { readonly data: Float32Array; readonly shape: readonly number[] } {
+    const { file, entry } = this.#find(name);
+    return { data: readFloat32(file, entry.name), shape: entry.shape };
+  }
+
+  /** Gives frozen weights, except those named in `trainable`, which become fed inputs of that name. */
+  provider(trainable: ReadonlySet<string> = new Set()): WeightProvider {
+    const made = new Map<string, Tensor>();
+    return (name, shape) => {
+      const known = made.get(name);
+      if (known !== undefined) return known;
+      const tensor = trainable.has(name) ? input(name, 'float32', shape) : this.#frozen(name, shape);
+      made.set(name, tensor);
+      return tensor;
+    };
+  }
+
+  #frozen(name: string, shape: readonly number[]): Tensor {
+    const { file, entry } = this.#find(name);
+    if (entry.shape.join() !== shape.join()) {
+      throw new DataError({
+        file: file.path,
+        field: entry.name,
+        message: `the configuration asks for [${shape.join(', ')}], the checkpoint has [${entry.shape.join(', ')}]`,
+      });
+    }
+    const storage = entry.dtype as StorageType;
+    if (storage !== 'F32' && storage !== 'F16' && storage !== 'BF16') {
+      throw new DataError({
+        file: file.path,
+        field: entry.name,
+        message: `dtype ${entry.dtype} cannot be used as a weight`,
+      });
+    }
+    return weight(
+      name,
+      { file: file.path, offset: entry.offset, byteLength: entry.byteLength, storage },
+      shape,
+    );
+  }
+
+  #find(name: string): CheckpointTensor {
+    const tensor = this.#tensors.get(name);
+    if (tensor === undefined) {
+      throw new UserError({
+        file: this.checkpoint.folder,
+        field: publishedName(name),
+        message: 'the checkpoint lacks this weight',
+        hint: 'is the download complete, and is it a LLaVA-1.5 checkpoint?',
+      });
+    }
+    return tensor;
+  }
+}
