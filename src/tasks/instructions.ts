@@ -34,10 +34,13 @@ export interface TestRow {
 
 const imagePlaceholder = '<image>';
 
-const identifier = z.union(
-  [z.string().min(1), z.number().refine(Number.isSafeInteger)],
-  'expected an id (a string, or an integer below 2^53)',
-);
+const identifier = z
+  .unknown()
+  .refine(
+    (id) => (typeof id === 'string' ? id !== '' : Number.isSafeInteger(id)),
+    'expected an id (a string, or an integer below 2^53)',
+  )
+  .transform(String);
 const nonEmpty = z.string().refine((text) => text.trim() !== '', 'expected text');
 
 const trainRow = z.object({
@@ -80,7 +83,7 @@ export function readTrainInstructions(options: InstructionOptions): readonly Tra
     const id = row.id ?? row.question_id;
     if (id === undefined) throw rowError(place, 'id', 'expected an id, found neither id nor question_id');
     const image = images.find(row.image, place, options.imageRequired ?? true);
-    return { id: String(id), ...(image !== undefined && { image }), turns: turnsOf(row, place) };
+    return { id, ...(image !== undefined && { image }), turns: turnsOf(row, place) };
   });
   images.requireAll();
   return samples;
@@ -100,7 +103,7 @@ export function readTestInstructions(options: TestInstructionOptions): readonly 
     const place = { file, row: index + 1 };
     const row = checkRow(testRow, value, place);
     const answer = checkRow(answerRow, value, place)[answerField] ?? '';
-    const id = String(row.question_id);
+    const id = row.question_id;
     const earlier = rowOfId.get(id);
     if (earlier !== undefined) {
       throw rowError(place, 'question_id', `"${id}" is already the id of row ${earlier}`);

@@ -25,11 +25,16 @@ export function referenceLetter(text: string): string | undefined {
  */
 export function strictChoice(text: string, choices: readonly string[]): number | undefined {
   const plain = text.trim();
+  const alone = /^\(?([A-Za-z])\)?[.:]?$/.exec(plain)?.[1];
+  const same = choices.flatMap((choice, index) =>
+    normaliseShortAnswer(choice) === normaliseShortAnswer(plain) ? [index] : [],
+  );
+  // An option may look like a letter in front of something: "C. elegans".
+  if (alone === undefined && same.length === 1) return same[0];
   const letters = new Set<string>();
-  const alone = /^\(?([A-Za-z])\)?[.:]?$/.exec(plain);
-  const inFront = /^(?:\(([A-Z])\)[.:]?|([A-Z])[.:)])\s+\S/.exec(plain) ?? /^()([A-Z])\s*\n/.exec(plain);
-  const letter = alone?.[1] ?? inFront?.[1] ?? inFront?.[2];
-  if (letter) letters.add(letter.toUpperCase());
+  const inFront = /^(?:\(([A-Z])\)[.:]?\s|([A-Z])(?:[.:)]\s|\s*\n))/.exec(plain);
+  const letter = alone ?? inFront?.[1] ?? inFront?.[2];
+  if (letter !== undefined) letters.add(letter.toUpperCase());
   const stated =
     /\banswer(?:\s+is|\s*:)\s*:?\s*(?:option\s+|choice\s+)?\(?([A-Z])\)?(?=\s*(?:$|[.,;:!\n]|because\b|since\b))/gi;
   for (const [, named = ''] of plain.matchAll(stated)) {
@@ -40,10 +45,7 @@ export function strictChoice(text: string, choices: readonly string[]): number |
     const index = named.charCodeAt(0) - 'A'.charCodeAt(0);
     return index < choices.length ? index : undefined;
   }
-  const same = choices.flatMap((choice, index) =>
-    normaliseShortAnswer(choice) === normaliseShortAnswer(plain) ? [index] : [],
-  );
-  return same.length === 1 ? same[0] : undefined;
+  return undefined;
 }
 
 /**

@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { taskNames } from '../tasks/index.ts';
+import { alphabeticalOrder, officialOrder, resolveTaskOrder } from './coin.ts';
+
+describe('the order of tasks', () => {
+  it('is official unless asked otherwise (coin.md 1.1, 1.6)', () => {
+    expect(resolveTaskOrder()).toBe(officialOrder);
+    expect(resolveTaskOrder('alphabetical')).toBe(alphabeticalOrder);
+    expect(resolveTaskOrder(['GQA', 'VizWiz'])).toEqual(['GQA', 'VizWiz']);
+    expect([...alphabeticalOrder].sort()).toEqual([...officialOrder].sort());
+    expect([...taskNames].sort()).toEqual([...officialOrder].sort());
+  });
+
+  it.each([
+    [['OCR-VQA'], /unknown task "OCR-VQA"; known: ScienceQA, .*\n {2}hint: did you mean OCRVQA\?/],
+    [['gqa'], /did you mean GQA\?/],
+    [['TextVqa', 'GQA'], /did you mean TextVQA/],
+    [['ImageNet', 'Flickr30k'], /unknown task "Flickr30k"; known: [^\n]*$/],
+    [['toString'], /unknown task "toString"/],
+    [['GQA', 'VizWiz', 'GQA'], /GQA occurs twice/],
+    [[], /at least one task/],
+    [
+      'alphabetic',
+      /unknown task order "alphabetic"; known: official, alphabetical\n {2}hint: did you mean alphabetical/,
+    ],
+  ])('refuses %j', (order, message) => {
+    expect(() => resolveTaskOrder(order)).toThrow(message);
+  });
+});
