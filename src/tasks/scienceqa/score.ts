@@ -40,12 +40,10 @@ export function strictChoice(text: string, choices: readonly string[]): number |
   for (const [, named = ''] of plain.matchAll(stated)) {
     if (named === named.toUpperCase()) letters.add(named);
   }
-  if (letters.size > 1) return undefined;
-  for (const named of letters) {
-    const index = named.charCodeAt(0) - 'A'.charCodeAt(0);
-    return index < choices.length ? index : undefined;
-  }
-  return undefined;
+  const [named, another] = letters;
+  if (named === undefined || another !== undefined) return undefined;
+  const index = named.charCodeAt(0) - 'A'.charCodeAt(0);
+  return index < choices.length ? index : undefined;
 }
 
 /**
