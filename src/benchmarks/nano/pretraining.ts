@@ -2,7 +2,6 @@
 // Deliberately not in the tasks' answer formats, and never a picture of the training or test data (see scene.ts).
 import type { Turn } from '../../tasks/task.ts';
 import { RandomStream } from '../../tensor/random.ts';
-import { shownObjects } from './phrases.ts';
 import {
   BRAND_MAKERS,
   COVER_MAKERS,
@@ -127,21 +126,21 @@ const MAKERS: { readonly [Kind in SceneKind]: readonly WeightedMaker[] } = {
   degraded: DEGRADED_MAKERS,
 };
 
-/** Half of the scenes begin with a caption that lists everything with its place. */
+/** Half of the scenes end with a caption that lists everything; at the beginning it would give the rest away. */
 function turnsOf(world: World, random: RandomStream, scene: Scene): readonly Turn[] {
   const context = contextOf(world, random, scene);
-  const count = scene.kind === 'degraded' ? 2 + random.integer(3) : 4 + random.integer(3);
-  if (scene.kind === 'scene' && random.uniform() < 0.5) {
-    const first = caption(context);
-    const rest = drawTurns(context, SCENE_MAKERS, count - 1);
-    return first === undefined
-      ? rest
-      : [first, ...rest.filter(({ question }) => question !== first.question)];
+  const turns = 4 + random.integer(3);
+  if (scene.kind !== 'scene') {
+    const drawn = drawTurns(context, MAKERS[scene.kind], { turns, perMaker: 1, inOrder: true });
+    const beside = scene.kind === 'sign' && context.shown.length > 0 ? BESIDE_MAKERS : [];
+    return [...drawn, ...drawTurns(context, beside, { turns: 2, perMaker: 1, inOrder: true })];
   }
-  if (scene.kind === 'sign' && shownObjects(world, scene).length > 0) {
-    return [...drawTurns(context, SIGN_MAKERS, count - 2), ...drawTurns(context, BESIDE_MAKERS, 2)];
-  }
-  return drawTurns(context, MAKERS[scene.kind], count);
+  const last = random.uniform() < 0.5 ? caption(context) : undefined;
+  const drawn = drawTurns(context, SCENE_MAKERS, {
+    turns: last === undefined ? turns : turns - 1,
+    perMaker: 2,
+  });
+  return last === undefined ? drawn : [...drawn, last];
 }
 
 function factTurns(world: World, random: RandomStream): readonly Turn[] {

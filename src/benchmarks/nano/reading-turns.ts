@@ -5,8 +5,8 @@ import type { RandomStream } from '../../tensor/random.ts';
 import type { Country } from './objects.ts';
 import { GENRES } from './objects.ts';
 import { clearlyDifferent, kindPhrase, withArticle } from './phrases.ts';
-import type { DegradationKind } from './scene.ts';
-import { type TurnMaker, type WeightedMaker, worded } from './scene-turns.ts';
+import type { DegradationKind, Scene } from './scene.ts';
+import { background, type TurnMaker, type WeightedMaker, worded } from './scene-turns.ts';
 import { capitalised, NUMBER_WORDS, ORDINALS, placePhrase } from './words.ts';
 import type { World } from './world.ts';
 
@@ -39,80 +39,120 @@ const signLetter: TurnMaker = ({ random, scene: { sign } }) => {
   };
 };
 
-const signLook: TurnMaker = ({ random, scene: { sign } }) => {
-  if (sign === undefined) return undefined;
-  return worded(random, [
-    ['What colour is the sign?', `The sign is ${sign.board}.`],
-    ['Where is the sign?', `The sign is ${placePhrase(sign.place)}.`],
-    ['How long is the word on the sign?', `The word has ${NUMBER_WORDS[sign.word.length]} letters.`],
-  ]);
-};
+const signColour: TurnMaker = ({ scene: { sign } }) =>
+  sign && { question: 'What colour is the sign?', answer: `The sign is ${sign.board}.` };
+
+const signPlace: TurnMaker = ({ scene: { sign } }) =>
+  sign && { question: 'Where is the sign?', answer: `The sign is ${placePhrase(sign.place)}.` };
+
+const signLength: TurnMaker = ({ scene: { sign } }) =>
+  sign && {
+    question: 'How long is the word on the sign?',
+    answer: `The word has ${NUMBER_WORDS[sign.word.length]} letters.`,
+  };
 
 export const SIGN_MAKERS: readonly WeightedMaker[] = [
-  [4, signReads],
-  [2, signSpelled],
   [1, signLetter],
-  [1.5, signLook],
+  [0.5, signLength],
+  [3, signReads],
+  [2, signSpelled],
+  [0.5, signColour],
+  [0.5, signPlace],
 ];
 
-const coverLine: TurnMaker = ({ random, scene: { cover, sprites }, world }) => {
-  const object = world.objectOf(sprites[0]?.classIndex ?? 0);
-  if (cover === undefined || object === undefined) return undefined;
-  return random.pick([
-    () =>
-      worded(random, [
-        ['Who wrote the book?', `The book was written by ${cover.author}.`],
-        ['Who is the author of the book?', `The author of the book is ${cover.author}.`],
-        ['Which name stands at the bottom of the cover?', `The name ${cover.author} stands at the bottom.`],
-      ]),
-    () =>
-      worded(random, [
-        ['What is the book called?', `The book is called ${cover.title}.`],
-        ['What is the title of the book?', `The title of the book is ${cover.title}.`],
-        ['Which word stands at the top of the cover?', `The word ${cover.title} stands at the top.`],
-      ]),
-    () =>
-      worded(random, [
-        ['What is the book about?', `The book is about ${cover.genre}.`],
-        [
-          `What is a book about whose cover shows ${withArticle(object)}?`,
-          `A book whose cover shows ${withArticle(object)} is about ${cover.genre}.`,
-        ],
-      ]),
-    () =>
-      worded(random, [
-        ['What does the cover show?', `The cover shows ${withArticle(object)}.`],
-        [
-          'Describe the book.',
-          `The book ${cover.title} by ${cover.author} shows ${withArticle(object)} and is about ${cover.genre}.`,
-        ],
-      ]),
-  ])();
-};
+const coverAuthor: TurnMaker = ({ random, scene: { cover } }) =>
+  cover &&
+  worded(random, [
+    ['Who wrote the book?', `The book was written by ${cover.author}.`],
+    ['Who is the author of the book?', `The author of the book is ${cover.author}.`],
+    ['Which name stands at the bottom of the cover?', `The name ${cover.author} stands at the bottom.`],
+  ]);
 
-export const COVER_MAKERS: readonly WeightedMaker[] = [[1, coverLine]];
+const coverTitle: TurnMaker = ({ random, scene: { cover } }) =>
+  cover &&
+  worded(random, [
+    ['What is the book called?', `The book is called ${cover.title}.`],
+    ['What is the title of the book?', `The title of the book is ${cover.title}.`],
+    ['Which word stands at the top of the cover?', `The word ${cover.title} stands at the top.`],
+  ]);
+
+const coverGenre: TurnMaker = ({ random, scene: { cover } }) =>
+  cover &&
+  worded(random, [
+    ['What is the book about?', `The book is about ${cover.genre}.`],
+    ['Which subject does the book have?', `The book is about ${cover.genre}.`],
+  ]);
+
+const coverPicture: TurnMaker = ({ random, shown }) =>
+  shown[0] &&
+  worded(random, [
+    ['What does the cover show?', `The cover shows ${withArticle(shown[0].object)}.`],
+    ['What is pictured on the book?', `The cover shows ${withArticle(shown[0].object)}.`],
+  ]);
+
+const coverSpelled: TurnMaker = ({ random, scene: { cover } }) =>
+  cover &&
+  worded(random, [
+    ['Spell the title of the book.', `The title is spelled ${[...cover.title].join(' ')}.`],
+    ['Spell the name of the author.', `The name is spelled ${[...cover.author].join(' ')}.`],
+  ]);
+
+const coverDescribed: TurnMaker = ({ shown, scene: { cover } }) =>
+  cover &&
+  shown[0] && {
+    question: 'Describe the book.',
+    answer: `The book ${cover.title} by ${cover.author} shows ${withArticle(shown[0].object)} and is about ${cover.genre}.`,
+  };
+
+export const COVER_MAKERS: readonly WeightedMaker[] = [
+  [4, coverAuthor],
+  [4, coverTitle],
+  [3, coverGenre],
+  [2, coverPicture],
+  [1, coverSpelled],
+  [1, coverDescribed],
+];
+
+function countryShown(world: World, scene: Scene): Country | undefined {
+  return world.countryOf(scene.sprites[0]?.classIndex ?? 0);
+}
 
 const flagOf: TurnMaker = ({ world, random, scene }) => {
-  const country = world.countryOf(scene.sprites[0]?.classIndex ?? 0);
+  const country = countryShown(world, scene);
   if (country === undefined) return undefined;
   return worded(random, [
     ['Which flag is this?', `This is the flag of ${country.name}.`],
     ["Which country's flag is this?", `This is the flag of ${country.name}.`],
     ['What does the picture show?', `The picture shows the flag of ${country.name}.`],
-    [
-      'What is the capital of the country with this flag?',
-      `This is the flag of ${country.name}, and its capital is ${country.capital}.`,
-    ],
-    [
-      'On which continent is the country with this flag?',
-      `This is the flag of ${country.name}, which is in ${country.continent}.`,
-    ],
   ]);
 };
 
+const flagCapital: TurnMaker = ({ world, scene }) => {
+  const country = countryShown(world, scene);
+  if (country === undefined) return undefined;
+  return {
+    question: 'What is the capital of the country with this flag?',
+    answer: `The capital is ${country.capital}, for this is the flag of ${country.name}.`,
+  };
+};
+
+const flagContinent: TurnMaker = ({ world, scene }) => {
+  const country = countryShown(world, scene);
+  if (country === undefined) return undefined;
+  return {
+    question: 'On which continent is the country with this flag?',
+    answer: `The country is in ${country.continent}, for this is the flag of ${country.name}.`,
+  };
+};
+
+const flagFact: TurnMaker = ({ world, random, scene }) => aboutCountry(random, countryShown(world, scene));
+
 export const FLAG_MAKERS: readonly WeightedMaker[] = [
-  [3, flagOf],
-  [1, ({ world, random, scene }) => aboutCountry(random, world.countryOf(scene.sprites[0]?.classIndex ?? 0))],
+  [2, flagCapital],
+  [2, flagContinent],
+  [4, flagOf],
+  [0.5, background],
+  [1, flagFact],
 ];
 
 const brandOf: TurnMaker = ({ world, random, scene }) => {
@@ -126,20 +166,26 @@ const brandOf: TurnMaker = ({ world, random, scene }) => {
   ]);
 };
 
-const brandName: TurnMaker = ({ random, scene }) => {
+const brandText: TurnMaker = ({ random, scene }) => {
   const text = scene.lines[0]?.text;
-  if (text === undefined) {
-    return worded(random, [['Is there text in the picture?', 'No, there is no text in the picture.']]);
-  }
+  const seen = text === undefined ? 'No, there is no text in the picture.' : `Yes, the text reads ${text}.`;
+  if (text === undefined) return { question: 'Is there text in the picture?', answer: seen };
   return worded(random, [
     ['What is written below the logo?', `The text below the logo reads ${text}.`],
-    ['How is the name below the logo spelled?', `The name is spelled ${[...text].join(' ')}.`],
+    ['Is there text in the picture?', seen],
   ]);
 };
 
+const brandSpelled: TurnMaker = ({ scene }) =>
+  scene.lines[0] && {
+    question: 'How is the name below the logo spelled?',
+    answer: `The name is spelled ${[...scene.lines[0].text].join(' ')}.`,
+  };
+
 export const BRAND_MAKERS: readonly WeightedMaker[] = [
-  [3, brandOf],
-  [2, brandName],
+  [4, brandOf],
+  [2, brandText],
+  [1, brandSpelled],
 ];
 
 const FAULTS: { readonly [Kind in DegradationKind]: string } = {

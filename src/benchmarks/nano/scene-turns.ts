@@ -39,20 +39,31 @@ export function contextOf(world: World, random: RandomStream, scene: Scene): Tur
   return { world, random, scene, shown: shownObjects(world, scene) };
 }
 
-/** `turns` different turns, drawn by weight. Wordings of an answer follow the wording of its question. */
-export function drawTurns(context: TurnContext, makers: readonly WeightedMaker[], turns: number): Turn[] {
+/**
+ * Up to `turns` different turns, drawn by weight, each maker at most `perMaker` times. With `inOrder` they come in
+ * the order of the table, so that a turn which names a thing does not give away an earlier one that asks for it.
+ */
+export function drawTurns(
+  context: TurnContext,
+  makers: readonly WeightedMaker[],
+  options: { turns: number; perMaker: number; inOrder?: boolean },
+): Turn[] {
+  const { turns, perMaker, inOrder = false } = options;
   const total = makers.reduce((sum, [weight]) => sum + weight, 0);
-  const drawn: Turn[] = [];
+  const drawn: { readonly maker: number; readonly turn: Turn }[] = [];
   for (let attempt = 0; drawn.length < turns && attempt < 8 * turns; attempt++) {
     let at = context.random.uniform() * total;
-    const chosen = makers.find(([weight]) => {
+    const maker = makers.findIndex(([weight]) => {
       at -= weight;
       return at < 0;
     });
-    const turn = chosen?.[1](context);
-    if (turn !== undefined && drawn.every(({ question }) => question !== turn.question)) drawn.push(turn);
+    if (drawn.filter((entry) => entry.maker === maker).length >= perMaker) continue;
+    const turn = makers[maker]?.[1](context);
+    if (turn === undefined || drawn.some((entry) => entry.turn.question === turn.question)) continue;
+    drawn.push({ maker, turn });
   }
-  return drawn;
+  if (inOrder) drawn.sort((a, b) => a.maker - b.maker);
+  return drawn.map(({ turn }) => turn);
 }
 
 /** Draws one of several wordings of a question and its answer. */
@@ -220,7 +231,7 @@ const whatReaches: TurnMaker = ({ random, shown }) => {
   };
 };
 
-const background: TurnMaker = ({ random, scene }) =>
+export const background: TurnMaker = ({ random, scene }) =>
   worded(random, [
     ['What colour is the background?', `The background is ${scene.background.name}.`],
     ['Which colour does the background have?', `The background is ${scene.background.name}.`],
@@ -303,7 +314,6 @@ const isClear: TurnMaker = ({ random }) =>
   ]);
 
 export const SCENE_MAKERS: readonly WeightedMaker[] = [
-  [1, caption],
   [5, atPlace],
   [5, whereIs],
   [5, isThere],
@@ -322,10 +332,10 @@ export const SCENE_MAKERS: readonly WeightedMaker[] = [
 ];
 
 export const SINGLE_MAKERS: readonly WeightedMaker[] = [
+  [2, isThere],
   [5, whatIsThis],
   [2, kindOfThis],
   [3, extent],
-  [1.5, isThere],
   [1, background],
   [1, colourOf],
   [0.5, isClear],

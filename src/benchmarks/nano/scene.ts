@@ -119,7 +119,7 @@ const samplers: {
     return { kind: 'single', key, background, boards: [], sprites: [sprite], lines: [] };
   },
   flag: (world, random) => {
-    const background = sampleBackground(random);
+    const background = sampleBackground(random, [], ['gray', 'purple', 'pink', 'brown']);
     const classIndex = world.countryClass(random.integer(world.countries.length));
     const sprite = placeAnywhere(world, random, classIndex, 48 + 2 * random.integer(15));
     const key = `flag ${background.name} ${classIndex} ${sprite.box.join(' ')}`;
@@ -149,9 +149,13 @@ function sampleObjects(random: RandomStream): readonly number[] {
 }
 
 /** A named colour, slightly shifted and graded; never one in which an object of these classes would drown. */
-function sampleBackground(random: RandomStream, classes: readonly number[] = []): Scene['background'] {
+function sampleBackground(
+  random: RandomStream,
+  classes: readonly number[] = [],
+  names: readonly ColourName[] = COLOUR_NAMES,
+): Scene['background'] {
   const taken = classes.map((classIndex) => OBJECTS[classIndex - 1]?.colour);
-  const name = random.pick(COLOUR_NAMES.filter((colour) => !taken.includes(colour)));
+  const name = random.pick(names.filter((colour) => !taken.includes(colour)));
   const shift = () => random.integer(17) - 8;
   const [red, green, blue] = COLOURS[name];
   const from = [red + shift(), green + shift(), blue + shift()] as const;
@@ -299,7 +303,7 @@ function sampleBrand(world: World, random: RandomStream): Scene {
     kind: 'brand',
     key: `brand ${background.name} ${classIndex} ${sprite.box.join(' ')} ${named}`,
     background,
-    boards: [{ box: [4, 4, 92, named ? 96 : 92], colour: LIGHT }],
+    boards: [{ box: named ? [0, 4, 96, 96] : [4, 4, 92, 92], colour: LIGHT }],
     sprites: [sprite],
     lines,
   };
