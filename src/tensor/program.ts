@@ -72,6 +72,7 @@ export class Program {
       if (!isMadeBy(tensor, 'input')) continue;
       const { name } = tensor.attributes as { name: string };
       if (inputs.has(name)) throw new TypeError(`program: two inputs are called "${name}"`);
+      if (name in outputs) throw new TypeError(`program: "${name}" is the name of an input and of an output`);
       inputs.set(name, tensor);
     }
     const sessionOptions: InferenceSession.SessionOptions = {
@@ -104,7 +105,7 @@ export class Program {
     return [...this.#inputs.keys()];
   }
 
-  /** Runs once. Every input must be fed; every output is returned. */
+  /** Runs once. Every input must be fed; values that the program has no input for are ignored. */
   async run(feeds: Readonly<Record<string, Value>>): Promise<Record<string, Value>> {
     const sizes = new Map<string, number>();
     const runtimeFeeds: Record<string, RuntimeTensor> = {};

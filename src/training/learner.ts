@@ -70,7 +70,7 @@ export class Learner {
       parameters.map(({ tensor }) => tensor),
     );
     const added = Object.fromEntries(
-      parameters.map(({ name }, i) => [`sum:${name}`, add(sums[i] as Tensor, gradients[i] as Tensor)]),
+      parameters.map(({ name }, i) => [`added:${name}`, add(sums[i] as Tensor, gradients[i] as Tensor)]),
     );
     const update = updateGraph(options, sums);
     const kept = Object.keys(update).filter((name) => name !== 'norm');
@@ -97,8 +97,8 @@ export class Learner {
   /** Adds one batch's gradients to the sum; returns the batch's loss. */
   async accumulate(feeds: Readonly<Record<string, Value>>): Promise<number> {
     const all: Values = { ...feeds, ...this.#parameters, ...prefixed('sum:', this.#sums) };
-    const { loss, ...sums } = await this.#gradients.run(this.#only(this.#gradients, all));
-    this.#replaceSums(unprefixed('sum:', sums));
+    const { loss, ...added } = await this.#gradients.run(all);
+    this.#replaceSums(unprefixed('added:', added));
     return floats(loss)[0] as number;
   }
 
@@ -117,11 +117,11 @@ export class Learner {
       bias_correction_1: float32([1 - beta1 ** time], []),
       bias_correction_2_root: float32([Math.sqrt(1 - beta2 ** time)], []),
     };
-    const { norm, ...next } = await this.#update.run(this.#only(this.#update, feeds));
+    const { norm, ...next } = await this.#update.run(feeds);
     dispose(this.#parameters, this.#first, this.#second, this.#sums);
-    this.#parameters = unprefixed('p:', next);
-    this.#first = unprefixed('m:', next);
-    this.#second = unprefixed('v:', next);
+    this.#parameters = unprefixed('next p:', next);
+    this.#first = unprefixed('next m:', next);
+    this.#second = unprefixed('next v:', next);
     this.#sums = this.#zeros();
     this.#step = time;
     return floats(norm)[0] as number;
@@ -166,12 +166,6 @@ export class Learner {
     await this.#update.dispose();
   }
 
-  #only(program: Program, feeds: Values): Values {
-    return Object.fromEntries(
-      program.inputNames.flatMap((name) => (name in feeds ? [[name, feeds[name] as Value]] : [])),
-    );
-  }
-
   #replaceSums(sums: Values): void {
     dispose(this.#sums);
     this.#sums = sums;
@@ -211,9 +205,9 @@ function updateGraph(options: LearnerOptions, sums: readonly Tensor[]): Record<s
       correction,
       optimizer,
     );
-    outputs[`p:${name}`] = after.parameter;
-    outputs[`m:${name}`] = after.m;
-    outputs[`v:${name}`] = after.v;
+    outputs[`next p:${name}`] = after.parameter;
+    outputs[`next m:${name}`] = after.m;
+    outputs[`next v:${name}`] = after.v;
   });
   return outputs;
 }
