@@ -2,10 +2,12 @@
 // Opening reads and checks the header only; values are read by tensor, or mapped by others at `offset`.
 // Does not write files: `serializeSafetensors` gives the bytes.
 
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { existsSync, fstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError, present } from '../errors.ts';
+import { readByteRange, withOpenFile } from './file-bytes.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from './half.ts';
+import { isObject, readJsonObject } from './json.ts';
 
 /** Bytes of one element. Names are the format's own. */
 const elementBytes = {
@@ -78,8 +80,8 @@ export interface TensorSource {
 /** The format's own bound on the header, which keeps a damaged length from exhausting memory. */
 const MAX_HEADER_BYTES = 100_000_000;
 
-/** A single read may not exceed 2 GiB on every platform. */
-const MAX_READ_BYTES = 1 << 30;
+/** The header length that a Git LFS pointer file seems to declare: its text begins with "version ". */
+const GIT_LFS_POINTER = Buffer.from('version ').readBigUInt64LE();
 
 /**
  * Reads and checks the header of a safetensors file.
@@ -87,7 +89,7 @@ const MAX_READ_BYTES = 1 << 30;
  * @throws DataError naming the file, and the tensor where one is at fault.
  */
 export function openSafetensors(path: string): SafetensorsFile {
-  return withFile(path, (descriptor) => {
+  return withOpenFile(path, (descriptor) => {
     const stats = fstatSync(descriptor);
     if (!stats.isFile()) throw new DataError({ file: path, message: 'expected a safetensors file' });
     const fileBytes = stats.size;
@@ -97,11 +99,18 @@ export function openSafetensors(path: string): SafetensorsFile {
         message: `truncated: ${fileBytes} bytes, a safetensors file begins with an 8-byte header length`,
       });
     }
-    const declared = new DataView(readBytes(descriptor, path, 0, 8)).getBigUint64(0, true);
+    const declared = new DataView(readByteRange(descriptor, { path, offset: 0, length: 8 })).getBigUint64(
+      0,
+      true,
+    );
     if (declared > BigInt(MAX_HEADER_BYTES)) {
       throw new DataError({
         file: path,
         message: `not a safetensors file, or damaged: header length ${declared} is over ${MAX_HEADER_BYTES}`,
+        hint:
+          declared === GIT_LFS_POINTER
+            ? 'this is a Git LFS pointer: run `git lfs pull` where it came from'
+            : undefined,
       });
     }
     const headerBytes = Number(declared);
@@ -111,7 +120,7 @@ export function openSafetensors(path: string): SafetensorsFile {
         message: `truncated: the header ends at byte ${8 + headerBytes}, the file at byte ${fileBytes}`,
       });
     }
-    const header = parseHeader(path, readBytes(descriptor, path, 8, headerBytes));
+    const header = parseHeader(path, readByteRange(descriptor, { path, offset: 8, length: headerBytes }));
     return checkHeader(path, header, 8 + headerBytes, fileBytes);
   });
 }
@@ -122,8 +131,13 @@ export function readTensor(file: SafetensorsFile, name: string): TensorData {
   if (entry === undefined) {
     throw new DataError({ file: file.path, field: name, message: 'no such tensor in this file' });
   }
-  const buffer = withFile(file.path, (descriptor) =>
-    readBytes(descriptor, file.path, entry.offset, entry.byteLength, name),
+  const buffer = withOpenFile(file.path, (descriptor) =>
+    readByteRange(descriptor, {
+      path: file.path,
+      offset: entry.offset,
+      length: entry.byteLength,
+      field: name,
+    }),
   );
   return viewElements(entry.dtype, buffer);
 }
@@ -231,10 +245,10 @@ function parseHeader(path: string, bytes: ArrayBuffer): Readonly<Record<string, 
   } catch (error) {
     throw new DataError({
       file: path,
-      message: `not a safetensors file, or damaged: the header is not JSON (${errorText(error)})`,
+      message: `not a safetensors file, or damaged: the header is not JSON (${(error as Error).message})`,
     });
   }
-  if (!isRecord(header)) {
+  if (!isObject(header)) {
     throw new DataError({ file: path, message: 'not a safetensors file: the header is not a JSON object' });
   }
   return header;
@@ -275,7 +289,7 @@ function checkHeader(
 }
 
 function checkMetadata(path: string, value: unknown): Readonly<Record<string, string>> {
-  if (!isRecord(value) || !Object.values(value).every((text) => typeof text === 'string')) {
+  if (!isObject(value) || !Object.values(value).every((text) => typeof text === 'string')) {
     throw new DataError({ file: path, field: '__metadata__', message: 'expected an object of strings' });
   }
   return value as Readonly<Record<string, string>>;
@@ -291,7 +305,7 @@ function checkEntry(
   const fail = (message: string): never => {
     throw new DataError({ file: path, field: name, message });
   };
-  if (!isRecord(value)) return fail('expected an object with dtype, shape and data_offsets');
+  if (!isObject(value)) return fail('expected an object with dtype, shape and data_offsets');
   const { dtype, shape, data_offsets: offsets } = value;
   if (!isSafetensorsType(dtype)) {
     const known = Object.keys(elementBytes).join(', ');
@@ -314,14 +328,8 @@ function checkEntry(
 }
 
 function readWeightMap(path: string): readonly [name: string, shard: string][] {
-  let index: unknown;
-  try {
-    index = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new DataError({ file: path, message: `not readable as JSON: ${errorText(error)}` });
-  }
-  const map = isRecord(index) ? index.weight_map : undefined;
-  if (!isRecord(map)) throw new DataError({ file: path, field: 'weight_map', message: 'expected an object' });
+  const map = readJsonObject(path).weight_map;
+  if (!isObject(map)) throw new DataError({ file: path, field: 'weight_map', message: 'expected an object' });
   return Object.entries(map).map(([name, shard]) => {
     if (typeof shard !== 'string' || !/^[^/\\]+\.safetensors$/.test(shard)) {
       throw new DataError({
@@ -332,43 +340,6 @@ function readWeightMap(path: string): readonly [name: string, shard: string][] {
     }
     return [name, shard];
   });
-}
-
-function withFile<T>(path: string, use: (descriptor: number) => T): T {
-  let descriptor: number;
-  try {
-    descriptor = openSync(path, 'r');
-  } catch (error) {
-    throw new DataError({ file: path, message: `cannot be opened: ${errorText(error)}` });
-  }
-  try {
-    return use(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function readBytes(
-  descriptor: number,
-  path: string,
-  offset: number,
-  length: number,
-  field?: string,
-): ArrayBuffer {
-  const bytes = new Uint8Array(length);
-  let done = 0;
-  while (done < length) {
-    const count = readSync(descriptor, bytes, done, Math.min(length - done, MAX_READ_BYTES), offset + done);
-    if (count === 0) {
-      throw new DataError({
-        file: path,
-        field,
-        message: `truncated: no bytes after ${offset + done}, ${offset + length} are needed`,
-      });
-    }
-    done += count;
-  }
-  return bytes.buffer;
 }
 
 /** Elements over a buffer of their own (the format is little-endian, as every platform Node runs on here). */
@@ -408,12 +379,4 @@ function isSafetensorsType(value: unknown): value is SafetensorsType {
 
 function isSizes(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
