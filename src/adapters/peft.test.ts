@@ -1,0 +1,272 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { batchFeeds, fixture, projectorNames, traceLlava, weights } from '../../test/support/llava-tiny.ts';
+import { expectParity, fixturePath } from '../../test/support/parity.ts';
+import { UserError } from '../errors.ts';
+import { openSafetensors, serializeSafetensors } from '../formats/safetensors.ts';
+import { float32, type HostTensor } from '../tensor/dtype.ts';
+import { Program } from '../tensor/program.ts';
+import type { AdapterSpec } from './adapter.ts';
+import { createAdapter } from './index.ts';
+import {
+  CONFIG_FILE,
+  PROJECTOR_FILE,
+  readAdapter,
+  readAdapterSpec,
+  readProjector,
+  serializeAdapter,
+  serializeProjector,
+  type TensorValues,
+  WEIGHTS_FILE,
+} from './peft.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'coin-peft-'));
+let folder: string;
+let folders = 0;
+beforeEach(() => {
+  folder = join(root, String(folders++));
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+const published = fixturePath('llava-tiny', 'adapter');
+
+/** An adapter of the fixture's model with values that are all different. */
+function adapterOf(spec: AdapterSpec) {
+  const adapter = createAdapter(spec);
+  traceLlava(adapter);
+  let next = 0;
+  const values = new Map(
+    [...adapter.parameters.values()].map(({ name, shape }): [string, HostTensor] => [
+      name,
+      float32(
+        Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => Math.fround(next++ * 1e-3)),
+        shape,
+      ),
+    ]),
+  );
+  return { adapter, values };
+}
+
+function write(spec: AdapterSpec, values: TensorValues): void {
+  cpSync(published, folder, { recursive: true });
+  for (const [name, content] of Object.entries(serializeAdapter({ spec, values })))
+    writeFileSync(join(folder, name), content);
+}
+
+function changeConfig(changes: Readonly<Record<string, unknown>>): void {
+  cpSync(published, folder, { recursive: true });
+  const config = JSON.parse(readFileSync(join(folder, CONFIG_FILE), 'utf8')) as Record<string, unknown>;
+  writeFileSync(join(folder, CONFIG_FILE), JSON.stringify({ ...config, ...changes }));
+}
+
+/** Rewrites the published adapter's tensors by name; undefined drops one. */
+function changeTensors(change: (name: string) => string | undefined): void {
+  cpSync(published, folder, { recursive: true });
+  const prefix = 'base_model.model.';
+  const tensors = [...readAdapter(published).values].flatMap(([name, { shape, data }]) => {
+    const renamed = change(prefix + name);
+    return renamed === undefined
+      ? []
+      : [[renamed, { dtype: 'F32', shape, data: data as Float32Array }] as const];
+  });
+  writeFileSync(join(folder, WEIGHTS_FILE), serializeSafetensors(Object.fromEntries(tensors)));
+}
+
+const messageOf = (action: () => unknown): string => {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
+  return 'nothing was thrown';
+};
+
+const someTensor = 'base_model.model.model.language_model.layers.1.mlp.up_proj.lora_B.weight';
+const lora: AdapterSpec = { kind: 'lora', rank: 4, alpha: 8, dropout: 0.05 };
+const moelora: AdapterSpec = { kind: 'moelora', rank: 8, alpha: 16, dropout: 0.05, experts: 4 };
+
+describe('readAdapter', () => {
+  it('reads an adapter that PEFT wrote, to the same logits', async () => {
+    const { spec, values } = readAdapter(published);
+    expect(spec).toEqual({ kind: 'lora', rank: 4, alpha: 8, dropout: 0 });
+    const { logits } = traceLlava(createAdapter(spec));
+    const program = await Program.compile({ logits });
+    const result = await program.runOnHost({ ...batchFeeds(), ...Object.fromEntries(values) });
+    await program.dispose();
+    const mask = fixture.inputs.get('attention_mask').data;
+    const kept = (result.logits?.data as Float32Array).map(
+      (value, i) => value * (mask[Math.floor(i / 96)] as number),
+    );
+    expectParity('logits', float32(kept, [2, 30, 96]), fixture.expected.get('logits'));
+  });
+
+  it.each([lora, moelora])('reads back what was written: $kind', (spec) => {
+    const { adapter, values } = adapterOf(spec);
+    write(spec, values);
+    for (const options of [{}, { expected: adapter.parameters }]) {
+      const read = readAdapter(folder, options);
+      expect(read.spec).toEqual(spec);
+      expect(Object.fromEntries(read.values)).toEqual(Object.fromEntries(values));
+    }
+  });
+
+  it('writes the same names and settings as PEFT', () => {
+    const { spec, values } = readAdapter(published);
+    write(spec, values);
+    const names = (path: string) => [...openSafetensors(join(path, WEIGHTS_FILE)).tensors.keys()].sort();
+    expect(names(folder)).toEqual(names(published));
+    const config = (path: string) =>
+      JSON.parse(readFileSync(join(path, CONFIG_FILE), 'utf8')) as Record<string, unknown>;
+    const { target_modules: pattern, ...ours } = config(folder);
+    expect(config(published)).toMatchObject(ours);
+    const fits = (module: string) => new RegExp(`^(?:${pattern})$`).test(module);
+    expect(fits('model.language_model.layers.11.self_attn.q_proj')).toBe(true);
+    expect(fits('model.language_model.layers.0.mlp.down_proj')).toBe(true);
+    expect(fits('model.vision_tower.encoder.layers.0.self_attn.q_proj')).toBe(false);
+    expect(fits('lm_head')).toBe(false);
+  });
+
+  it('writes the same bytes from the same values', () => {
+    const { values } = adapterOf(moelora);
+    const reversed = new Map([...values].reverse());
+    expect(serializeAdapter({ spec: moelora, values: reversed })).toEqual(
+      serializeAdapter({ spec: moelora, values }),
+    );
+  });
+
+  it.each([
+    [{ peft_type: 'LOHA' }, 'peft_type: "LOHA" is not supported; known are LORA, MOELORA'],
+    [{ peft_type: null }, 'peft_type: null is not supported'],
+    [{ use_dora: true }, 'use_dora: true is not supported'],
+    [{ use_rslora: true }, 'use_rslora: true is not supported'],
+    [{ fan_in_fan_out: true }, 'fan_in_fan_out: true is not supported'],
+    [{ rank_pattern: { q_proj: 8 } }, 'rank_pattern: {"q_proj":8} is not supported'],
+    [{ alpha_pattern: { q_proj: 8 } }, 'alpha_pattern: {"q_proj":8} is not supported'],
+    [{ bias: 'all' }, 'bias: "all" is not supported'],
+    [{ modules_to_save: ['lm_head'] }, 'modules_to_save: ["lm_head"] is not supported'],
+    [{ init_lora_weights: 'pissa' }, 'init_lora_weights: "pissa" is not supported'],
+    [{ a_setting_of_tomorrow: 1 }, 'a_setting_of_tomorrow: 1 is not supported'],
+    [{ constructor: 1 }, 'constructor: 1 is not supported'],
+    [{ expert_num: 4 }, 'expert_num: 4 is not supported'],
+    [{ r: 0 }, 'r: 0 is not supported'],
+    [{ r: undefined }, 'r: is missing'],
+    [{ lora_alpha: '16' }, 'lora_alpha: "16" is not supported'],
+    [{ lora_dropout: 1 }, 'lora_dropout: 1 is not supported'],
+    [{ peft_type: 'MOELORA' }, 'expert_num: is missing'],
+    [{ peft_type: 'MOELORA', expert_num: 0.5 }, 'expert_num: 0.5 is not supported'],
+    [{ peft_type: 'MOELORA', expert_num: 3 }, 'expert_num: 3 does not divide r = 4'],
+  ])('refuses the setting %o by name', (changes, message) => {
+    changeConfig(changes);
+    expect(messageOf(() => readAdapterSpec(folder))).toContain(join(folder, CONFIG_FILE));
+    expect(messageOf(() => readAdapterSpec(folder))).toContain(message);
+  });
+
+  it('names all settings that it refuses at once', () => {
+    changeConfig({ use_dora: true, bias: 'lora_only' });
+    expect(messageOf(() => readAdapter(folder)).split('\n')).toHaveLength(2);
+  });
+
+  it.each([false, true])('refuses missing, renamed and misshapen tensors (expected known: %s)', (known) => {
+    const expected = adapterOf({ ...lora, dropout: 0 }).adapter.parameters;
+    const message = () => messageOf(() => readAdapter(folder, known ? { expected } : {}));
+    const canonical = someTensor.replace('base_model.model.', '');
+
+    changeTensors((name) => (name === someTensor ? undefined : name));
+    expect(message()).toContain(`${WEIGHTS_FILE}: ${canonical}: tensor is missing`);
+
+    changeTensors((name) => (name === someTensor ? name.replace('up_proj', 'side_proj') : name));
+    expect(message()).toContain('layers.1.mlp.side_proj.lora_B.weight: unknown tensor');
+    expect(message()).toContain(`${canonical}: tensor is missing`);
+
+    changeTensors((name) => name.replace('lora_A', 'lora_magnitude_vector'));
+    expect(message()).toContain('lora_magnitude_vector.weight: unknown tensor');
+    expect(message()).toContain('more');
+
+    changeTensors((name) => name.replace('base_model.', ''));
+    expect(message()).toContain('unknown tensor: names begin with "base_model.model."');
+
+    changeConfig({ r: 2 });
+    expect(message()).toMatch(/lora_A\.weight: expected shape \[2, 32\], found \[4, 32\]/);
+  });
+
+  it('misses a whole layer only where the model is known', () => {
+    changeTensors((name) => (name.includes('layers.1.') ? undefined : name));
+    const expected = adapterOf({ ...lora, dropout: 0 }).adapter.parameters;
+    expect(readAdapter(folder).values.size).toBe(14);
+    expect(messageOf(() => readAdapter(folder, { expected }))).toContain('layers.1.');
+    changeTensors((name) => (name.includes('layers.0.') ? undefined : name));
+    expect(messageOf(() => readAdapter(folder))).toContain('layers.0.');
+  });
+
+  it('refuses layer numbers out of all proportion', () => {
+    changeTensors((name) => (name === someTensor ? name.replace('.1.', '.4000000000.') : name));
+    expect(messageOf(() => readAdapter(folder))).toContain('layers.4000000000');
+  });
+
+  it('refuses an adapter of another rank, with shapes', () => {
+    const { values } = adapterOf({ ...lora, rank: 8 });
+    write({ ...lora, rank: 8 }, values);
+    const expected = adapterOf(lora).adapter.parameters;
+    expect(messageOf(() => readAdapter(folder, { expected }))).toContain(
+      'expected shape [4, 32], found [8, 32]',
+    );
+  });
+
+  it('says what is not there', () => {
+    expect(messageOf(() => readAdapter(join(root, 'nowhere')))).toContain('no such file');
+  });
+});
+
+describe('serializeAdapter', () => {
+  it('does not write half an adapter', () => {
+    const { values } = adapterOf(moelora);
+    const [first] = values.keys();
+    values.delete(first as string);
+    expect(() => serializeAdapter({ spec: moelora, values })).toThrow(`${first}: tensor is missing`);
+    expect(() => serializeAdapter({ spec: lora, values: adapterOf(moelora).values })).toThrow(
+      'lora_router.weight: unknown tensor in a LORA adapter',
+    );
+  });
+});
+
+describe('the projector', () => {
+  const values: TensorValues = new Map(
+    projectorNames.map((name) => {
+      const { data, shape } = weights.values(name);
+      return [name, float32(data, shape)];
+    }),
+  );
+
+  function writeProjector(tensors: TensorValues): void {
+    cpSync(published, folder, { recursive: true });
+    writeFileSync(join(folder, PROJECTOR_FILE), serializeProjector(tensors));
+  }
+
+  it('is read back as it was written', () => {
+    writeProjector(values);
+    expect(Object.fromEntries(readProjector(folder, values))).toEqual(Object.fromEntries(values));
+  });
+
+  it('is not restored in part', () => {
+    const [first = '', second = ''] = projectorNames;
+    const kept = new Map([...values].filter(([name]) => name !== first));
+    writeProjector(kept);
+    expect(messageOf(() => readProjector(folder, values))).toContain(`${first}: tensor is missing`);
+    writeProjector(new Map([...values, [`base_model.model.${first}`, values.get(first) as HostTensor]]));
+    expect(messageOf(() => readProjector(folder, values))).toContain(
+      `base_model.model.${first}: unknown tensor`,
+    );
+    writeProjector(new Map([...values, [first, values.get(second) as HostTensor]]));
+    expect(messageOf(() => readProjector(folder, values))).toContain(
+      `${first}: expected shape [32, 24], found [32]`,
+    );
+  });
+
+  it('must be there', () => {
+    cpSync(published, folder, { recursive: true });
+    expect(messageOf(() => readProjector(folder, values))).toContain(`${PROJECTOR_FILE}: no such file`);
+  });
+});
