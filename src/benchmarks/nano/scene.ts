@@ -90,7 +90,7 @@ export function splitOf(key: string): Split {
 export function sampleScene(
   world: World,
   random: RandomStream,
-  options: { kind: SceneKind; split: Split; objects?: readonly number[]; hopeless?: boolean },
+  options: { kind: SceneKind; split: Split } & SceneOptions,
 ): Scene {
   for (;;) {
     const scene = samplers[options.kind](world, random, options);
@@ -98,13 +98,21 @@ export function sampleScene(
   }
 }
 
-type Options = { objects?: readonly number[]; hopeless?: boolean };
+export interface SceneOptions {
+  /** The classes to show, instead of a draw. */
+  readonly objects?: readonly number[];
+  /** The least number of objects of a `scene`. */
+  readonly least?: number;
+  /** Of a `degraded` picture: what it showed, and whether it can still be seen. */
+  readonly inner?: Exclude<SceneKind, 'degraded'>;
+  readonly hopeless?: boolean;
+}
 
 const samplers: {
-  readonly [Kind in SceneKind]: (world: World, random: RandomStream, options: Options) => Scene;
+  readonly [Kind in SceneKind]: (world: World, random: RandomStream, options: SceneOptions) => Scene;
 } = {
-  scene: (world, random, { objects }) => {
-    const classes = objects ?? sampleObjects(random);
+  scene: (world, random, { objects, least = 1 }) => {
+    const classes = objects ?? sampleObjects(random, least);
     const background = sampleBackground(random, classes);
     const sprites = placeObjects(world, random, classes);
     const shown = sprites.map(({ classIndex, place }) => `${classIndex}@${place}`).sort();
@@ -128,8 +136,8 @@ const samplers: {
   brand: sampleBrand,
   sign: sampleSign,
   cover: sampleCover,
-  degraded: (world, random, { hopeless = random.uniform() < 0.5 }) => {
-    const inner = samplers[random.uniform() < 0.6 ? 'single' : 'scene'](world, random, {});
+  degraded: (world, random, { inner: given, hopeless = random.uniform() < 0.5 }) => {
+    const inner = samplers[given ?? (random.uniform() < 0.6 ? 'single' : 'scene')](world, random, {});
     const kinds = ['blurred', 'dark', 'noisy', 'cropped'] as const;
     const kind = random.pick(hopeless ? kinds : kinds.slice(0, 3));
     const degradation = { kind, hopeless, strength: random.uniform(), seed: random.uint32() };
@@ -138,8 +146,8 @@ const samplers: {
 };
 
 /** Classes of one to five objects; in a third of the scenes one kind occurs more than once. */
-function sampleObjects(random: RandomStream): readonly number[] {
-  const count = 1 + random.integer(5);
+function sampleObjects(random: RandomStream, least: number): readonly number[] {
+  const count = least + random.integer(6 - least);
   const kinds = random.shuffle(OBJECTS.map((_, index) => index + 1)).slice(0, count);
   if (count > 1 && random.uniform() < 0.35) {
     const copies = 2 + random.integer(Math.min(3, count - 1));
