@@ -1,0 +1,32 @@
+// Sequential LoRA: one adapter and the projector go on training from task to task. The lower bound of CoIN.
+import { drifted, probeLayer } from './layer-probe.ts';
+import type { AdapterSettings, Method } from './method.ts';
+
+const adapter = ({ rank, alpha, dropout }: AdapterSettings) =>
+  ({ kind: 'lora', rank, alpha, dropout }) as const;
+const probe = adapter({ rank: 4, alpha: 8, dropout: 0, experts: 1 });
+
+export const lora: Method = {
+  name: 'lora',
+  label: 'LoRA',
+  summary: 'one low-rank adapter, trained on one task after another',
+  adapter,
+  claims: () => [
+    {
+      statement: 'a fresh adapter changes nothing (B = 0)',
+      check: async () => {
+        const { change } = await probeLayer(probe);
+        return { found: `largest change ${change}`, holds: change === 0 };
+      },
+    },
+    {
+      statement: 'B has gradient from the first step, A once B has moved',
+      check: async () => {
+        const fresh = (await probeLayer(probe)).gradients;
+        const later = (await probeLayer(probe, drifted)).gradients;
+        const found = `B ${fresh.lora_B?.toPrecision(3)}, then A ${later.lora_A?.toPrecision(3)}`;
+        return { found, holds: (fresh.lora_B ?? 0) > 0 && fresh.lora_A === 0 && (later.lora_A ?? 0) > 0 };
+      },
+    },
+  ],
+};
