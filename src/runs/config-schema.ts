@@ -1,0 +1,151 @@
+// The schema of a run's configuration: every key with its type, range, default and a line that says what it is.
+// Reading files, and saying where an error stands, is `config.ts`.
+import { z } from 'zod';
+import type { AdapterKind } from '../adapters/index.ts';
+import { resolveTaskOrder } from '../benchmarks/coin.ts';
+import { type Issue, UserError } from '../errors.ts';
+import type { ScheduleName } from '../nn/schedule.ts';
+import type { TaskName } from '../tasks/index.ts';
+import type { Provider } from '../tensor/program.ts';
+
+export const methodNames = ['lora', 'moelora'] as const satisfies readonly AdapterKind[];
+const providers = ['cpu', 'webgpu', 'cuda'] as const satisfies readonly Provider[];
+const schedules = ['cosine', 'linear', 'constant'] as const satisfies readonly ScheduleName[];
+
+const atLeast = (minimum: number) => z.int().min(minimum);
+const rate = () => z.number().gt(0);
+const fraction = () => z.number().min(0).lt(1);
+const sampleLimit = z.union([atLeast(1), z.literal('all')], {
+  error: 'expected a whole number of at least 1, or all',
+});
+
+const adapter = z.strictObject({
+  rank: atLeast(1).default(128).describe('rank r of the update; MoELoRA shares it among its experts'),
+  alpha: rate().default(256).describe('the update is scaled by alpha / rank'),
+  dropout: fraction().default(0.05).describe("dropout on the adapter's input"),
+  experts: atLeast(1).default(8).describe('MoELoRA only; must divide the rank'),
+});
+
+const training = z.strictObject({
+  epochs: atLeast(1).default(1).describe('passes over the samples of a task'),
+  batchSize: atLeast(1).default(16).describe('samples of one forward and backward pass'),
+  accumulation: atLeast(1).default(1).describe('batches added up for one optimiser step'),
+  learningRate: rate().default(2e-4).describe('peak learning rate of the adapter'),
+  projectorLearningRate: z
+    .number()
+    .min(0)
+    .default(2e-5)
+    .describe('peak learning rate of the projector; 0 freezes it'),
+  weightDecay: z.number().min(0).default(0).describe('decoupled decay of AdamW'),
+  beta1: fraction().default(0.9).describe('AdamW, first moment'),
+  beta2: fraction().default(0.999).describe('AdamW, second moment'),
+  epsilon: rate().default(1e-8).describe('AdamW'),
+  schedule: z
+    .enum(schedules)
+    .default('cosine')
+    .describe(`${schedules.join(', ')}; starts anew with every task`),
+  warmupRatio: z.number().min(0).max(1).default(0.03).describe("share of a task's steps that warm up"),
+  clipNorm: rate().default(1).describe('gradients are clipped to this global norm'),
+  checkpointEverySteps: atLeast(0)
+    .default(100)
+    .describe('optimiser steps between checkpoints inside a task; 0 makes none'),
+});
+
+const evaluation = z.strictObject({
+  slots: atLeast(1).default(16).describe('samples generated side by side'),
+  zeroShot: z.boolean().default(true).describe('evaluate every task before any training'),
+  maxNewTokens: atLeast(1).default(1024).describe("cap on an answer's tokens; a task's own bound also holds"),
+});
+
+/** What a user may write. `name` and `output` have defaults that depend on the file and are filled in after it. */
+export const configSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][\w.-]*$/, 'expected letters, digits, dots, dashes or underscores')
+    .optional()
+    .describe("of the run; by default the file's name"),
+  model: z.string().min(1).describe('nano, or a folder in the llava-hf layout'),
+  benchmark: z.string().min(1).describe('nano, or a data folder in the layout of CoIN'),
+  instructionType: z
+    .string()
+    .regex(/^\w+$/, 'expected letters and digits, as in Instructions_Original')
+    .default('Original')
+    .describe('reads Instructions_<type>'),
+  tasks: z
+    .union([z.string(), z.array(z.string())], {
+      error: 'expected official, alphabetical or a list of task names',
+    })
+    .default('official')
+    .describe('in training order: official, alphabetical or a list'),
+  trainSamples: sampleLimit.default('all').describe('per task; a random subset when fewer than there are'),
+  testSamples: sampleLimit.default('all').describe('per task; a random subset when fewer than there are'),
+  methods: z
+    .array(z.enum(methodNames))
+    .min(1)
+    .default([...methodNames])
+    .describe(`compared in this run: ${methodNames.join(', ')}`),
+  seed: z.int().min(0).max(0xffffffff).default(0).describe('of initialisation, order and dropout'),
+  output: z.string().min(1).optional().describe('folder of the run; by default runs/<name>'),
+  provider: z
+    .enum(providers)
+    .default('cpu')
+    .describe(`device: ${providers.join(', ')}`),
+  adapter: adapter.prefault({}),
+  training: training.prefault({}),
+  evaluation: evaluation.prefault({}),
+});
+
+/** A configuration as a user writes it. */
+export type ConfigInput = z.input<typeof configSchema>;
+type ParsedConfig = z.output<typeof configSchema>;
+
+/** A configuration with every default filled in. Paths are as the run uses them. */
+export interface RunConfig
+  extends Readonly<Omit<ParsedConfig, 'tasks' | 'methods' | 'adapter' | 'training' | 'evaluation'>> {
+  readonly name: string;
+  readonly output: string;
+  readonly tasks: readonly TaskName[];
+  readonly methods: readonly MethodName[];
+  readonly adapter: Readonly<ParsedConfig['adapter']>;
+  readonly training: Readonly<ParsedConfig['training']>;
+  readonly evaluation: Readonly<ParsedConfig['evaluation']>;
+}
+
+export type MethodName = (typeof methodNames)[number];
+
+/** Something wrong with a value, by its place in the configuration. */
+export interface ConfigProblem extends Pick<Issue, 'message' | 'hint'> {
+  readonly path: readonly PropertyKey[];
+  /** The key itself is wrong, not its value. */
+  readonly atKey?: boolean;
+}
+
+/** What no single key can say: problems between keys, and the order of tasks. */
+export function crossCheck(config: ParsedConfig): {
+  readonly tasks: readonly TaskName[];
+  readonly problems: readonly ConfigProblem[];
+} {
+  const problems: ConfigProblem[] = [];
+  const { rank, experts } = config.adapter;
+  if (config.methods.includes('moelora') && rank % experts !== 0) {
+    const below = rank - (rank % experts);
+    const near = below === 0 ? `${experts}` : `${below} or ${below + experts}`;
+    problems.push({
+      path: ['adapter', 'rank'],
+      message: `expected a multiple of the number of experts (${experts}), found ${rank}`,
+      hint: `MoELoRA gives each expert rank / experts; use a rank of ${near}, other experts, or methods: [lora]`,
+    });
+  }
+  config.methods.forEach((method, index) => {
+    if (config.methods.indexOf(method) !== index) {
+      problems.push({ path: ['methods', index], message: `${method} occurs twice` });
+    }
+  });
+  try {
+    return { tasks: resolveTaskOrder(config.tasks), problems };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    problems.push(...error.issues.map(({ message, hint }) => ({ path: ['tasks'], message, hint })));
+    return { tasks: [], problems };
+  }
+}

@@ -1,0 +1,27 @@
+// "Did you mean": the known names nearest to one that is not known. For hints only; nothing is decided by it.
+
+/** A hint that names the one or two nearest of `known`, or undefined when none is near. */
+export function didYouMean(name: string, known: readonly string[]): string | undefined {
+  const nearest = known
+    .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(candidate.length / 3)))
+    .sort((first, second) => first.distance - second.distance)
+    .map(({ candidate }) => candidate);
+  return nearest.length === 0 ? undefined : `did you mean ${nearest.slice(0, 2).join(' or ')}?`;
+}
+
+/** Levenshtein: the fewest single-character insertions, deletions and replacements. */
+function editDistance(from: string, to: string): number {
+  let previous = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= from.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= to.length; column++) {
+      const replaced = (previous[column - 1] ?? 0) + (from[row - 1] === to[column - 1] ? 0 : 1);
+      const deleted = (previous[column] ?? 0) + 1;
+      const inserted = (current[column - 1] ?? 0) + 1;
+      current.push(Math.min(replaced, deleted, inserted));
+    }
+    previous = current;
+  }
+  return previous[to.length] ?? 0;
+}
