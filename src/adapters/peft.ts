@@ -250,14 +250,14 @@ function layerProblems(spec: AdapterSpec, tensors: Shapes, path: string): Issue[
 
 function differences(found: Shapes, expected: ExpectedTensors): Issue[] {
   const issues: Issue[] = [];
+  for (const field of found.keys()) {
+    if (!expected.has(field))
+      issues.push({ field, message: 'unknown tensor: the model has none of this name' });
+  }
   for (const [field, { shape }] of expected) {
     const other = found.get(field)?.shape;
     if (other === undefined) issues.push({ field, message: 'tensor is missing' });
     else if (other.join() !== shape.join()) issues.push({ field, message: misshapen(shape, other) });
-  }
-  for (const field of found.keys()) {
-    if (!expected.has(field))
-      issues.push({ field, message: 'unknown tensor: the model has none of this name' });
   }
   return issues;
 }
