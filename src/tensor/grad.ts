@@ -28,7 +28,7 @@ import {
   where,
   zeros,
 } from './ops.ts';
-import { addDims, type Dim, formatShape, type Shape, sameShape } from './shape.ts';
+import { addDims, type Dim, formatShape, type Shape, sameShape, subtractDims } from './shape.ts';
 
 type Gradient = Tensor | undefined;
 type GradientRule<P extends Primitive> = (
@@ -100,7 +100,7 @@ const gradientRules: { readonly [P in Primitive]: GradientRule<P> } = {
   // Zeros before and after.
   slice: (dy, _, [x], { axis, start, size }) => {
     const zeroPart = (count: Dim) => zeros(x.shape.map((dim, i) => (i === axis ? count : dim)));
-    const after = remainder(x.dim(axis), addDims(start, size));
+    const after = subtractDims(x.dim(axis), addDims(start, size));
     const parts = [...(start === 0 ? [] : [zeroPart(start)]), dy, ...(after === 0 ? [] : [zeroPart(after)])];
     return [concat(parts, axis)];
   },
@@ -115,6 +115,9 @@ const gradientRules: { readonly [P in Primitive]: GradientRule<P> } = {
 export function grad(scalar: Tensor, withRespectTo: readonly Tensor[]): Tensor[] {
   if (scalar.shape.some((dim) => dim !== 1)) {
     throw new TypeError(`grad: the result must hold one number, got ${formatShape(scalar.shape)}`);
+  }
+  for (const { dtype, shape } of [scalar, ...withRespectTo]) {
+    if (dtype !== 'float32') throw new TypeError(`grad: must be float32, got ${dtype}${formatShape(shape)}`);
   }
   const order = topologicalOrder([scalar]);
   const active = new Set<Tensor>(withRespectTo);
@@ -191,26 +194,4 @@ function inverse(permutation: readonly number[]): number[] {
     result[axis] = i;
   });
   return result;
-}
-
-/** whole − used, where that can be said without subtraction of names. */
-function remainder(whole: Dim, used: Dim): Dim {
-  if (whole === used) return 0;
-  if (typeof whole === 'number' && typeof used === 'number') return whole - used;
-  const rest = String(whole).startsWith('(') ? restOfSum(String(whole), used) : undefined;
-  if (rest === undefined)
-    throw new TypeError(`slice: the gradient needs ${whole} − ${used}, which has no name`);
-  return rest;
-}
-
-function restOfSum(whole: string, used: Dim): Dim | undefined {
-  const terms = whole.slice(1, -1).split('+');
-  for (const term of String(used)
-    .replace(/^\(|\)$/g, '')
-    .split('+')) {
-    const index = terms.indexOf(term);
-    if (index < 0) return undefined;
-    terms.splice(index, 1);
-  }
-  return addDims(...terms.map((term) => (/^\d+$/.test(term) ? Number(term) : term)));
 }

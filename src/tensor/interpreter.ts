@@ -3,7 +3,7 @@
 import type { DType } from './dtype.ts';
 import { evaluateRules, type Numbers, numbers, type Surroundings } from './evaluate-rules.ts';
 import { isMadeBy, type Primitive, type Tensor, topologicalOrder, type WeightSource } from './graph.ts';
-import { type Dim, factorize, formatShape, sumTerms } from './shape.ts';
+import { type Dim, factorize, formatShape, isNumeral, sumTerms } from './shape.ts';
 
 export type { Numbers } from './evaluate-rules.ts';
 
@@ -100,7 +100,7 @@ function bind(
 
 function sizeIn(bound: ReadonlyMap<string, number>, dim: Dim): number {
   if (typeof dim === 'number') return dim;
-  if (/^\d+$/.test(dim)) return Number(dim);
+  if (isNumeral(dim)) return Number(dim);
   const known = bound.get(dim);
   if (known !== undefined) return known;
   const terms = sumTerms(dim);

@@ -15,7 +15,7 @@ import {
 import type { HostTensor } from './dtype.ts';
 import { isMadeBy, type Tensor, topologicalOrder, type WeightSource } from './graph.ts';
 import { type AttributeValue, type Emitter, type OnnxType, onnxRules, type Provider } from './onnx-rules.ts';
-import { type Dim, factorize, type Shape, sumTerms } from './shape.ts';
+import { type Dim, factorize, isNumeral, type Shape, sumTerms } from './shape.ts';
 
 type TensorInit = MessageInitShape<typeof TensorProtoSchema>;
 type ValueInfoInit = MessageInitShape<typeof ValueInfoProtoSchema>;
@@ -219,7 +219,7 @@ class Writer implements Emitter {
   }
 
   #computedDim(dim: string): string {
-    const toValue = (part: string) => (/^\d+$/.test(part) ? this.int64([Number(part)]) : this.#dim(part));
+    const toValue = (part: string) => (isNumeral(part) ? this.int64([Number(part)]) : this.#dim(part));
     const terms = sumTerms(dim);
     if (terms !== undefined) return terms.map(toValue).reduce((a, b) => this.node('Add', [a, b]));
     const { coefficient, names } = factorize(dim);

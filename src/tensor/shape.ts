@@ -1,71 +1,125 @@
-// Shapes with named dimensions. A dimension is a number, or an expression over names such as "batch" or "4*batch*tokens".
-// Expressions are kept in one canonical spelling, so that equal dimensions are equal strings.
+// Shapes with named dimensions. A dimension is a number, a name such as "batch", or a sum of products of them:
+// "4*batch*tokens", "(past+tokens)", "(tokens+-1)". Every expression has one spelling, so that equal dimensions are equal strings.
 
 export type Dim = number | string;
 export type Shape = readonly Dim[];
 
 export function formatShape(shape: Shape): string {
-  return `[${shape.join(', ')}]`;
+  return `[${shape.join(', ').replaceAll('+-', '-')}]`;
 }
 
-/** Splits a product into its number and its sorted names: "4*batch" is 4 and ["batch"]. */
+/** Whether a part of an expression is a whole number. */
+export function isNumeral(part: string): boolean {
+  return /^-?\d+$/.test(part);
+}
+
+/** Splits a product into its number and its sorted names: "4*batch" is 4 and ["batch"]; a sum counts as one name. */
 export function factorize(dim: Dim): { readonly coefficient: number; readonly names: readonly string[] } {
   if (typeof dim === 'number') return { coefficient: dim, names: [] };
   const names: string[] = [];
   let coefficient = 1;
   for (const part of splitTop(dim, '*')) {
-    if (/^\d+$/.test(part)) coefficient *= Number(part);
+    if (isNumeral(part)) coefficient *= Number(part);
     else names.push(part);
   }
   return { coefficient, names: names.sort() };
 }
 
 /** The terms of a sum in parentheses: "(past+tokens)" is ["past", "tokens"]; undefined for anything else. */
-export function sumTerms(name: string): readonly string[] | undefined {
-  return name.startsWith('(') && name.endsWith(')') ? splitTop(name.slice(1, -1), '+') : undefined;
+export function sumTerms(dim: string): readonly string[] | undefined {
+  const inner = dim.startsWith('(') && dim.endsWith(')') ? dim.slice(1, -1) : undefined;
+  return inner === undefined || splitTop(dim, '*').length > 1 ? undefined : splitTop(inner, '+');
 }
 
 export function multiplyDims(...dims: readonly Dim[]): Dim {
-  let coefficient = 1;
-  const names: string[] = [];
-  for (const dim of dims) {
-    const factors = factorize(dim);
-    coefficient *= factors.coefficient;
-    names.push(...factors.names);
-  }
-  if (names.length === 0 || coefficient === 0) return coefficient;
-  return [...(coefficient === 1 ? [] : [String(coefficient)]), ...names.sort()].join('*');
+  return spell(dims.map(expand).reduce(multiply, expand(1)));
 }
 
 export function addDims(...dims: readonly Dim[]): Dim {
-  let constant = 0;
-  const terms: string[] = [];
-  for (const dim of dims) {
-    if (typeof dim === 'number') constant += dim;
-    else {
-      for (const term of sumTerms(dim) ?? [dim]) {
-        if (/^\d+$/.test(term)) constant += Number(term);
-        else terms.push(term);
-      }
-    }
-  }
-  if (terms.length === 0) return constant;
-  if (terms.length === 1 && constant === 0) return terms[0] as string;
-  return `(${[...terms.sort(), ...(constant === 0 ? [] : [String(constant)])].join('+')})`;
+  return spell(dims.reduce<Terms>((total, dim) => addTimes(total, expand(dim), 1), new Map()));
 }
 
-/** The quotient where it is exact (every factor of `divisor` occurs in `dim`), otherwise undefined. */
+export function subtractDims(whole: Dim, part: Dim): Dim {
+  return spell(addTimes(expand(whole), expand(part), -1));
+}
+
+/** The quotient where it is exact, otherwise undefined; long division, the leading terms first. */
 export function divideDims(dim: Dim, divisor: Dim): Dim | undefined {
-  const top = factorize(dim);
-  const bottom = factorize(divisor);
-  if (bottom.coefficient === 0 || top.coefficient % bottom.coefficient !== 0) return undefined;
-  const names = [...top.names];
-  for (const name of bottom.names) {
-    const index = names.indexOf(name);
-    if (index < 0) return undefined;
-    names.splice(index, 1);
+  const bottom = expand(divisor);
+  const [divisorTerm] = orderTerms(bottom);
+  if (divisorTerm === undefined) return undefined;
+  let rest = expand(dim);
+  let quotient: Terms = new Map();
+  for (let [term] = orderTerms(rest); term !== undefined; [term] = orderTerms(rest)) {
+    const coefficient = term[1] / divisorTerm[1];
+    const names = withoutNames(namesOf(term[0]), namesOf(divisorTerm[0]));
+    if (names === undefined || !Number.isInteger(coefficient)) return undefined;
+    const partial: Terms = new Map([[names.join('*'), coefficient]]);
+    quotient = addTimes(quotient, partial, 1);
+    rest = addTimes(rest, multiply(partial, bottom), -1);
   }
-  return multiplyDims(top.coefficient / bottom.coefficient, ...names);
+  return spell(quotient);
+}
+
+/** A sum: the sorted names of each product, joined by "*" ("" for the number), and how often it is taken. Never 0 times. */
+type Terms = ReadonlyMap<string, number>;
+
+function expand(dim: Dim): Terms {
+  if (typeof dim === 'number') return dim === 0 ? new Map() : new Map([['', dim]]);
+  const terms = sumTerms(dim);
+  if (terms !== undefined)
+    return terms.reduce<Terms>((total, term) => addTimes(total, expand(term), 1), new Map());
+  const { coefficient, names } = factorize(dim);
+  const factors = names.map((name): Terms => (sumTerms(name) ? expand(name) : new Map([[name, 1]])));
+  return factors.reduce(multiply, expand(coefficient));
+}
+
+function addTimes(a: Terms, b: Terms, times: number): Terms {
+  const result = new Map(a);
+  for (const [names, coefficient] of b) {
+    const total = (result.get(names) ?? 0) + times * coefficient;
+    if (total === 0) result.delete(names);
+    else result.set(names, total);
+  }
+  return result;
+}
+
+function multiply(a: Terms, b: Terms): Terms {
+  let result: Terms = new Map();
+  for (const [names, coefficient] of a) {
+    const row = [...b].map(([others, times]): [string, number] => [
+      [...namesOf(names), ...namesOf(others)].sort().join('*'),
+      coefficient * times,
+    ]);
+    result = addTimes(result, new Map(row), 1);
+  }
+  return result;
+}
+
+/** Products of more names first, then by name: an order that multiplication keeps, as long division needs. */
+function orderTerms(terms: Terms): [string, number][] {
+  return [...terms].sort(([a], [b]) => namesOf(b).length - namesOf(a).length || (a < b ? -1 : Number(a > b)));
+}
+
+function spell(terms: Terms): Dim {
+  const products = orderTerms(terms).map(([names, coefficient]) =>
+    names === '' ? coefficient : coefficient === 1 ? names : `${coefficient}*${names}`,
+  );
+  return products.length > 1 ? `(${products.join('+')})` : (products[0] ?? 0);
+}
+
+function namesOf(product: string): string[] {
+  return product === '' ? [] : product.split('*');
+}
+
+function withoutNames(names: readonly string[], removed: readonly string[]): string[] | undefined {
+  const rest = [...names];
+  for (const name of removed) {
+    const index = rest.indexOf(name);
+    if (index < 0) return undefined;
+    rest.splice(index, 1);
+  }
+  return rest;
 }
 
 /** The number of elements as a dimension expression. */
