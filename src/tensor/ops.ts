@@ -101,7 +101,7 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
 /** The part [start, start + size) of an axis. */
 export function slice(x: Tensor, axis: number, start: Dim, size: Dim): Tensor {
   const place = positive(x, axis);
-  return start === 0 && size === x.dim(place) ? x : make('slice', [x], { axis: place, start, size });
+  return start === 0 && size === x.shape[place] ? x : make('slice', [x], { axis: place, start, size });
 }
 
 /** Rows of `table` ([rows, …]) at int32 `indices` ([…]). */

@@ -35,12 +35,12 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
   tanh: ([x]) => float('tanh', x),
   sigmoid: ([x]) => float('sigmoid', x),
   erf: ([x]) => float('erf', x),
-  add: (inputs) => broadcast('add', inputs),
-  sub: (inputs) => broadcast('sub', inputs),
-  mul: (inputs) => broadcast('mul', inputs),
-  div: (inputs) => broadcast('div', inputs),
+  add: (inputs) => arithmetic('add', inputs),
+  sub: (inputs) => arithmetic('sub', inputs),
+  mul: (inputs) => arithmetic('mul', inputs),
+  div: (inputs) => arithmetic('div', inputs),
   equal: (inputs) => ({ ...broadcast('equal', inputs), dtype: 'bool' }),
-  less: (inputs) => ({ ...broadcast('less', inputs), dtype: 'bool' }),
+  less: (inputs) => ({ ...arithmetic('less', inputs), dtype: 'bool' }),
   where: ([condition, yes, no]) => {
     if (given(condition).dtype !== 'bool') fail('where', [condition, yes, no], 'the condition must be bool');
     const branches = broadcast('where', [given(yes), given(no)]);
@@ -75,9 +75,13 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
   },
   argmax: ([x], { axis }) => {
     checkAxis('argmax', given(x), axis);
+    if (given(x).dtype === 'bool') fail('argmax', [x], 'must be numbers');
     return { dtype: 'int32', shape: given(x).shape.filter((_, i) => i !== axis) };
   },
-  softmax: ([x]) => float('softmax', x),
+  softmax: ([x]) => {
+    if (given(x).rank === 0) fail('softmax', [x], 'needs an axis');
+    return float('softmax', x);
+  },
   reshape: ([x], { shape }) => {
     if (sizeOf(given(x).shape) !== sizeOf(shape)) fail('reshape', [x], `does not fill ${formatShape(shape)}`);
     return { dtype: given(x).dtype, shape };
@@ -109,6 +113,7 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
   slice: ([x], { axis, start, size }) => {
     checkAxis('slice', given(x), axis);
     const whole = given(x).dim(axis);
+    if (Number(start) < 0 || Number(size) < 0) fail('slice', [x], `cannot take ${size} from ${start}`);
     if (
       [whole, start, size].every((dim) => typeof dim === 'number') &&
       Number(start) + Number(size) > Number(whole)
@@ -125,6 +130,7 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
   scatterAdd: ([indices, updates], { rows }) => {
     const rank = given(indices).rank;
     if (given(indices).dtype !== 'int32') fail('scatterAdd', [indices, updates], 'indices must be int32');
+    if (given(updates).dtype !== 'float32') fail('scatterAdd', [indices, updates], 'updates must be float32');
     if (!sameShape(given(updates).shape.slice(0, rank), given(indices).shape)) {
       fail('scatterAdd', [indices, updates], "updates must begin with the indices' shape");
     }
@@ -158,6 +164,11 @@ function broadcast(primitive: Primitive, [a, b]: readonly Tensor[]): TensorType 
   if (given(a).dtype !== given(b).dtype) fail(primitive, [a, b], 'dtypes differ');
   const shape = broadcastShapes(given(a).shape, given(b).shape);
   return { dtype: given(a).dtype, shape: shape ?? fail(primitive, [a, b], 'shapes do not broadcast') };
+}
+
+function arithmetic(primitive: Primitive, inputs: readonly Tensor[]): TensorType {
+  if (inputs.some(({ dtype }) => dtype === 'bool')) fail(primitive, inputs, 'must be numbers');
+  return broadcast(primitive, inputs);
 }
 
 function lastTwo(x: Tensor, transposed: boolean): [Dim, Dim] {
