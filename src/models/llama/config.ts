@@ -8,13 +8,14 @@ const ropeSchema = z.looseObject({
     .default('default'),
 });
 
+/** Sizes default to those of LLaMA 7B, as in transformers: the published LLaVA 1.5 7B leaves them out. */
 export const llamaConfigSchema = z.object({
   model_type: z.literal('llama').default('llama'),
-  vocab_size: z.int().positive(),
-  hidden_size: z.int().positive(),
-  intermediate_size: z.int().positive(),
-  num_hidden_layers: z.int().positive(),
-  num_attention_heads: z.int().positive(),
+  vocab_size: z.int().positive().default(32000),
+  hidden_size: z.int().positive().default(4096),
+  intermediate_size: z.int().positive().default(11008),
+  num_hidden_layers: z.int().positive().default(32),
+  num_attention_heads: z.int().positive().default(32),
   num_key_value_heads: z.int().positive().optional(),
   head_dim: z.int().positive().nullish(),
   max_position_embeddings: z.int().positive().default(2048),

@@ -81,11 +81,23 @@ export function parseLlavaConfig(json: unknown, file: string): LlavaConfig {
       message: `does not divide image_size ${vision.imageSize}`,
     });
   }
-  if (text.heads % text.kvHeads !== 0) {
+  const notDivided = [
+    ['vision_config.num_attention_heads', vision.heads, 'hidden_size', vision.hiddenSize],
+    ['text_config.num_key_value_heads', text.kvHeads, 'num_attention_heads', text.heads],
+    ...(data.text_config.head_dim == null
+      ? [['text_config.num_attention_heads', text.heads, 'hidden_size', text.hiddenSize] as const]
+      : []),
+  ] as const;
+  for (const [field, divisor, whole, size] of notDivided) {
+    if (size % divisor !== 0) {
+      throw new DataError({ file, field, message: `${divisor} does not divide ${whole} ${size}` });
+    }
+  }
+  if (text.headSize % 2 !== 0) {
     throw new DataError({
       file,
-      field: 'text_config.num_key_value_heads',
-      message: `does not divide ${text.heads} heads`,
+      field: 'text_config.head_dim',
+      message: `must be even for rotary positions, is ${text.headSize}`,
     });
   }
   return {
