@@ -91,6 +91,29 @@ export function makeFolder(path: string): void {
   }
 }
 
+/** Moves a folder of finished files into place: every file synced first, then the name. Replaces nothing. */
+export function publishFolder(aside: string, path: string): void {
+  try {
+    syncTree(aside);
+    renameSync(aside, path);
+    syncFolder(dirname(path));
+  } catch (error) {
+    throw writeError(error, path);
+  }
+}
+
+/** The files below a folder as sorted relative paths with `/`; none when there is no folder. */
+export function listFiles(folder: string): readonly string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .flatMap((entry) =>
+      entry.isDirectory()
+        ? listFiles(join(folder, entry.name)).map((path) => `${entry.name}/${path}`)
+        : [entry.name],
+    )
+    .sort();
+}
+
 /** Removes what an interrupted `writeFileAtomic` left below `folder`. Only for whoever holds the folder alone. */
 export function removeTemporaryFiles(folder: string): void {
   if (!existsSync(folder)) return;
@@ -153,6 +176,23 @@ function makeFolderUnchecked(path: string): void {
   if (first === undefined) return;
   const top = dirname(resolve(first));
   for (let folder = resolve(path); folder !== top; folder = dirname(folder)) syncFolder(dirname(folder));
+}
+
+function syncTree(folder: string): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) {
+      syncTree(path);
+      continue;
+    }
+    const descriptor = openSync(path, 'r+');
+    try {
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+  syncFolder(folder);
 }
 
 function syncFolder(path: string): void {

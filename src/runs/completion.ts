@@ -1,0 +1,65 @@
+// Which steps of a run are complete: their record is in the journal, they were made from what is there now, and their
+// files have the recorded hashes. Everything else is done again.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { listFiles, sha256, sha256OfFile } from '../formats/files.ts';
+import { appendRecord, type JournalRecord, openJournal, recordsByKey } from './journal.ts';
+import type { Step, TrainStep } from './plan.ts';
+import { runFiles } from './run-folder.ts';
+
+export class Completion {
+  readonly #folder: string;
+  readonly #records: Map<string, JournalRecord>;
+  /** Files are hashed once per process. */
+  readonly #intact = new Map<string, boolean>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    this.#records = new Map(recordsByKey(openJournal(runFiles.journal(folder))));
+  }
+
+  isComplete(step: Step): boolean {
+    const record = this.#records.get(step.key);
+    if (record === undefined || record.from !== this.#origin(step)) return false;
+    let intact = this.#intact.get(step.key);
+    if (intact === undefined) {
+      intact = Object.entries(record.files).every(([path, hash]) => {
+        const file = join(this.#folder, path);
+        return existsSync(file) && sha256OfFile(file) === hash;
+      });
+      this.#intact.set(step.key, intact);
+    }
+    return intact;
+  }
+
+  /** Records a step whose outputs (files or folders below the run's folder) are in place. */
+  record(step: Step, output: string, measured: Readonly<Record<string, number>>): void {
+    const paths =
+      step.kind === 'train'
+        ? listFiles(join(this.#folder, output)).map((path) => `${output}/${path}`)
+        : [output];
+    if (paths.length === 0) throw new Error(`internal: ${step.key} left no file in ${output}`);
+    const record: JournalRecord = {
+      kind: step.kind,
+      key: step.key,
+      at: new Date().toISOString(),
+      from: this.#origin(step),
+      files: Object.fromEntries(paths.map((path) => [path, sha256OfFile(join(this.#folder, path))])),
+      // JSON has no NaN; a figure that is none is left out.
+      measured: Object.fromEntries(Object.entries(measured).filter(([, value]) => Number.isFinite(value))),
+    };
+    appendRecord(runFiles.journal(this.#folder), record);
+    this.#records.set(step.key, record);
+    this.#intact.set(step.key, true);
+  }
+
+  /** The hash of the adapter that a train step made; empty when there is none. */
+  adapterHash(step: TrainStep | undefined): string {
+    const record = step === undefined ? undefined : this.#records.get(step.key);
+    return record === undefined ? '' : sha256(JSON.stringify(Object.entries(record.files).sort()));
+  }
+
+  #origin(step: Step): string {
+    return this.adapterHash(step.kind === 'train' ? step.previous : step.trained);
+  }
+}

@@ -1,0 +1,249 @@
+// Executes a plan step by step with an engine that it is given. Running again continues: a complete step is passed over,
+// an incomplete one is done again from its checkpoint or its partial predictions. Shows nothing; an observer may.
+import { mkdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { makeFolder, publishFolder, removeTemporaryFiles } from '../formats/files.ts';
+import type { TaskName } from '../tasks/index.ts';
+import type { TaskSource } from '../tasks/task.ts';
+import { Completion } from './completion.ts';
+import type { RunConfig } from './config-schema.ts';
+import { lockFolder } from './lock.ts';
+import { type EvaluateStep, planRun, type Step, type TrainStep } from './plan.ts';
+import { readPartialPredictions, writePredictions } from './predictions.ts';
+import type { RunEngine } from './run-engine.ts';
+import { claimRunFolder } from './run-folder.ts';
+import { testSamples, trainSamples } from './samples.ts';
+
+export interface ExecuteOptions {
+  readonly config: RunConfig;
+  /** The folder of the run; made if it is missing. */
+  readonly folder: string;
+  readonly source: TaskSource;
+  /** Called once the folder is ours and before anything else, whether or not steps are left. */
+  readonly prepare?: (folder: string) => void | Promise<void>;
+  /** Called only when there is something to do. */
+  readonly openEngine: () => Promise<RunEngine>;
+  readonly observer?: RunObserver;
+  readonly signal?: AbortSignal;
+}
+
+/** A step, what it works through, and whether it was complete at the start. */
+export interface PlannedStep {
+  readonly step: Step;
+  /** Samples to train on (over all epochs) or to answer. */
+  readonly samples: number;
+  readonly complete: boolean;
+}
+
+export interface StepProgress {
+  readonly done: number;
+  readonly total: number;
+  readonly unit: 'steps' | 'samples';
+  readonly samplesPerSecond: number;
+  readonly loss?: number;
+}
+
+/** Told of everything that happens; used to show progress. */
+export interface RunObserver {
+  runStarted?(steps: readonly PlannedStep[]): void;
+  stepStarted?(step: Step): void;
+  stepProgress?(step: Step, progress: StepProgress): void;
+  stepFinished?(step: Step): void;
+}
+
+/** The run was asked to stop and did so; what it completed is on the disk. */
+export class RunInterrupted extends Error {
+  readonly stepsLeft: number;
+
+  constructor(stepsLeft: number) {
+    super(`interrupted with ${stepsLeft} steps left`);
+    this.name = 'RunInterrupted';
+    this.stepsLeft = stepsLeft;
+  }
+}
+
+/**
+ * Executes what is left of a run. Returns how many steps it executed: 0 when the run was finished.
+ * @throws RunInterrupted after `signal`; UserError when the folder is in use or belongs to another configuration, and
+ * for bad data, all of which is read before the first step.
+ */
+export async function executeRun(options: ExecuteOptions): Promise<number> {
+  const { config, folder, prepare } = options;
+  const release = lockFolder(folder);
+  try {
+    claimRunFolder(folder, config);
+    removeTemporaryFiles(folder);
+    await prepare?.(folder);
+    const completion = new Completion(folder);
+    const steps = planRun(config);
+    if (steps.every((step) => completion.isComplete(step))) return 0;
+    return await new Execution(options, completion).run(steps);
+  } finally {
+    release();
+  }
+}
+
+class Execution {
+  readonly #options: ExecuteOptions;
+  readonly #completion: Completion;
+  readonly #observer: RunObserver;
+  readonly #signal: AbortSignal;
+
+  constructor(options: ExecuteOptions, completion: Completion) {
+    this.#options = options;
+    this.#completion = completion;
+    this.#observer = options.observer ?? {};
+    this.#signal = options.signal ?? new AbortController().signal;
+  }
+
+  async run(steps: readonly Step[]): Promise<number> {
+    const planned = this.#planned(steps);
+    this.#observer.runStarted?.(planned);
+    const engine = await this.#options.openEngine();
+    let executed = 0;
+    try {
+      for (const [index, step] of steps.entries()) {
+        if (this.#completion.isComplete(step)) continue;
+        if (this.#signal.aborted) throw new RunInterrupted(this.#left(steps.slice(index)));
+        this.#observer.stepStarted?.(step);
+        await this.#execute(engine, step, steps.slice(index));
+        this.#observer.stepFinished?.(step);
+        executed++;
+      }
+    } finally {
+      await engine.close();
+    }
+    return executed;
+  }
+
+  async #execute(engine: RunEngine, step: Step, rest: readonly Step[]): Promise<void> {
+    try {
+      if (step.kind === 'train') await this.#train(engine, step, rest);
+      else await this.#evaluate(engine, step);
+    } catch (error) {
+      const asked = error === this.#signal.reason || (error instanceof Error && error.name === 'AbortError');
+      throw this.#signal.aborted && asked ? new RunInterrupted(this.#left(rest)) : error;
+    }
+  }
+
+  async #train(engine: RunEngine, step: TrainStep, rest: readonly Step[]): Promise<void> {
+    const { config, source } = this.#options;
+    const adapterFolder = this.#path(step.adapterFolder);
+    const aside = `${adapterFolder}.partial`;
+    remove(adapterFolder, aside);
+    makeFolder(aside);
+    const before = this.#completion.adapterHash(step);
+    const measured = await engine.trainStage({
+      method: step.method,
+      stage: step.stage,
+      task: step.task,
+      samples: trainSamples(config, source, step.task),
+      previousAdapter: step.previous && this.#path(step.previous.adapterFolder),
+      adapterFolder: aside,
+      checkpointFolder: this.#path(step.checkpointFolder),
+      config,
+      signal: this.#signal,
+      onProgress: ({ step: done, steps: total, loss, samplesPerSecond }) =>
+        this.#observer.stepProgress?.(step, { done, total, unit: 'steps', loss, samplesPerSecond }),
+    });
+    publishFolder(aside, adapterFolder);
+    this.#completion.record(step, step.adapterFolder, { ...measured });
+    remove(this.#path(step.checkpointFolder));
+    if (this.#completion.adapterHash(step) !== before) this.#discardBegun(step, rest);
+  }
+
+  async #evaluate(engine: RunEngine, step: EvaluateStep): Promise<void> {
+    const { config, source } = this.#options;
+    const samples = testSamples(config, source, step.task);
+    const file = this.#path(step.predictionFile);
+    const { earlierFile, partialFile } = partialFiles(file);
+    remove(file);
+
+    // What an interrupted try answered is kept; the engine writes a file of its own, whatever way it likes.
+    const known = new Set(samples.map(({ id }) => id));
+    const earlier = [...readPartialPredictions(earlierFile), ...readPartialPredictions(partialFile)].filter(
+      ({ question_id }) => known.has(question_id),
+    );
+    const answered = new Set(earlier.map(({ question_id }) => question_id));
+    if (earlier.length > 0) {
+      const answeredSamples = samples.filter(({ id }) => answered.has(id));
+      writePredictions(earlierFile, answeredSamples, earlier);
+    }
+    remove(partialFile);
+    mkdirSync(dirname(file), { recursive: true });
+
+    const left = samples.filter(({ id }) => !answered.has(id));
+    const measured =
+      left.length === 0
+        ? { seconds: 0 }
+        : await engine.evaluate({
+            method: step.trained?.method,
+            adapterFolder: step.trained && this.#path(step.trained.adapterFolder),
+            task: step.task,
+            samples: left,
+            predictionFile: partialFile,
+            config,
+            signal: this.#signal,
+            onProgress: ({ done, samplesPerSecond }) =>
+              this.#observer.stepProgress?.(step, {
+                done: answered.size + done,
+                total: samples.length,
+                unit: 'samples',
+                samplesPerSecond,
+              }),
+          });
+    writePredictions(file, samples, [...earlier, ...readPartialPredictions(partialFile)]);
+    this.#completion.record(step, step.predictionFile, { ...measured });
+    remove(earlierFile, partialFile);
+  }
+
+  /** What later stages began from an adapter that is no longer the same. */
+  #discardBegun(trained: TrainStep, rest: readonly Step[]): void {
+    for (const step of rest) {
+      if (step.kind === 'train' && step.method === trained.method) remove(this.#path(step.checkpointFolder));
+      if (step.kind === 'evaluate' && step.trained?.method === trained.method) {
+        const { earlierFile, partialFile } = partialFiles(this.#path(step.predictionFile));
+        remove(earlierFile, partialFile);
+      }
+    }
+  }
+
+  /** Reads all data once, so that what is wrong with the last task is said before the first one is trained. */
+  #planned(steps: readonly Step[]): readonly PlannedStep[] {
+    const { config, source } = this.#options;
+    const count = new Map<TaskName, { readonly train: number; readonly test: number }>(
+      config.tasks.map((task) => [
+        task,
+        {
+          train: trainSamples(config, source, task).length * config.training.epochs,
+          test: testSamples(config, source, task).length,
+        },
+      ]),
+    );
+    return steps.map((step) => {
+      const { train = 0, test = 0 } = count.get(step.task) ?? {};
+      return {
+        step,
+        samples: step.kind === 'train' ? train : test,
+        complete: this.#completion.isComplete(step),
+      };
+    });
+  }
+
+  #left(steps: readonly Step[]): number {
+    return steps.filter((step) => !this.#completion.isComplete(step)).length;
+  }
+
+  #path(below: string): string {
+    return join(this.#options.folder, below);
+  }
+}
+
+/** Answers of earlier tries, put together, and those of the try that is under way. */
+function partialFiles(file: string) {
+  return { earlierFile: `${file}.earlier`, partialFile: `${file}.partial` };
+}
+
+function remove(...paths: readonly string[]): void {
+  for (const path of paths) rmSync(path, { recursive: true, force: true });
+}

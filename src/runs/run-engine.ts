@@ -1,0 +1,76 @@
+// What a run needs from whoever trains and generates. The plan, the journal and the files around it are `execute.ts`;
+// a test gives an engine that computes nothing.
+import type { TaskName } from '../tasks/index.ts';
+import type { TestSample, TrainSample } from '../tasks/task.ts';
+import type { MethodName, RunConfig } from './config-schema.ts';
+
+export interface RunEngine {
+  /**
+   * Trains one task and writes the adapter into `adapterFolder`, which exists and is empty.
+   * With a checkpoint of this stage in `checkpointFolder` (made by an interrupted try) it goes on from there, and the
+   * adapter has the same bytes as without the interruption.
+   */
+  trainStage(request: TrainRequest): Promise<TrainMeasurements>;
+  /** Appends one `Prediction` as a line of JSON per sample to `predictionFile`, in any order. */
+  evaluate(request: EvaluateRequest): Promise<EvaluateMeasurements>;
+  close(): Promise<void>;
+}
+
+interface Request {
+  readonly config: RunConfig;
+  /** When it aborts, the engine finishes the batch, saves what it can go on from and throws `signal.reason`. */
+  readonly signal: AbortSignal;
+}
+
+export interface TrainRequest extends Request {
+  readonly method: MethodName;
+  /** Counted from 1. */
+  readonly stage: number;
+  readonly task: TaskName;
+  readonly samples: readonly TrainSample[];
+  /** Folder of the adapter that training goes on from; absent in the first stage. */
+  readonly previousAdapter?: string;
+  readonly adapterFolder: string;
+  /** May not exist. Removed when the stage is complete. */
+  readonly checkpointFolder: string;
+  onProgress(progress: TrainProgress): void;
+}
+
+export interface TrainProgress {
+  /** Optimiser steps taken and in all. */
+  readonly step: number;
+  readonly steps: number;
+  readonly loss: number;
+  readonly samplesPerSecond: number;
+}
+
+export interface TrainMeasurements {
+  /** Wall-clock seconds. */
+  readonly seconds: number;
+  readonly steps: number;
+  readonly finalLoss: number;
+  readonly trainableParameters: number;
+}
+
+export interface EvaluateRequest extends Request {
+  /** Absent, as is the adapter, for the model before any training. */
+  readonly method?: MethodName;
+  readonly adapterFolder?: string;
+  readonly task: TaskName;
+  /** Those that have no answer yet from an interrupted try. */
+  readonly samples: readonly TestSample[];
+  /** Does not exist; its folder does. */
+  readonly predictionFile: string;
+  onProgress(progress: EvaluateProgress): void;
+}
+
+export interface EvaluateProgress {
+  readonly done: number;
+  readonly total: number;
+  readonly samplesPerSecond: number;
+}
+
+export interface EvaluateMeasurements {
+  /** Wall-clock seconds. */
+  readonly seconds: number;
+}

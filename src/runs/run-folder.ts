@@ -1,0 +1,99 @@
+// The folder of a run: where its files lie, and whether a configuration belongs to what is in it.
+//
+//   config.json        the resolved configuration
+//   provenance.json    versions, machine, hashes of data and weights
+//   journal.jsonl      what was completed
+//   zero-shot/<Task>.jsonl
+//   <method>/<n>-<Task>/adapter/…, <method>/<n>-<Task>/predictions/<Task>.jsonl
+//   metrics.json, report.html
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Issue, UserError } from '../errors.ts';
+import { writeJsonAtomic } from '../formats/files.ts';
+import { describe, isObject, readJsonObject } from '../formats/json.ts';
+import { configSchema, crossCheck, type RunConfig } from './config-schema.ts';
+
+export const runFiles = {
+  config: (folder: string) => join(folder, 'config.json'),
+  provenance: (folder: string) => join(folder, 'provenance.json'),
+  journal: (folder: string) => join(folder, 'journal.jsonl'),
+  metrics: (folder: string) => join(folder, 'metrics.json'),
+  report: (folder: string) => join(folder, 'report.html'),
+} as const;
+
+/** What may differ between the tries of one run. */
+const free = new Set(['output', 'provider']);
+
+/**
+ * Writes the configuration into a new run's folder, or checks that it is the one that the run began with.
+ * @throws UserError with the keys that differ, or when the folder holds something else.
+ */
+export function claimRunFolder(folder: string, config: RunConfig): void {
+  const file = runFiles.config(folder);
+  if (existsSync(file)) {
+    requireSameConfig(file, readJsonObject(file), config);
+    return;
+  }
+  const others = readdirSync(folder).filter((name) => name !== 'lock');
+  if (others.length > 0) {
+    throw new UserError({
+      file: folder,
+      message: `expected the folder of a run or an empty one, found ${others.slice(0, 3).join(', ')}`,
+      hint: 'give another folder with --output',
+    });
+  }
+  writeJsonAtomic(file, config);
+}
+
+/** The configuration of a run. Throws UserError when `folder` is not a run. */
+export function readRunConfig(folder: string): RunConfig {
+  const file = runFiles.config(folder);
+  const hint = 'expected the folder of a run, as `coin run` makes it';
+  const parsed = configSchema.safeParse(readJsonObject(file, { hint }));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new UserError({
+      file,
+      field: issue?.path.join('.'),
+      message: issue?.message ?? 'not a configuration',
+    });
+  }
+  const { tasks, problems } = crossCheck(parsed.data);
+  if (problems[0] !== undefined) {
+    throw new UserError({ file, field: problems[0].path.join('.'), message: problems[0].message });
+  }
+  const { name = 'run', output = folder } = parsed.data;
+  return { ...parsed.data, name, output, tasks };
+}
+
+function requireSameConfig(file: string, before: Readonly<Record<string, unknown>>, config: RunConfig): void {
+  const now: unknown = JSON.parse(JSON.stringify(config));
+  const issues: Issue[] = differences(before, now, []).flatMap(({ path, was, is }) =>
+    free.has(path[0] ?? '')
+      ? []
+      : [{ file, field: path.join('.'), message: `the run began with ${show(was)}, now it is ${show(is)}` }],
+  );
+  const last = issues.pop();
+  if (last === undefined) return;
+  const hint = 'go on with the configuration it began with, or start another run with --output FOLDER';
+  throw new UserError([...issues, { ...last, hint }]);
+}
+
+interface Difference {
+  readonly path: readonly string[];
+  readonly was: unknown;
+  readonly is: unknown;
+}
+
+function differences(was: unknown, is: unknown, path: readonly string[]): readonly Difference[] {
+  if (isObject(was) && isObject(is)) {
+    const keys = [...new Set([...Object.keys(was), ...Object.keys(is)])];
+    return keys.flatMap((key) => differences(was[key], is[key], [...path, key]));
+  }
+  return JSON.stringify(was) === JSON.stringify(is) ? [] : [{ path, was, is }];
+}
+
+function show(value: unknown): string {
+  if (value === undefined || isObject(value)) return describe(value);
+  return Array.isArray(value) ? `[${value.join(', ')}]` : String(value);
+}
