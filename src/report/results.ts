@@ -44,7 +44,7 @@ export interface MethodInfo {
   readonly evaluationSeconds: number;
 }
 
-/** One test sample with its answers over the stages of one method. */
+/** One test sample with its answers over the stages of one method; verdicts are those of strict scoring. */
 export interface ExampleResult {
   readonly task: string;
   readonly id: string;

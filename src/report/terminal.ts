@@ -1,0 +1,222 @@
+// The results of a run as tables for a terminal: per method the accuracy matrix, its figures with their formulas, what
+// was forgotten, unreadable predictions; then the methods side by side, and where the two scorings differ.
+import type { ScoringMode } from '../tasks/task.ts';
+import {
+  headline,
+  type MethodFigures,
+  methodFigures,
+  own,
+  scoringDifferences,
+  subline,
+  unreadableByTask,
+} from './figures.ts';
+import { formatChange, formatCount, formatDuration, formatScore } from './numbers.ts';
+import type { RunResults } from './results.ts';
+import { type GridCell, type GridOptions, pad, printable, renderGrid, style, wrap } from './terminal-grid.ts';
+
+export interface TableOptions {
+  /** Columns of the terminal. Wider tables are split into blocks of columns. */
+  readonly width?: number;
+  /** ANSI colours: a colour scale behind the scores. */
+  readonly color?: boolean;
+}
+
+const shownMode: ScoringMode = 'strict';
+const longestDifferenceList = 12;
+
+/** All tables of a run, strict scoring first; ends without a line break. Also for runs that are not finished. */
+export function renderTables(results: RunResults, { width = 100, color = false }: TableOptions = {}): string {
+  const options = { width, color };
+  const methods = methodFigures(results, shownMode);
+  const sections = [
+    [
+      style(printable(results.title), 'bold', color),
+      ...wrap(printable(headline(results, shownMode)), width),
+      ...[printable(subline(results, shownMode))]
+        .filter((line) => line !== '')
+        .flatMap((l) => wrap(l, width)),
+    ],
+    ...methods.flatMap((method) => [
+      matrixSection(results, method, options),
+      ...(method.stages.length === 0
+        ? []
+        : [formulas(method, options), summarySection(method, options), unreadableSection(method, options)]),
+    ]),
+    methods.length > 1 ? comparisonSection(methods, options) : [],
+    differencesSection(results, options),
+  ];
+  return sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n');
+}
+
+function matrixSection(results: RunResults, method: MethodFigures, options: GridOptions): readonly string[] {
+  const { stages } = method;
+  const title = `${printable(method.label)}: accuracy in percent after each stage, ${shownMode} scoring`;
+  const progress = method.complete ? '' : ` (${stages.length} of ${results.tasks.length} stages finished)`;
+  const zeroShot = results.modes[shownMode].zeroShot;
+  const score = (value: number | undefined): GridCell =>
+    value === undefined ? { text: '' } : { text: formatScore(value), level: value / 100 };
+  const baseline = results.tasks.map((task) => own(zeroShot, task));
+  const rows = [
+    ...(baseline.some((value) => value !== undefined)
+      ? [[{ text: 'zero-shot', style: 'dim' as const }, ...baseline.map(score), { text: '' }]]
+      : []),
+    ...stages.map((stage) => [
+      { text: printable(stage.after) },
+      ...stage.scores.map(score),
+      { text: formatScore(stage.mean), style: 'bold' as const },
+    ]),
+  ];
+  const headings = ['after', ...results.tasks.map(printable), ...(stages.length > 0 ? ['mean'] : [])];
+  const grid = renderGrid(
+    headings.map((heading, index) => ({ heading, align: index === 0 ? 'left' : 'right' })),
+    rows,
+    { ...options, ruleBefore: rows.length > stages.length && stages.length > 0 ? [1] : [] },
+  );
+  return [
+    ...wrap(title + progress, options.width).map((line) => style(line, 'bold', options.color)),
+    ...grid,
+  ];
+}
+
+function formulas({ results, complete, stages }: MethodFigures, { width, color }: GridOptions) {
+  const entries = [
+    ['ACC', formatScore(results.finalAverage), '(1/T) Σ_i A[T][i]', 'mean of the last row'],
+    ['MAA', formatScore(results.maa), '(1/T) Σ_j (1/j) Σ_{i≤j} A[j][i]', 'mean of the column "mean"'],
+    ['BWT', formatChange(results.bwt), '(1/T) Σ_i (A[T][i] − A[i][i])', 'final minus just trained'],
+  ] as const;
+  const lines = entries.map(([name, figure, formula, meaning]) => {
+    const start = `${style(name, 'bold', color)}  ${pad(figure, 7, 'right')}   `;
+    const withMeaning = `${pad(formula, 33, 'left')}${meaning}`;
+    return start + style(15 + withMeaning.length <= width ? withMeaning : formula, 'dim', color);
+  });
+  const note = `T = ${stages.length}: the stages finished so far. Compare with runs of the same length only.`;
+  return complete ? lines : [...lines, ...wrap(note, width)];
+}
+
+function summarySection(method: MethodFigures, options: GridOptions): readonly string[] {
+  const rows = method.tasks
+    .filter(({ justTrained }) => justTrained !== undefined)
+    .map(({ task, zeroShot, justTrained, final, change }): readonly GridCell[] => [
+      { text: printable(task) },
+      { text: formatScore(zeroShot), style: 'dim' },
+      { text: formatScore(justTrained) },
+      { text: formatScore(final), style: 'bold' },
+      { text: formatChange(change) },
+      { text: change === undefined || change >= 0 ? '' : bar(-change, options.color) },
+    ]);
+  const headings = ['task', 'zero-shot', 'just trained', 'final', 'change', 'forgotten'];
+  return renderGrid(
+    headings.map((heading, index) => ({ heading, align: index === 0 || index === 5 ? 'left' : 'right' })),
+    rows,
+    options,
+  );
+}
+
+/** Points lost as a bar of up to 20 columns for 100 points. */
+function bar(points: number, color: boolean): string {
+  const eighths = Math.round((points / 100) * 20 * 8);
+  const rest = eighths % 8;
+  const tip = rest === 0 ? '' : String.fromCodePoint(0x2590 - rest);
+  return color ? '\u2588'.repeat(Math.floor(eighths / 8)) + tip : '#'.repeat(Math.round(eighths / 8));
+}
+
+function unreadableSection(method: MethodFigures, options: GridOptions): readonly string[] {
+  const tasks = unreadableByTask(method);
+  if (tasks.length === 0) return [];
+  const rows = tasks.map(({ task, missing, unparseable }): readonly GridCell[] => {
+    const stages = method.results.unreadable
+      .filter((entry) => entry.task === task && entry.missing + entry.unparseable > 0)
+      .map(({ after }) => printable(after));
+    return [
+      { text: printable(task) },
+      { text: formatCount(missing) },
+      { text: formatCount(unparseable) },
+      { text: stages.length > 2 ? `${stages.length} stages` : stages.join(', '), style: 'dim' },
+    ];
+  });
+  const headings = ['unreadable answers', 'missing', 'unparseable', 'after'];
+  return renderGrid(
+    headings.map((heading, index) => ({ heading, align: index % 3 === 0 ? 'left' : 'right' })),
+    rows,
+    options,
+  );
+}
+
+function comparisonSection(methods: readonly MethodFigures[], options: GridOptions): readonly string[] {
+  const rows = methods.map(({ label, info, results, stages, tasks }): readonly GridCell[] => [
+    { text: printable(label) },
+    { text: formatScore(results.finalAverage), style: 'bold' },
+    { text: formatScore(results.maa) },
+    { text: formatChange(results.bwt) },
+    { text: `${stages.length}/${tasks.length}` },
+    { text: formatCount(info.trainableParameters) },
+    { text: formatDuration(info.trainingSeconds) },
+    { text: formatDuration(info.evaluationSeconds) },
+  ]);
+  const headings = ['method', 'ACC', 'MAA', 'BWT', 'stages', 'trainable', 'training', 'evaluation'];
+  const columns = headings.map((heading, index) => ({
+    heading,
+    align: index === 0 ? ('left' as const) : ('right' as const),
+  }));
+  return [style('Methods side by side', 'bold', options.color), ...renderGrid(columns, rows, options)];
+}
+
+function differencesSection(results: RunResults, options: GridOptions): readonly string[] {
+  const differences = scoringDifferences(results);
+  if (results.methods.length === 0) return [];
+  if (differences.length === 0) {
+    return ['Scoring: strict and reference scoring agree in every cell.'];
+  }
+  const strict = methodFigures(results, 'strict');
+  const figures = methodFigures(results, 'reference').map(({ label, results: reference }, index) => {
+    const own = strict[index]?.results;
+    const pair = (first: number | undefined, second: number): readonly GridCell[] => [
+      { text: formatScore(first) },
+      { text: formatScore(second) },
+    ];
+    return [
+      { text: printable(label) },
+      ...pair(own?.finalAverage, reference.finalAverage),
+      ...pair(own?.maa, reference.maa),
+      ...pair(own?.bwt, reference.bwt),
+    ];
+  });
+  const labels = new Map(results.methods.map(({ name, label }) => [name, label]));
+  const largest = [...differences].sort(
+    (first, second) => Math.abs(second.strict - second.reference) - Math.abs(first.strict - first.reference),
+  );
+  const cells = largest
+    .slice(0, longestDifferenceList)
+    .map(({ method, after, task, strict, reference }): readonly GridCell[] => [
+      { text: printable(labels.get(method) ?? 'zero-shot') },
+      { text: printable(after ?? '') },
+      { text: printable(task) },
+      { text: formatScore(strict) },
+      { text: formatScore(reference) },
+    ]);
+  const rest = differences.length - cells.length;
+  const count = `${differences.length} ${differences.length === 1 ? 'cell differs' : 'cells differ'}`;
+  return [
+    style(`Strict and reference scoring: ${count}, the largest first`, 'bold', options.color),
+    ...renderGrid(
+      ['method', 'after', 'on', 'strict', 'reference'].map((heading, index) => ({
+        heading,
+        align: index < 3 ? 'left' : 'right',
+      })),
+      cells,
+      options,
+    ),
+    ...(rest > 0 ? [`and ${rest} more`] : []),
+    '',
+    ...renderGrid(
+      ['method', 'ACC strict', 'reference', 'MAA strict', 'reference', 'BWT strict', 'reference'].map(
+        (heading, index) => ({ heading, align: index === 0 ? 'left' : 'right' }),
+      ),
+      figures,
+      options,
+    ),
+  ];
+}
