@@ -250,7 +250,8 @@ function makeEntries(
       if (entry !== undefined && !entries.has(entry.key)) entries.set(entry.key, entry);
     }
   }
-  return [...entries.values()];
+  // Makers balance classes by the index; the file shows them in no order.
+  return new RandomStream(seed, `nano/order/${task}/${split}`).shuffle([...entries.values()]);
 }
 
 async function writePictures(
@@ -262,11 +263,16 @@ async function writePictures(
   firstId: number,
 ): Promise<void> {
   const raw = { width: IMAGE_SIZE, height: IMAGE_SIZE, channels: 3 } as const;
-  for (const [index, entry] of entries.entries()) {
-    if (entry.scene === undefined) continue;
+  const write = async (entry: NanoEntry, id: number) => {
+    if (entry.scene === undefined) return;
     const { pixels } = render(world, entry.scene, { withLabels: false });
     const png = await sharp(pixels, { raw }).png({ compressionLevel: 6 }).toBuffer();
-    output.bytes(join('cl_dataset', LAYOUTS[task].image(split, firstId + index, entry)), png);
+    output.bytes(join('cl_dataset', LAYOUTS[task].image(split, id, entry)), png);
+  };
+  // A few at a time, so that drawing and encoding overlap.
+  for (let start = 0; start < entries.length; start += 16) {
+    const batch = entries.slice(start, start + 16);
+    await Promise.all(batch.map((entry, index) => write(entry, firstId + start + index)));
   }
 }
 
