@@ -106,6 +106,7 @@ function valueInfo(name: string, tensor: Tensor): ValueInfoInit {
   return { name, type: { value: { case: 'tensorType', value: tensorType } } };
 }
 
+/** Values are called %v1, %v2, … and constants %c3, …: names that no input or output of a program has. */
 class Writer implements Emitter {
   readonly nodes: NodeInit[] = [];
   readonly initializers: TensorInit[] = [];
@@ -126,7 +127,7 @@ class Writer implements Emitter {
     attributes: Readonly<Record<string, AttributeValue>> = {},
     domain: '' | 'com.microsoft' = '',
   ): string {
-    const name = `v${this.#count++}`;
+    const name = `%v${this.#count++}`;
     this.nodes.push({
       opType: operator,
       domain,
@@ -166,7 +167,7 @@ class Writer implements Emitter {
     const key = bytes.length <= 64 ? `${type}:${shape.join()}:${bytes.join()}` : undefined;
     const known = key === undefined ? undefined : this.#constants.get(key);
     if (known !== undefined) return known;
-    const name = `c${this.#count++}`;
+    const name = `%c${this.#count++}`;
     this.initializers.push({
       name,
       dataType: type,
