@@ -1,0 +1,92 @@
+// Stage 3 of pretraining: projector and decoder learn to describe pictures and to answer in sentences. The tower stays
+// frozen, as in LLaVA's own pretraining.
+import { type PretrainingSample, pretrainingSample } from '../../benchmarks/nano/pretraining.ts';
+import type { LlavaConfig } from '../../models/llava/config.ts';
+import { HEAD } from '../../models/llava/weights.ts';
+import { learningRateFactor } from '../../nn/schedule.ts';
+import { Scope } from '../../nn/scope.ts';
+import type { HostTensor } from '../../tensor/dtype.ts';
+import { countAnswers, type TokenizedSample, trainingBatch } from '../batches.ts';
+import { Learner, type LearnerState } from '../learner.ts';
+import { instructionLoss } from '../loss.ts';
+import type { FeatureExtractor } from './features.ts';
+import { FreshParameters } from './fresh-parameters.ts';
+import type { ImageSample, StageOptions } from './tower.ts';
+
+export interface LanguageOptions extends StageOptions {
+  readonly tower: FeatureExtractor;
+  /** Projector and embeddings from the alignment stage. */
+  readonly aligned: Readonly<Record<string, HostTensor>>;
+  tokenize(sample: PretrainingSample): Omit<TokenizedSample, 'features'>;
+  /** A state to continue from, and where states go. */
+  readonly resume?: LearnerState;
+  readonly checkpointEvery?: number;
+  readonly onCheckpoint?: (state: LearnerState) => void;
+}
+
+/** Everything but the tower, by canonical name. */
+export async function pretrainLanguage(
+  options: LanguageOptions,
+): Promise<Readonly<Record<string, HostTensor>>> {
+  const { config, seed, steps, learningRate, aligned, checkpointEvery = Number.POSITIVE_INFINITY } = options;
+  const known = Object.fromEntries(
+    Object.entries(aligned).map(([name, value]) => [name, value.data as Float32Array]),
+  );
+  // The head starts along the embeddings: a patch that looks like a word's embedding then already speaks for it.
+  const table = known['model.language_model.embed_tokens.weight'];
+  if (table !== undefined) known[`${HEAD}.weight`] = table.map((value) => value / 4);
+  const parameters = new FreshParameters(seed, known);
+  const learner = await Learner.compile({
+    loss: instructionLoss(new Scope(parameters.provider), config),
+    parameters: parameters.all,
+    optimizer: { beta1: 0.9, beta2: 0.98, epsilon: 1e-8, weightDecay: 0.01, clipNorm: 1 },
+  });
+  if (options.resume !== undefined) learner.restore(options.resume);
+  const schedule = { name: 'cosine', steps, warmupSteps: Math.min(200, Math.ceil(steps / 10)) } as const;
+  for (let step = learner.step; step < steps; step++) {
+    const loss = await learner.accumulate(await languageFeeds(options, step));
+    await learner.apply({ all: learningRate * learningRateFactor(schedule, step) });
+    options.onStep?.({ step: step + 1, steps, loss });
+    if ((step + 1) % checkpointEvery === 0 && step + 1 < steps) options.onCheckpoint?.(await learner.state());
+  }
+  const state = await learner.state();
+  await learner.dispose();
+  return state.parameters;
+}
+
+async function languageFeeds(
+  { world, seed, batchSize, config, tower, tokenize }: LanguageOptions,
+  step: number,
+) {
+  const samples = Array.from({ length: batchSize }, (_, i) =>
+    pretrainingSample(world, { seed: seed + 1, index: step * batchSize + i }),
+  );
+  const tokenized = await withFeatures(samples, config, tower, tokenize);
+  return {
+    ...trainingBatch(tokenized, {
+      imageTokenId: config.imageTokenId,
+      padTokenId: config.padTokenId,
+      imageTokens: config.imageTokens,
+      featureSize: config.vision.hiddenSize,
+      totalAnswers: countAnswers(tokenized),
+    }),
+  };
+}
+
+/** Tokens of some samples with the tower's features of their pictures. */
+export async function withFeatures(
+  samples: readonly PretrainingSample[],
+  config: LlavaConfig,
+  tower: FeatureExtractor,
+  tokenize: LanguageOptions['tokenize'],
+): Promise<TokenizedSample[]> {
+  const pictured = samples.filter((sample): sample is ImageSample => sample.pixels !== undefined);
+  const size = config.imageTokens * config.vision.hiddenSize;
+  const features =
+    pictured.length === 0 ? new Float32Array(0) : ((await tower.features(pictured)).data as Float32Array);
+  return samples.map((sample) => {
+    const index = pictured.indexOf(sample as ImageSample);
+    const tokens = tokenize(sample);
+    return index < 0 ? tokens : { ...tokens, features: features.subarray(index * size, (index + 1) * size) };
+  });
+}
