@@ -61,7 +61,7 @@ export interface PretrainingOptions {
   readonly kind?: PretrainingKind;
 }
 
-/** One sample: four to six turns about one picture, or about none. */
+/** One sample: four to six turns about one picture or about none; a few more on signs, fewer on poor pictures. */
 export function pretrainingSample(
   world: World,
   { seed, index, kind: given }: PretrainingOptions,
@@ -132,7 +132,8 @@ function turnsOf(world: World, random: RandomStream, scene: Scene): readonly Tur
   const turns = 4 + random.integer(3);
   if (scene.kind !== 'scene') {
     const drawn = drawTurns(context, MAKERS[scene.kind], { turns, perMaker: 1, inOrder: true });
-    const beside = scene.kind === 'sign' && context.shown.length > 0 ? BESIDE_MAKERS : [];
+    const visible = scene.kind === 'sign' || scene.degradation?.hopeless === false;
+    const beside = visible && context.shown.length > 0 ? BESIDE_MAKERS : [];
     return [...drawn, ...drawTurns(context, beside, { turns: 2, perMaker: 1, inOrder: true })];
   }
   const last = random.uniform() < 0.5 ? caption(context) : undefined;
