@@ -3,7 +3,7 @@
 import type { DType, HostTensor } from './dtype.ts';
 import { int32 } from './dtype.ts';
 import type { Primitive, Primitives, Tensor, WeightSource } from './graph.ts';
-import { addDims, type Dim, type Shape } from './shape.ts';
+import { addDims, type Dim, type Shape, sizeOf } from './shape.ts';
 
 export type Provider = 'cpu' | 'webgpu' | 'cuda';
 export type AttributeValue = number | string | readonly number[];
@@ -83,8 +83,7 @@ export const onnxRules: { readonly [P in Primitive]: OnnxRule<P> } = {
   max: (emit, [x], { axis }) => emit.node('ReduceMax', [x, emit.int64([axis])], { keepdims: 1 }),
   argmax: (emit, [x], { axis }) => emit.cast(emit.node('ArgMax', [x], { axis, keepdims: 0 }), 'int32'),
   softmax: (emit, [x]) => emit.node('Softmax', [x], { axis: -1 }),
-  reshape: (emit, [x], { shape }, tensor) =>
-    emit.node('Reshape', [x, reshapeTarget(emit, tensor.inputs[0]?.shape ?? [], shape)]),
+  reshape: (emit, [x], { shape }, tensor) => reshape(emit, x, tensor.inputs[0]?.shape ?? [], shape),
   transpose: (emit, [x], { permutation }) => emit.node('Transpose', [x], { perm: permutation }),
   broadcastTo: (emit, [x], { shape }, tensor) => {
     const from = tensor.inputs[0]?.shape ?? [];
@@ -105,23 +104,15 @@ export const onnxRules: { readonly [P in Primitive]: OnnxRule<P> } = {
     const rest = tensor.shape.slice(1);
     const column = emit.node('Reshape', [indices, emit.int64([-1, 1])]);
     const hot = emit.cast(emit.node('Equal', [column, range(emit, rows)]), 'float32');
-    const flat = emit.node('Reshape', [
-      updates,
-      emit.dims([-1, ...(rest.length === 0 ? [1] : [rest.reduce(product, 1)])]),
-    ]);
+    const flat = exactReshape(emit, updates, [sizeOf(tensor.inputs[0]?.shape ?? []), sizeOf(rest)]);
     const transposed = emit.provider === 'webgpu' ? swapLastAxes(emit, hot, 2) : hot;
     const added =
       emit.provider === 'webgpu'
         ? emit.node('MatMul', [transposed, flat])
         : emit.node('FusedMatMul', [hot, flat], { transA: 1 }, 'com.microsoft');
-    return emit.node('Reshape', [added, emit.dims([rows, ...rest])]);
+    return exactReshape(emit, added, [rows, ...rest]);
   },
 };
-
-function product(a: Dim, b: Dim): Dim {
-  if (typeof a === 'number' && typeof b === 'number') return a * b;
-  throw new TypeError('scatterAdd: the trailing axes must be numbers');
-}
 
 function range(emit: Emitter, size: Dim): string {
   if (typeof size === 'number')
@@ -142,9 +133,15 @@ function swapLastAxes(emit: Emitter, x: string, rank: number): string {
 }
 
 /** Copies (0) and one inferred entry (-1) where they suffice, so that most reshapes need no runtime arithmetic. */
-function reshapeTarget(emit: Emitter, from: Shape, to: Shape): string {
+function reshape(emit: Emitter, x: string, from: Shape, to: Shape): string {
   const entries = to.map((dim, axis) => (typeof dim === 'number' ? dim : dim === from[axis] ? 0 : -1));
-  return entries.filter((entry) => entry === -1).length <= 1 ? emit.int64(entries) : emit.dims(to);
+  const copies = entries.filter((entry) => entry === -1).length <= 1 && !to.includes(0);
+  return copies ? emit.node('Reshape', [x, emit.int64(entries)]) : exactReshape(emit, x, to);
+}
+
+/** With every size given; a size of zero is one. */
+function exactReshape(emit: Emitter, x: string, to: Shape): string {
+  return emit.node('Reshape', [x, emit.dims(to)], { allowzero: 1 });
 }
 
 /**
@@ -174,5 +171,5 @@ function randomUniform(emit: Emitter, key: string, stream: number, shape: Shape)
   xorShift(16);
   const top = emit.node('BitShift', [bits, emit.uint32(8)], { direction: 'RIGHT' });
   const scale = emit.constant({ dtype: 'float32', shape: [], data: Float32Array.of(2 ** -24) });
-  return emit.node('Reshape', [emit.node('Mul', [emit.cast(top, 'float32'), scale]), emit.dims(shape)]);
+  return exactReshape(emit, emit.node('Mul', [emit.cast(top, 'float32'), scale]), shape);
 }
