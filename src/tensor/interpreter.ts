@@ -85,7 +85,7 @@ function bind(
     if (!fits) throw new TypeError(`interpreter: ${expected}, got ${feed.dtype}[${feed.shape.join(', ')}]`);
     fed.set(name, numbers(feed.shape, feed.data));
   }
-  const size = (dim: Dim): number => sizeIn(bound, dim);
+  const size = (dim: Dim): number => resolveDim(dim, bound);
   return {
     size,
     sizes: (shape) => shape.map(size),
@@ -98,16 +98,17 @@ function bind(
   };
 }
 
-function sizeIn(bound: ReadonlyMap<string, number>, dim: Dim): number {
+/** The size of a dimension, given the sizes of names (and of whole expressions that were fed as such). */
+export function resolveDim(dim: Dim, bound: ReadonlyMap<string, number>): number {
   if (typeof dim === 'number') return dim;
   if (isNumeral(dim)) return Number(dim);
   const known = bound.get(dim);
   if (known !== undefined) return known;
   const terms = sumTerms(dim);
-  if (terms !== undefined) return terms.reduce((total, term) => total + sizeIn(bound, term), 0);
+  if (terms !== undefined) return terms.reduce((total, term) => total + resolveDim(term, bound), 0);
   const { coefficient, names } = factorize(dim);
   if (names.length === 1 && coefficient === 1) {
     throw new TypeError(`interpreter: no fed input has a dimension "${dim}"`);
   }
-  return names.reduce((product, name) => product * sizeIn(bound, name), coefficient);
+  return names.reduce((product, name) => product * resolveDim(name, bound), coefficient);
 }

@@ -60,10 +60,10 @@ export function buildCase(testCase: Case, prefix = ''): BuiltCase {
   return { inputs, result, variables, loss: differentiable ? weigh(result) : undefined };
 }
 
-/** Σ result ⊙ sin(0.7·position + 1). */
+/** Σ result ⊙ (1.5 + sin(0.7·position)): positive weights, so that nothing cancels to little. */
 export function weigh(result: Tensor): Tensor {
   const positions = ops.cast(ops.iota(sizeOf(result.shape)), 'float32');
-  const weights = ops.sin(ops.add(ops.mul(positions, 0.7), 1));
+  const weights = ops.add(ops.sin(ops.mul(positions, 0.7)), 1.5);
   return ops.sum(ops.mul(result, ops.reshape(weights, result.shape)));
 }
 
