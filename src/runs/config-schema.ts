@@ -149,3 +149,5 @@ export function crossCheck(config: ParsedConfig): {
     return { tasks: [], problems };
   }
 }
+
+export const methodLabels: Readonly<Record<MethodName, string>> = { lora: 'LoRA', moelora: 'MoELoRA' };

@@ -1,0 +1,129 @@
+// What a run was made from: versions, machine, and the hashes of data and weights, recorded once when it begins.
+// A run does not go on with other data or weights; it may go on with another version or on another machine.
+import { existsSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../errors.ts';
+import { listFiles, sha256, sha256OfFile, writeJsonAtomic } from '../formats/files.ts';
+import { checkRow, readJson } from '../formats/json.ts';
+import { instructionFolder } from '../tasks/instructions.ts';
+import type { TaskSource } from '../tasks/task.ts';
+import { packageVersion, versionIn } from './package.ts';
+import { runFiles } from './run-folder.ts';
+
+const fileSetSchema = z.object({
+  folder: z.string(),
+  /** Over the paths and hashes of the files. */
+  sha256: z.string(),
+  files: z.array(
+    z.object({ path: z.string(), bytes: z.number(), modifiedMs: z.number(), sha256: z.string() }),
+  ),
+});
+
+const provenanceSchema = z.object({
+  began: z.string(),
+  versions: z.record(z.string(), z.string()),
+  machine: z.record(z.string(), z.string()),
+  data: fileSetSchema,
+  weights: fileSetSchema,
+});
+
+export type Provenance = Readonly<z.output<typeof provenanceSchema>>;
+type FileSet = Readonly<z.output<typeof fileSetSchema>>;
+
+export interface ProvenanceOptions {
+  readonly source: TaskSource;
+  readonly tasks: readonly string[];
+  readonly modelFolder: string;
+}
+
+/**
+ * Records what a new run is made from, or checks that a begun one still has the same data and weights. Data is known by
+ * its instruction files, not by its pictures; files of known size and time are not read again.
+ * @throws UserError naming the files that changed.
+ */
+export function recordProvenance(folder: string, { source, tasks, modelFolder }: ProvenanceOptions): void {
+  const before = existsSync(runFiles.provenance(folder)) ? readProvenance(folder) : undefined;
+  const data = hashFiles(source.root, dataFiles(source, tasks), before?.data);
+  const weights = hashFiles(modelFolder, listFiles(modelFolder), before?.weights);
+  if (before !== undefined) {
+    requireUnchanged('data', before.data, data);
+    requireUnchanged('weights', before.weights, weights);
+    return;
+  }
+  const provenance: Provenance = {
+    began: new Date().toISOString(),
+    versions: {
+      'coin-bench': packageVersion(),
+      node: process.versions.node,
+      'onnxruntime-node': dependencyVersion('onnxruntime-node'),
+    },
+    machine: {
+      platform: `${process.platform} ${process.arch}`,
+      processor: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} cores`,
+      memory: `${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
+    },
+    data,
+    weights,
+  };
+  writeJsonAtomic(runFiles.provenance(folder), provenance);
+}
+
+export function readProvenance(folder: string): Provenance {
+  const file = runFiles.provenance(folder);
+  return checkRow(provenanceSchema, readJson(file), { file, row: 1 });
+}
+
+/** Throws UserError when the test data is not what the run was made with. */
+export function requireSameData(
+  { data }: Provenance,
+  { source, tasks }: Omit<ProvenanceOptions, 'modelFolder'>,
+): void {
+  requireUnchanged('data', data, hashFiles(source.root, dataFiles(source, tasks), data));
+}
+
+function dataFiles(source: TaskSource, tasks: readonly string[]): readonly string[] {
+  const folder = instructionFolder(source);
+  const name = `Instructions_${source.instructionType}`;
+  return tasks.flatMap((task) =>
+    listFiles(join(folder, task))
+      .filter((path) => path.endsWith('.json'))
+      .map((path) => `${name}/${task}/${path}`),
+  );
+}
+
+function hashFiles(folder: string, paths: readonly string[], known: FileSet | undefined): FileSet {
+  const knownFiles =
+    known?.folder === folder ? new Map(known.files.map((file) => [file.path, file])) : new Map();
+  const files = paths.map((path) => {
+    const { size: bytes, mtimeMs: modifiedMs } = statSync(join(folder, path));
+    const before = knownFiles.get(path);
+    return before?.bytes === bytes && before.modifiedMs === modifiedMs
+      ? before
+      : { path, bytes, modifiedMs, sha256: sha256OfFile(join(folder, path)) };
+  });
+  return { folder, sha256: sha256(files.map((file) => `${file.path} ${file.sha256}\n`).join('')), files };
+}
+
+function requireUnchanged(what: string, before: FileSet, now: FileSet): void {
+  if (before.sha256 === now.sha256) return;
+  const hashes = new Map(before.files.map(({ path, sha256 }) => [path, sha256]));
+  const changed = now.files.filter(({ path, sha256 }) => hashes.get(path) !== sha256).map(({ path }) => path);
+  const gone = before.files.filter(({ path }) => now.files.every((file) => file.path !== path));
+  const files = [...changed, ...gone.map(({ path }) => `${path} (gone)`)];
+  throw new UserError({
+    file: now.folder,
+    message: `the ${what} changed since the run began: ${files.slice(0, 5).join(', ')}${files.length > 5 ? ' and more' : ''}`,
+    hint: 'put back what the run began with, or start another run with --output FOLDER',
+  });
+}
+
+function dependencyVersion(name: string): string {
+  try {
+    return versionIn(createRequire(import.meta.url).resolve(`${name}/package.json`));
+  } catch {
+    return 'unknown';
+  }
+}

@@ -1,0 +1,75 @@
+// Where a run's model and data lie. The embedded data is built here when it is first needed; everything else is the
+// user's own and is only looked for.
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { UserError } from '../errors.ts';
+import type { TaskSource } from '../tasks/task.ts';
+import type { RunConfig } from './config-schema.ts';
+import { lockFolder } from './lock.ts';
+import { packageFolder } from './package.ts';
+
+const nanoSizes = { trainSamples: 500, testSamples: 100 };
+const lockPollMs = 500;
+
+/** The folder of the model's files. Throws UserError when it does not exist. */
+export function locateModel({ model }: Pick<RunConfig, 'model'>): string {
+  const folder = model === 'nano' ? join(packageFolder, 'assets', 'nano') : model;
+  if (existsSync(join(folder, 'config.json'))) return folder;
+  throw new UserError({
+    file: folder,
+    message: existsSync(folder) ? 'expected a model, found no config.json' : 'no such folder',
+    field: 'model',
+    hint: 'expected nano, or a folder in the llava-hf layout: config.json, model.safetensors, tokenizer.json, preprocessor_config.json',
+  });
+}
+
+/**
+ * The data of a run. `nano` is built once, in a folder beside the run's that all runs there share.
+ * @throws UserError when a data folder does not exist or the disk is full.
+ */
+export async function prepareData(config: RunConfig, runFolder: string): Promise<TaskSource> {
+  const { benchmark, instructionType } = config;
+  if (benchmark !== 'nano') {
+    if (!existsSync(benchmark)) {
+      throw new UserError({
+        file: benchmark,
+        field: 'benchmark',
+        message: 'no such folder',
+        hint: `expected nano, or a folder that holds Instructions_${instructionType}/ and cl_dataset/`,
+      });
+    }
+    return { root: benchmark, instructionType };
+  }
+  if (instructionType !== 'Original') {
+    throw new UserError(`the embedded data has the instruction type Original only, found ${instructionType}`);
+  }
+  const trainPerTask = countOf(config.trainSamples, nanoSizes.trainSamples);
+  const testPerTask = countOf(config.testSamples, nanoSizes.testSamples);
+  const root = join(dirname(resolve(runFolder)), `nano-data-${trainPerTask}-${testPerTask}`);
+  const release = await waitForLock(root);
+  try {
+    // Loaded only here: it brings the world of pictures with it.
+    const { buildNanoData } = await import('../benchmarks/nano/build.ts');
+    await buildNanoData({ folder: root, trainPerTask, testPerTask });
+  } finally {
+    release();
+  }
+  return { root, instructionType };
+}
+
+/** A run that starts at the same time may be building the same data. */
+async function waitForLock(folder: string): Promise<() => void> {
+  for (let waited = 0; ; waited++) {
+    try {
+      return lockFolder(folder);
+    } catch (error) {
+      if (!(error instanceof UserError) || waited > 600) throw error;
+      await sleep(lockPollMs);
+    }
+  }
+}
+
+function countOf(limit: number | 'all', all: number): number {
+  return limit === 'all' ? all : limit;
+}
