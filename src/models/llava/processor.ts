@@ -1,6 +1,7 @@
 // Conversations to token ids for LLaVA: the picture's placeholder is expanded to one token per patch feature,
 // and the tokens to be learnt are marked. Does not touch pixels (see clip/processor.ts) or batches.
 
+import { UserError } from '../../errors.ts';
 import type { Tokenizer } from '../../formats/tokenizer.ts';
 import type { Turn } from '../../tasks/task.ts';
 import { renderConversation, renderPrompt, type Segment, type TemplateName } from './prompts.ts';
@@ -27,11 +28,12 @@ export interface LlavaProcessor {
   processPrompt(text: string, options: { readonly hasImage: boolean }): Int32Array;
 }
 
-/** Throws when the tokenizer has no end-of-sequence token: a model could never learn to stop. */
+/** Throws UserError when the tokenizer has no end-of-sequence token: a model could never learn to stop. */
 export function createProcessor(options: ProcessorOptions): LlavaProcessor {
   const { tokenizer, template } = options;
   const { eosId } = tokenizer;
-  if (eosId === undefined) throw new Error('processor: the tokenizer names no eos_token');
+  if (eosId === undefined)
+    throw new UserError('tokenizer_config.json names no eos_token: answers could not end');
   return {
     processTraining: (turns, { hasImage }) =>
       encodeSegments(renderConversation(template, turns, { hasImage }), { ...options, eosId }),
@@ -53,27 +55,33 @@ function encodeSegments(
     }
   };
   if (tokenizer.bosId !== undefined) add([tokenizer.bosId], 0);
-  let before = '';
+  let before: { readonly text: string; readonly ids: readonly number[]; readonly first: boolean } | undefined;
   for (const [index, segment] of segments.entries()) {
     const first = index === 0;
-    if (segment.kind === 'text') add(tokenizer.encode(segment.text, { first }), 0);
-    else if (segment.kind === 'image') add(new Array<number>(imageTokens).fill(imageTokenId), 0);
-    else if (segment.kind === 'answer') {
-      add(encodeAnswer(tokenizer, before, segment.text, index === 1), 1);
-    } else add([eosId], 1);
-    before = segment.kind === 'text' ? segment.text : '';
+    if (segment.kind === 'text') {
+      before = { text: segment.text, ids: tokenizer.encode(segment.text, { first }), first };
+      add(before.ids, 0);
+      continue;
+    }
+    if (segment.kind === 'image') add(new Array<number>(imageTokens).fill(imageTokenId), 0);
+    else if (segment.kind === 'end') add([eosId], 1);
+    else if (before === undefined) add(tokenizer.encode(segment.text, { first }), 1);
+    else add(encodeAfter(tokenizer, before, segment.text), 1);
+    before = undefined;
   }
   return { inputIds: Int32Array.from(ids), trained: Uint8Array.from(trained) };
 }
 
 /**
- * Ids of an answer as it stands after `before` and a space. The ids of `before` are never changed by what follows,
- * so that a model is asked with exactly the tokens it was trained after.
+ * Ids of an answer as it stands after a text and a space. The ids of the text before are never changed by what
+ * follows, so that a model is asked with exactly the tokens it was trained after.
  */
-function encodeAnswer(tokenizer: Tokenizer, before: string, answer: string, first: boolean): number[] {
-  if (before === '') return tokenizer.encode(answer, { first });
-  const prefix = tokenizer.encode(before, { first });
-  const whole = tokenizer.encode(`${before} ${answer}`, { first });
-  const isPrefix = prefix.every((id, i) => whole[i] === id);
-  return isPrefix ? whole.slice(prefix.length) : tokenizer.encode(answer, { first: false });
+function encodeAfter(
+  tokenizer: Tokenizer,
+  before: { readonly text: string; readonly ids: readonly number[]; readonly first: boolean },
+  answer: string,
+): number[] {
+  const whole = tokenizer.encode(`${before.text} ${answer}`, { first: before.first });
+  const continues = before.ids.every((id, i) => whole[i] === id);
+  return continues ? whole.slice(before.ids.length) : tokenizer.encode(answer, { first: false });
 }

@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { loadTokenizer, type Tokenizer } from '../../formats/tokenizer.ts';
+import type { Turn } from '../../tasks/task.ts';
+import { createProcessor } from './processor.ts';
+import { renderConversation, renderPrompt, templateNames } from './prompts.ts';
+
+interface Expected {
+  readonly versions: { readonly tokenizers: string };
+  readonly imageTokens: number;
+  readonly imageTokenId: number;
+  readonly conversations: readonly {
+    readonly hasImage: boolean;
+    readonly turns: readonly Turn[];
+    readonly promptIds: readonly number[];
+    readonly trainingIds: readonly number[];
+  }[];
+}
+
+const schemes = ['prepend', 'metaspace'].map((scheme) => {
+  const folder = fileURLToPath(new URL(`../../../test/fixtures/tokenizer/${scheme}`, import.meta.url));
+  const expected: Expected = JSON.parse(readFileSync(`${folder}/expected.json`, 'utf8'));
+  return { scheme, tokenizer: loadTokenizer(folder), expected };
+});
+
+const turnsArbitrary = fc.array(
+  fc.record({
+    question: fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('<image>', 'a </s> b', '\n<image>\n')),
+    answer: fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('<image>', '</s>', '<pad><s>', '  b')),
+  }),
+  { minLength: 1, maxLength: 3 },
+);
+
+/** The answers as the marked tokens spell them. */
+function learnt(tokenizer: Tokenizer, ids: Int32Array, trained: Uint8Array): string[] {
+  const answers: string[] = [];
+  let current: number[] = [];
+  for (const [i, id] of ids.entries()) {
+    if (trained[i] !== 1) continue;
+    if (id === tokenizer.eosId) {
+      answers.push(tokenizer.decode(current));
+      current = [];
+    } else current.push(id);
+  }
+  expect(current).toEqual([]);
+  return answers;
+}
+
+describe.each(schemes)('with the tokenizer $scheme', ({ tokenizer, expected }) => {
+  const { imageTokenId, imageTokens } = expected;
+  const processor = createProcessor({ tokenizer, imageTokenId, imageTokens, template: 'vicuna_v1' });
+
+  it.each(expected.conversations)(
+    `gives tokenizers ${expected.versions.tokenizers}' ids, image: $hasImage`,
+    (conversation) => {
+      const { turns, hasImage, promptIds, trainingIds } = conversation;
+      const prompt = processor.processPrompt(turns[0]?.question ?? '', { hasImage });
+      expect([...prompt]).toEqual(promptIds);
+      const { inputIds, trained } = processor.processTraining(turns, { hasImage });
+      expect([...inputIds]).toEqual(trainingIds);
+      expect(learnt(tokenizer, inputIds, trained)).toEqual(turns.map(({ answer }) => answer));
+    },
+  );
+
+  it.each(templateNames)(
+    'asks with the tokens that training began with, whatever the texts: %s',
+    (template) => {
+      const { processPrompt, processTraining } = createProcessor({
+        tokenizer,
+        imageTokenId,
+        imageTokens,
+        template,
+      });
+      fc.assert(
+        fc.property(turnsArbitrary, fc.boolean(), (turns, hasImage) => {
+          const prompt = processPrompt(turns[0]?.question ?? '', { hasImage });
+          const { inputIds, trained } = processTraining(turns, { hasImage });
+          expect(inputIds.subarray(0, prompt.length)).toEqual(prompt);
+          expect(trained.subarray(0, prompt.length).includes(1)).toBe(false);
+          expect(trained[prompt.length]).toBe(1);
+          expect(trained.length).toBe(inputIds.length);
+        }),
+      );
+    },
+  );
+
+  it('lets no text insert a placeholder or an end', () => {
+    fc.assert(
+      fc.property(turnsArbitrary, fc.boolean(), (turns, hasImage) => {
+        const { inputIds, trained } = processor.processTraining(turns, { hasImage });
+        expect(inputIds.filter((id) => id === imageTokenId).length).toBe(hasImage ? imageTokens : 0);
+        const ends = [...inputIds.keys()].filter((i) => inputIds[i] === tokenizer.eosId);
+        expect(ends.length).toBe(turns.length);
+        expect(ends.every((i) => trained[i] === 1)).toBe(true);
+        expect(inputIds.lastIndexOf(tokenizer.bosId ?? -1)).toBe(0);
+        expect(inputIds.includes(tokenizer.padId ?? -1)).toBe(false);
+      }),
+    );
+  });
+
+  it('keeps the spelling of a placeholder as text', () => {
+    const ids = processor.processPrompt('what does <image> mean?', { hasImage: false });
+    expect(tokenizer.decode(ids)).toContain('USER: what does <image> mean? ASSISTANT:');
+    expect(ids.includes(imageTokenId)).toBe(false);
+  });
+
+  it('learns captions alone with the plain template', () => {
+    const plain = createProcessor({ tokenizer, imageTokenId, imageTokens, template: 'plain' });
+    const turns = [{ question: 'never written', answer: 'a dog' }];
+    const { inputIds, trained } = plain.processTraining(turns, { hasImage: true });
+    expect([...inputIds.subarray(0, 4)]).toEqual([tokenizer.bosId, imageTokenId, imageTokenId, imageTokenId]);
+    expect(learnt(tokenizer, inputIds, trained).map((text) => text.trim())).toEqual(['a dog']);
+  });
+});
+
+it('writes the conversation of LLaVA-1.5', () => {
+  const text = renderConversation(
+    'vicuna_v1',
+    [
+      { question: 'q', answer: 'a' },
+      { question: 'r', answer: 'b' },
+    ],
+    {
+      hasImage: true,
+    },
+  )
+    .map((segment) =>
+      segment.kind === 'image'
+        ? '<image>'
+        : segment.kind === 'end'
+          ? '</s>'
+          : `${segment.kind === 'answer' ? ' ' : ''}${segment.text}`,
+    )
+    .join('');
+  expect(text).toBe(
+    "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, and polite answers to the user's questions. USER: <image>\nq ASSISTANT: a</s>USER: r ASSISTANT: b</s>",
+  );
+  expect(renderPrompt('roles', 'q', { hasImage: false })).toEqual([
+    { kind: 'text', text: 'USER: q ASSISTANT:' },
+  ]);
+});
+
+it('refuses a tokenizer that names no end', () => {
+  const [{ tokenizer } = { tokenizer: undefined }] = schemes;
+  const endless = { ...(tokenizer as Tokenizer), eosId: undefined };
+  const options = { tokenizer: endless, imageTokenId: 1, imageTokens: 1, template: 'plain' } as const;
+  expect(() => createProcessor(options)).toThrow('eos_token');
+});
