@@ -7,6 +7,7 @@ import type { TaskName } from '../tasks/index.ts';
 import type { TaskSource } from '../tasks/task.ts';
 import { Completion } from './completion.ts';
 import type { RunConfig } from './config-schema.ts';
+import { RunInterrupted } from './interrupted.ts';
 import { lockFolder } from './lock.ts';
 import { type EvaluateStep, planRun, type Step, type TrainStep } from './plan.ts';
 import { readPartialPredictions, writePredictions } from './predictions.ts';
@@ -49,17 +50,6 @@ export interface RunObserver {
   stepStarted?(step: Step): void;
   stepProgress?(step: Step, progress: StepProgress): void;
   stepFinished?(step: Step): void;
-}
-
-/** The run was asked to stop and did so; what it completed is on the disk. */
-export class RunInterrupted extends Error {
-  readonly stepsLeft: number;
-
-  constructor(stepsLeft: number) {
-    super(`interrupted with ${stepsLeft} steps left`);
-    this.name = 'RunInterrupted';
-    this.stepsLeft = stepsLeft;
-  }
 }
 
 /**

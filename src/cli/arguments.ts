@@ -1,0 +1,117 @@
+// Finds the command that the arguments name and refuses what it does not know: citty by itself ignores unknown options.
+import { parseArgs } from 'node:util';
+import type { ArgsDef, CommandDef, SubCommandsDef } from 'citty';
+import { UserError } from '../errors.ts';
+import { type ConfigOverride, parseOverride } from '../runs/config.ts';
+import { didYouMean } from '../runs/nearest.ts';
+
+export interface FoundCommand {
+  readonly command: CommandDef;
+  readonly parent?: CommandDef;
+  /** The arguments after the command's name. */
+  readonly rest: readonly string[];
+}
+
+/** Follows the names of commands as deep as they go. Throws UserError for an unknown one. */
+export async function findCommand(root: CommandDef, rawArguments: readonly string[]): Promise<FoundCommand> {
+  let found: FoundCommand = { command: root, rest: rawArguments };
+  for (;;) {
+    const { command, rest } = found;
+    const children: SubCommandsDef | undefined = await resolved(command.subCommands);
+    const [name, ...after] = rest;
+    if (children === undefined || name === undefined || name.startsWith('-')) return found;
+    if (!Object.hasOwn(children, name)) {
+      const known = Object.keys(children);
+      throw new UserError({
+        message: `unknown command "${name}"`,
+        hint: didYouMean(name, known) ?? `commands: ${known.join(', ')}; see coin --help`,
+      });
+    }
+    const child: CommandDef | undefined = await resolved(children[name]);
+    if (child === undefined) throw new Error(`internal: the command ${name} is not defined`);
+    // citty writes the parent's name before the command's in the usage.
+    found = { command: child, parent: command, rest: after };
+  }
+}
+
+/** Throws UserError for an unknown option, an option without its value, or an argument too many or too few. */
+export async function checkArguments(command: CommandDef, rest: readonly string[]): Promise<void> {
+  const definitions: ArgsDef = (await resolved(command.args)) ?? {};
+  const { positionals } = parse(definitions, rest);
+  const expected = Object.entries(definitions).filter(([, { type }]) => type === 'positional');
+  const extra = positionals[expected.length];
+  if (extra !== undefined) throw new UserError(`unexpected argument "${extra}"`);
+  const missing = expected.find(
+    ([, definition], index) => definition.required === true && positionals[index] === undefined,
+  );
+  if (missing !== undefined) {
+    const [name, { description }] = missing;
+    throw new UserError({ message: `expected ${name.toUpperCase()}`, hint: description });
+  }
+}
+
+/** The options that change a configuration. */
+export const overrideArguments = {
+  seed: { type: 'string', description: 'seed of the run', valueHint: 'NUMBER' },
+  output: { type: 'string', description: 'folder of the run', valueHint: 'FOLDER' },
+  provider: { type: 'string', description: 'cpu, webgpu or cuda', valueHint: 'NAME' },
+  set: {
+    type: 'string',
+    description: 'any key of the configuration, e.g. training.epochs=2; may be repeated',
+    valueHint: 'KEY=VALUE',
+  },
+} as const satisfies ArgsDef;
+
+/** What the options of `overrideArguments` say, in the order in which the later one holds. */
+export function readOverrides(
+  rawArguments: readonly string[],
+  definitions: ArgsDef,
+): readonly ConfigOverride[] {
+  const { values } = parse(definitions, rawArguments);
+  const all = (name: string) => [values[name] ?? []].flat().map(String);
+  const last = (name: string) => all(name).slice(-1);
+  return [
+    ...all('set').map(parseOverride),
+    ...last('seed').map((text) => ({ path: ['seed'], value: numberOr(text), label: `--seed ${text}` })),
+    ...last('output').map((value) => ({ path: ['output'], value, label: `--output ${value}` })),
+    ...last('provider').map((value) => ({ path: ['provider'], value, label: `--provider ${value}` })),
+  ];
+}
+
+function parse(definitions: ArgsDef, rawArguments: readonly string[]) {
+  const options = Object.fromEntries(
+    Object.entries(definitions).flatMap(([name, definition]) => {
+      if (definition.type === 'positional') return [];
+      const type = definition.type === 'boolean' ? ('boolean' as const) : ('string' as const);
+      const short = typeof definition.alias === 'string' ? { short: definition.alias } : {};
+      return [[name, { type, multiple: type === 'string', ...short }]];
+    }),
+  );
+  try {
+    return parseArgs({ args: [...rawArguments], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const unknown = /Unknown option '(-*)([^']*)'/.exec(error.message);
+    if (unknown === null) throw new UserError(error.message);
+    const [, dashes = '', name = ''] = unknown;
+    const known = Object.keys(options);
+    throw new UserError({
+      message: `unknown option ${dashes}${name}`,
+      hint:
+        didYouMean(name, known)?.replace(/(mean | or )/g, '$1--') ??
+        (known.length > 0
+          ? `options: ${known.map((option) => `--${option}`).join(', ')}`
+          : 'it has no options'),
+    });
+  }
+}
+
+function numberOr(text: string): number | string {
+  return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+}
+
+type Lazy<T> = T | Promise<T> | (() => T) | (() => Promise<T>) | undefined;
+
+async function resolved<T extends object>(value: Lazy<T>): Promise<T | undefined> {
+  return typeof value === 'function' ? await (value as () => T | Promise<T>)() : await value;
+}

@@ -1,0 +1,29 @@
+// `coin data nano`: writes the embedded data set to a folder, in the layout of CoIN.
+import { defineCommand } from 'citty';
+import { buildNanoData } from '../benchmarks/nano/build.ts';
+import { UserError } from '../errors.ts';
+
+export const dataNano = defineCommand({
+  meta: { name: 'nano', description: 'Write the embedded data set to a folder, in the layout of CoIN' },
+  args: {
+    to: { type: 'string', required: true, valueHint: 'FOLDER', description: 'made if it is missing' },
+    train: { type: 'string', default: '500', valueHint: 'NUMBER', description: 'training samples per task' },
+    test: { type: 'string', default: '100', valueHint: 'NUMBER', description: 'test samples per task' },
+    seed: { type: 'string', default: '0', valueHint: 'NUMBER', description: 'another seed, other samples' },
+  },
+  async run({ args }) {
+    if (args.to === undefined || args.to === '') throw new UserError('expected --to FOLDER');
+    await buildNanoData({
+      folder: args.to,
+      trainPerTask: wholeNumber('--train', args.train),
+      testPerTask: wholeNumber('--test', args.test),
+      seed: wholeNumber('--seed', args.seed),
+    });
+    process.stdout.write(`${args.to}\n`);
+  },
+});
+
+function wholeNumber(option: string, text: string): number {
+  if (!/^\d+$/.test(text)) throw new UserError(`${option}: expected a whole number, found "${text}"`);
+  return Number(text);
+}

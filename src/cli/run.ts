@@ -1,0 +1,96 @@
+// `coin run`: executes a run, or what is left of it, then shows its results and writes its report.
+import { existsSync } from 'node:fs';
+import { defineCommand } from 'citty';
+import { writeFileAtomic } from '../formats/files.ts';
+import { loadConfig, type RunConfig } from '../runs/config.ts';
+import { executeRun } from '../runs/execute.ts';
+import { RunInterrupted } from '../runs/interrupted.ts';
+import { recordProvenance } from '../runs/provenance.ts';
+import { computeResults, writeMetrics } from '../runs/results.ts';
+import { runFiles } from '../runs/run-folder.ts';
+import { locateModel, prepareData } from '../runs/sources.ts';
+import { overrideArguments, readOverrides } from './arguments.ts';
+import { listenForInterruption } from './interruption.ts';
+import { createProgress } from './progress.ts';
+import { useColor, widthOf } from './style.ts';
+
+const definitions = {
+  config: {
+    type: 'positional',
+    required: false,
+    default: 'nano',
+    description: 'nano, or a YAML file; see coin config',
+  },
+  ...overrideArguments,
+  quiet: { type: 'boolean', alias: 'q', description: 'show the results only' },
+} as const;
+
+export const run = defineCommand({
+  meta: { name: 'run', description: 'Train and evaluate; run it again to continue' },
+  args: definitions,
+  async run({ args, rawArgs }) {
+    const config = loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });
+    const executed = await execute(config, { quiet: args.quiet === true, again: commandLine(rawArgs) });
+    await showResults(config.output, executed > 0);
+  },
+});
+
+async function execute(
+  config: RunConfig,
+  { quiet, again }: { readonly quiet: boolean; readonly again: string },
+): Promise<number> {
+  const modelFolder = locateModel(config);
+  const progress = createProgress({ title: config.name, quiet });
+  const interruption = listenForInterruption(() =>
+    progress.notice('Stopping after this batch; once more to kill.'),
+  );
+  try {
+    const source = await prepareData(config, config.output);
+    return await executeRun({
+      config,
+      folder: config.output,
+      source,
+      prepare: (folder) => recordProvenance(folder, { source, tasks: config.tasks, modelFolder }),
+      openEngine: async () => {
+        const { openEngine } = await import('../runs/engine.ts');
+        return openEngine({ config, modelFolder });
+      },
+      observer: progress,
+      signal: interruption.signal,
+    });
+  } catch (error) {
+    progress.stop();
+    if (error instanceof RunInterrupted) {
+      process.stderr.write(
+        `Stopped with ${error.stepsLeft} steps left. Nothing is lost; go on with\n  ${again}\n`,
+      );
+    }
+    throw error;
+  } finally {
+    progress.stop();
+    interruption.stop();
+  }
+}
+
+async function showResults(folder: string, changed: boolean): Promise<void> {
+  const [{ renderTables }, { renderReport }] = await Promise.all([
+    import('../report/terminal.ts'),
+    import('../report/html.ts'),
+  ]);
+  const results = await computeResults(folder);
+  if (changed || !existsSync(runFiles.metrics(folder))) writeMetrics(folder, results);
+  if (changed || !existsSync(runFiles.report(folder))) {
+    writeFileAtomic(runFiles.report(folder), renderReport(results));
+  }
+  const tables = renderTables(results, { width: widthOf(process.stdout), color: useColor(process.stdout) });
+  process.stdout.write(`${tables.trimEnd()}\n\nReport: ${runFiles.report(folder)}\n`);
+}
+
+/** How to give the same command again. */
+function commandLine(rawArguments: readonly string[]): string {
+  const command = process.env.npm_command === undefined ? 'coin' : 'npx coin';
+  const quoted = rawArguments.map((text) =>
+    /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`,
+  );
+  return [command, 'run', ...quoted].join(' ');
+}
