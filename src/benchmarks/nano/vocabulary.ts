@@ -20,7 +20,10 @@ export interface VocabularyFiles {
   readonly padTokenId: number;
 }
 
-/** Learns at most `size` tokens from sentences. Equal sentences give equal files. */
+/**
+ * Learns at most `size` tokens from sentences. Equal sentences give equal files.
+ * Throws when bytes and single characters alone are more.
+ */
 export function trainVocabulary(
   sentences: Iterable<string>,
   { size = 2000 }: { readonly size?: number } = {},
@@ -34,7 +37,10 @@ export function trainVocabulary(
     (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`,
   );
   const base = [UNKNOWN, BEGIN, END, ...bytes, ...alphabet];
-  const merges = learnMerges(counts, size - base.length - ROLE_TOKENS.length - 2);
+  const room = size - base.length - ROLE_TOKENS.length - 2;
+  if (room < 0)
+    throw new Error(`vocabulary: ${size} tokens do not hold the ${size - room} of bytes and characters`);
+  const merges = learnMerges(counts, room);
   const tokens = [...base, ...new Set(merges.map(([a, b]) => a + b))];
   const added = [...ROLE_TOKENS, IMAGE_TOKEN, PAD_TOKEN];
   const ids = new Map([...tokens, ...added].map((token, id) => [token, id]));
