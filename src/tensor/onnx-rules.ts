@@ -53,8 +53,8 @@ export const onnxRules: { readonly [P in Primitive]: OnnxRule<P> } = {
   exp: simple('Exp'),
   log: simple('Log'),
   sqrt: simple('Sqrt'),
-  sin: simple('Sin'),
-  cos: simple('Cos'),
+  sin: (emit, [x]) => (emit.provider === 'webgpu' ? sine(emit, x, 0) : emit.node('Sin', [x])),
+  cos: (emit, [x]) => (emit.provider === 'webgpu' ? sine(emit, x, 0.5) : emit.node('Cos', [x])),
   tanh: simple('Tanh'),
   sigmoid: simple('Sigmoid'),
   erf: simple('Erf'),
@@ -142,6 +142,33 @@ function reshape(emit: Emitter, x: string, from: Shape, to: Shape): string {
 /** With every size given; a size of zero is one. */
 function exactReshape(emit: Emitter, x: string, to: Shape): string {
   return emit.node('Reshape', [x, emit.dims(to)], { allowzero: 1 });
+}
+
+/**
+ * sin(x + turn·π) from plain operators. WGSL promises its own sin to 2⁻¹¹ only, and nothing beyond ±π; rotary angles
+ * are far larger. With k = ⌊x/π + turn + ½⌋ and r = x − (k − turn)·π in [−π/2, π/2], it is (−1)ᵏ·sin r, and sin r is its
+ * Taylor polynomial of degree 11 (error below 6e-8). π is taken off in two parts, the first exact in few bits.
+ */
+function sine(emit: Emitter, x: string, turn: number): string {
+  const value = (number: number) =>
+    emit.constant({ dtype: 'float32', shape: [], data: Float32Array.of(number) });
+  const add = (a: string, b: string) => emit.node('Add', [a, b]);
+  const mul = (a: string, b: string) => emit.node('Mul', [a, b]);
+  const k = emit.node('Floor', [add(mul(x, value(1 / Math.PI)), value(turn + 0.5))]);
+  const minusTurns = emit.node('Sub', [value(turn), k]);
+  const coarse = 201 / 64;
+  const r = add(add(x, mul(minusTurns, value(coarse))), mul(minusTurns, value(Math.PI - coarse)));
+  const half = mul(k, value(0.5));
+  const isOdd = mul(emit.node('Sub', [half, emit.node('Floor', [half])]), value(2));
+  const sign = emit.node('Sub', [value(1), mul(isOdd, value(2))]);
+  const square = mul(r, r);
+  // 1 − r²/3! + r⁴/5! − …, from the inside out.
+  const series = [11, 9, 7, 5, 3].reduce(
+    (inner, degree) =>
+      emit.node('Sub', [value(1), mul(mul(square, value(1 / (degree * (degree - 1)))), inner)]),
+    value(1),
+  );
+  return mul(mul(sign, r), series);
 }
 
 /**
