@@ -1,12 +1,12 @@
 // A program: a graph compiled to one onnxruntime session. Feeds are checked against the graph's inputs, so that a wrong
 // shape is one clear error here and not a message from deep inside the runtime.
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { dirname, relative, sep } from 'node:path';
 import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { UserError } from '../errors.ts';
 import type { DType, HostTensor } from './dtype.ts';
-import { isMadeBy, type Tensor, topologicalOrder } from './graph.ts';
-import { type OnnxModel, writeOnnx } from './onnx.ts';
+import { isMadeBy, type Primitives, type Tensor, topologicalOrder, type WeightSource } from './graph.ts';
+import { writeOnnx } from './onnx.ts';
 import type { Provider } from './onnx-rules.ts';
 import { type Dim, formatShape, type Shape } from './shape.ts';
 
@@ -38,10 +38,9 @@ export interface ProgramOptions {
   readonly keepOnDevice?: readonly string[];
   /** Prefix of a trace file of kernel times. */
   readonly profile?: string;
+  /** Weight files that are larger than this together (bytes) are mapped by the runtime instead of copied into memory. */
+  readonly mapWeightsOver?: number;
 }
-
-/** Weight files up to this size are handed over in memory; larger ones are mapped by the runtime. */
-const IN_MEMORY_BYTES = 1_000_000_000;
 
 export class Program {
   readonly #session: InferenceSession;
@@ -61,12 +60,12 @@ export class Program {
     this.#profiled = profiled;
   }
 
-  /** Compiles the graph that computes the named outputs. Throws UserError when the provider is not there. */
+  /** Compiles the graph that computes the named outputs. Throws UserError where the provider or a weight file is amiss. */
   static async compile(
     outputs: Readonly<Record<string, Tensor>>,
     options: ProgramOptions = {},
   ): Promise<Program> {
-    const { provider = 'cpu', threads, keepOnDevice = [], profile } = options;
+    const { provider = 'cpu', threads, keepOnDevice = [], profile, mapWeightsOver = 1_000_000_000 } = options;
     const inputs = new Map<string, Tensor>();
     for (const tensor of topologicalOrder(Object.values(outputs))) {
       if (!isMadeBy(tensor, 'input')) continue;
@@ -89,8 +88,10 @@ export class Program {
         : {}),
       ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
     };
+    const mapped = checkWeightFiles(outputs) > mapWeightsOver;
+    const { bytes, external } = mapped ? mapWeights(outputs, provider) : copyWeights(outputs, provider);
     try {
-      const session = await openSession(outputs, provider, sessionOptions);
+      const session = await InferenceSession.create(bytes, { ...sessionOptions, ...external });
       return new Program(session, inputs, Object.keys(outputs), profile !== undefined);
     } catch (error) {
       if (provider === 'cpu' || !(error instanceof Error)) throw error;
@@ -148,51 +149,63 @@ export function floats(value: Value | undefined): Float32Array {
   return value.data as Float32Array;
 }
 
-async function openSession(
-  outputs: Readonly<Record<string, Tensor>>,
-  provider: Provider,
-  options: InferenceSession.SessionOptions,
-): Promise<InferenceSession> {
-  const model = writeOnnx(outputs, { provider });
-  const size = [...model.files.keys()].reduce((total, file) => total + statSync(file).size, 0);
-  if (size <= IN_MEMORY_BYTES) {
-    const externalData = [...model.files].map(([file, path]) => ({ path, data: weightBytes(file) }));
-    return InferenceSession.create(model.bytes, {
-      ...options,
-      ...(externalData.length > 0 ? { externalData } : {}),
-    });
-  }
-  return openMapped(outputs, provider, options, model);
+/** A model as bytes, and the session options by which the runtime finds its weights. */
+interface LocatedModel {
+  readonly bytes: Uint8Array;
+  readonly external: InferenceSession.SessionOptions;
 }
 
-/** External data must lie beside the model, so the model is put beside the weights for as long as it takes to open it. */
-async function openMapped(
-  outputs: Readonly<Record<string, Tensor>>,
-  provider: Provider,
-  options: InferenceSession.SessionOptions,
-  first: OnnxModel,
-): Promise<InferenceSession> {
-  const folders = new Set([...first.files.keys()].map(dirname));
-  const [folder] = folders;
-  if (folder === undefined || folders.size > 1) {
-    throw new UserError(`large weights must lie in one folder, found ${[...folders].join(', ')}`);
-  }
-  const { bytes } = writeOnnx(outputs, { provider, locate: (file) => basename(file) });
-  const path = join(folder, `.coin-${process.pid}-${Date.now()}.onnx`);
-  try {
-    writeFileSync(path, bytes);
-    return await InferenceSession.create(path, options);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EROFS')) {
-      throw new UserError({
-        message: 'the folder of the weights must be writable to map them',
-        file: folder,
-      });
+function copyWeights(outputs: Readonly<Record<string, Tensor>>, provider: Provider): LocatedModel {
+  const { bytes, files } = writeOnnx(outputs, { provider });
+  const externalData = [...files].map(([file, path]) => ({ path, data: weightBytes(file) }));
+  return { bytes, external: externalData.length > 0 ? { externalData } : {} };
+}
+
+/**
+ * The runtime opens files only below one folder, links followed: the folder that holds all weight files. Caches of
+ * downloaded models are made of links, so the files' real places count.
+ */
+function mapWeights(outputs: Readonly<Record<string, Tensor>>, provider: Provider): LocatedModel {
+  let folder: string | undefined;
+  for (const { file } of weightSources(outputs)) {
+    const here = dirname(realpathSync(file));
+    folder ??= here;
+    while (!`${here}${sep}`.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`)) {
+      if (dirname(folder) === folder) throw new UserError('large weights must lie on one drive');
+      folder = dirname(folder);
     }
-    throw error;
-  } finally {
-    rmSync(path, { force: true });
   }
+  const { bytes } = writeOnnx(outputs, {
+    provider,
+    locate: (file) => relative(folder ?? '', realpathSync(file)),
+  });
+  const session = { model_external_initializers_file_folder_path: folder };
+  return { bytes, external: { extra: { session } } };
+}
+
+function weightSources(
+  outputs: Readonly<Record<string, Tensor>>,
+): (WeightSource & { readonly name: string })[] {
+  return topologicalOrder(Object.values(outputs)).flatMap((tensor) => {
+    if (!isMadeBy(tensor, 'weight')) return [];
+    const { name, source } = tensor.attributes as Primitives['weight'];
+    return [{ ...source, name }];
+  });
+}
+
+/** The size of all weight files, bytes. Throws UserError for one that is missing or ends before a weight does. */
+function checkWeightFiles(outputs: Readonly<Record<string, Tensor>>): number {
+  const sizes = new Map<string, number>();
+  for (const { file, name, offset, byteLength } of weightSources(outputs)) {
+    const size = sizes.get(file) ?? statSync(file, { throwIfNoEntry: false })?.size;
+    if (size === undefined) throw new UserError({ file, field: name, message: 'no such weight file' });
+    sizes.set(file, size);
+    if (offset + byteLength > size) {
+      const message = `truncated: the weight ends at byte ${offset + byteLength}, the file at byte ${size}`;
+      throw new UserError({ file, field: name, message });
+    }
+  }
+  return [...sizes.values()].reduce((total, size) => total + size, 0);
 }
 
 const cachedBytes = new Map<string, { readonly modified: number; readonly bytes: WeakRef<Uint8Array> }>();

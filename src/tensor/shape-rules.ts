@@ -1,5 +1,6 @@
 // What each primitive gives from what: the shape and dtype of its result, or an error that names the primitive and the
 // shapes. These run at trace time, so a mistake is found before anything is compiled.
+import { elementCount } from './dtype.ts';
 import type { Primitive, Primitives, Tensor, TensorType } from './graph.ts';
 import {
   addDims,
@@ -16,7 +17,14 @@ type ShapeRule<P extends Primitive> = (inputs: readonly Tensor[], attributes: Pr
 
 export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
   input: (_, { dtype, shape }) => ({ dtype, shape }),
-  weight: (_, { shape }) => ({ dtype: 'float32', shape }),
+  weight: (_, { name, source, shape }) => {
+    const bytes = elementCount(shape) * (source.storage === 'F32' ? 4 : 2);
+    if (bytes !== source.byteLength) {
+      const type = `${source.storage}${formatShape(shape)}`;
+      fail('weight', [], `"${name}" as ${type} takes ${bytes} bytes, its range has ${source.byteLength}`);
+    }
+    return { dtype: 'float32', shape };
+  },
   constant: (_, { value }) => ({ dtype: value.dtype, shape: value.shape }),
   iota: (_, { size }) => ({ dtype: 'int32', shape: [size] }),
   randomUniform: ([key], { shape }) => {
