@@ -7,7 +7,7 @@ import { learningRateFactor } from '../../nn/schedule.ts';
 import { Scope } from '../../nn/scope.ts';
 import type { HostTensor } from '../../tensor/dtype.ts';
 import { countAnswers, type TokenizedSample, trainingBatch } from '../batches.ts';
-import { Learner, type LearnerState } from '../learner.ts';
+import { Learner } from '../learner.ts';
 import { instructionLoss } from '../loss.ts';
 import type { FeatureExtractor } from './features.ts';
 import { FreshParameters } from './fresh-parameters.ts';
@@ -18,10 +18,6 @@ export interface LanguageOptions extends StageOptions {
   /** Projector and embeddings from the alignment stage. */
   readonly aligned: Readonly<Record<string, HostTensor>>;
   tokenize(sample: PretrainingSample): Omit<TokenizedSample, 'features'>;
-  /** A state to continue from, and where states go. */
-  readonly resume?: LearnerState;
-  readonly checkpointEvery?: number;
-  readonly onCheckpoint?: (state: LearnerState) => void;
 }
 
 /** Everything but the tower, by canonical name. */

@@ -13,7 +13,7 @@ import { float32, type HostTensor, int32 } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/graph.ts';
 import { add, argmax, flatten, input, mul, sqrt, square, sub, sum } from '../../tensor/ops.ts';
 import { Program, type Value } from '../../tensor/program.ts';
-import { Learner } from '../learner.ts';
+import { Learner, type LearnerState } from '../learner.ts';
 import { FreshParameters } from './fresh-parameters.ts';
 import { NANO_IMAGE, normalisePixels } from './nano-config.ts';
 
@@ -26,6 +26,10 @@ export interface StageOptions {
   readonly steps: number;
   readonly batchSize: number;
   readonly learningRate: number;
+  /** A state to continue from, and where states go. */
+  readonly resume?: LearnerState;
+  readonly checkpointEvery?: number;
+  readonly onCheckpoint?: (state: LearnerState) => void;
   /** Called after every step. */
   readonly onStep?: (progress: {
     readonly step: number;
@@ -44,7 +48,15 @@ export interface TowerResult {
 const PIXELS = 3 * NANO_IMAGE.size ** 2;
 
 export async function pretrainTower(options: StageOptions): Promise<TowerResult> {
-  const { world, config, seed, steps, batchSize, learningRate } = options;
+  const {
+    world,
+    config,
+    seed,
+    steps,
+    batchSize,
+    learningRate,
+    checkpointEvery = Number.POSITIVE_INFINITY,
+  } = options;
   const graph = towerGraph(config, world.classNames.length, new FreshParameters(seed));
   const learner = await Learner.compile({
     loss: graph.loss,
@@ -52,11 +64,13 @@ export async function pretrainTower(options: StageOptions): Promise<TowerResult>
     optimizer: { beta1: 0.9, beta2: 0.98, epsilon: 1e-8, weightDecay: 0.02, clipNorm: 1 },
   });
   const schedule = { name: 'cosine', steps, warmupSteps: Math.min(200, Math.ceil(steps / 10)) } as const;
-  for (let step = 0; step < steps; step++) {
+  if (options.resume !== undefined) learner.restore(options.resume);
+  for (let step = learner.step; step < steps; step++) {
     const samples = imageSamples(world, seed, step * batchSize, batchSize);
     const loss = await learner.accumulate(denseFeeds(samples, config));
     await learner.apply({ all: learningRate * learningRateFactor(schedule, step) });
     options.onStep?.({ step: step + 1, steps, loss });
+    if ((step + 1) % checkpointEvery === 0 && step + 1 < steps) options.onCheckpoint?.(await learner.state());
   }
   const { parameters } = await learner.state();
   const result = await evaluateTower(options, learner.parameters);
