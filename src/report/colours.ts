@@ -16,15 +16,15 @@ const ramps: Readonly<Record<Theme, readonly Oklch[]>> = {
   light: [
     [0.972, 0.018, 105],
     [0.86, 0.075, 150],
-    [0.7, 0.105, 195],
-    [0.52, 0.12, 245],
+    [0.69, 0.1, 188],
+    [0.5, 0.11, 240],
     [0.34, 0.13, 275],
   ],
   dark: [
     [0.265, 0.045, 285],
     [0.4, 0.105, 270],
-    [0.57, 0.11, 232],
-    [0.76, 0.115, 178],
+    [0.6, 0.1, 212],
+    [0.77, 0.115, 172],
     [0.94, 0.085, 108],
   ],
 };
@@ -34,16 +34,14 @@ export interface HeatColour {
   readonly ink: string;
 }
 
-export const heatInks: Readonly<Record<'dark' | 'light', string>> = { dark: '#0b0f14', light: '#ffffff' };
+export const heatInks: Readonly<Record<'dark' | 'light', string>> = { dark: '#000000', light: '#ffffff' };
 
 /** The colour of every step with the ink that reads best on it. */
 export function heatScale(theme: Theme): readonly HeatColour[] {
   return Array.from({ length: heatSteps }, (_, step) => {
     const background = hex(along(ramps[theme], step / (heatSteps - 1)));
-    const ink =
-      contrast(background, heatInks.dark) >= contrast(background, heatInks.light)
-        ? heatInks.dark
-        : heatInks.light;
+    // On middling blues both inks pass by a little, and white is the easier one to read.
+    const ink = contrast(background, heatInks.light) >= 4.5 ? heatInks.light : heatInks.dark;
     return { background, ink };
   });
 }

@@ -145,29 +145,56 @@ export function headline(results: RunResults, mode: ScoringMode): string {
     });
     return `${parts.join('; ')}. With one task learned, there is nothing to forget yet.`;
   }
-  const clauses = methods.map((method, index) => {
-    const { bwt, finalAverage } = method.results;
-    const verb = method.complete
-      ? 'ends'
-      : `stands after ${method.stages.length} of ${results.tasks.length} tasks`;
-    const figures = `${method.label} ${verb} at ${formatShort(finalAverage)}${index === 0 ? ' on average' : ''}`;
-    const reached = index === 0 ? 'what it had just after learning each task' : 'what it had';
-    if (Math.abs(bwt) < 0.05) return `${figures}, level with ${reached}`;
-    return `${figures}, ${formatShort(Math.abs(bwt))} points ${bwt < 0 ? 'below' : 'above'} ${reached}`;
-  });
-  return `${clauses.join('; ')}.`;
+  const [highest, lowest] = extremes(methods);
+  if (methods.length > longestList) {
+    const place = `Of ${methods.length} methods, `;
+    return `${place}${clause(highest, true, ' highest,')}; ${clause(lowest, false, ' lowest,')}.`;
+  }
+  return `${methods.map((method, index) => clause(method, index === 0)).join('; ')}.`;
+}
+
+/** How many methods a sentence can name; of more, it names the best and the worst. */
+const longestList = 3;
+
+function extremes(methods: readonly MethodFigures[]): readonly [MethodFigures, MethodFigures] {
+  const sorted = [...methods].sort(
+    (first, second) => second.results.finalAverage - first.results.finalAverage,
+  );
+  const [highest, lowest] = [sorted[0], sorted.at(-1)];
+  if (highest === undefined || lowest === undefined) throw new Error('internal: no method to compare');
+  return [highest, lowest];
+}
+
+function clause(
+  { label, results, stages, tasks, complete }: MethodFigures,
+  isFirst: boolean,
+  rank = '',
+): string {
+  const verb = complete ? 'ends' : `stands after ${stages.length} of ${tasks.length} tasks`;
+  const figures = `${label} ${verb}${rank} at ${formatShort(results.finalAverage)}${isFirst ? ' on average' : ''}`;
+  const reached = isFirst ? 'what it had just after learning each task' : 'what it had';
+  if (Math.abs(results.bwt) < 0.05) return `${figures}, level with ${reached}`;
+  const side = results.bwt < 0 ? 'below' : 'above';
+  return `${figures}, ${formatShort(Math.abs(results.bwt))} points ${side} ${reached}`;
 }
 
 /** A second sentence: how the methods compare, and what was lost most. Empty where there is nothing to say. */
 export function subline(results: RunResults, mode: ScoringMode): string {
   const methods = methodFigures(results, mode).filter(({ stages }) => stages.length > 1);
-  const losses = methods.flatMap((method) => {
+  const named = methods.length > longestList ? extremes(methods) : methods;
+  const losses = named.flatMap((method) => {
     const worst = mostForgotten(method);
     if (worst === undefined) return [];
-    const fall = `${formatShort(worst.justTrained)} to ${formatShort(worst.final)}`;
-    return [`${method.label} lost most on ${worst.task} (${fall})`];
+    const fall = `from ${formatShort(worst.justTrained)} to ${formatShort(worst.final)}`;
+    return [{ label: method.label, task: worst.task, fall }];
   });
-  return losses.length === 0 ? '' : `${losses.join(', ')}.`;
+  const [first] = losses;
+  if (first === undefined) return '';
+  if (losses.length > 1 && losses.every(({ task }) => task === first.task)) {
+    const falls = losses.map(({ label, fall }, index) => `${label}${index === 0 ? ' fell' : ''} ${fall}`);
+    return `Most was lost on ${first.task}: ${falls.join(', ')}.`;
+  }
+  return `${losses.map(({ label, task, fall }) => `${label} lost most on ${task}, ${fall}`).join('; ')}.`;
 }
 
 /** The value under a key of the record's own: a task called `constructor` finds nothing on the prototype. */

@@ -41,7 +41,7 @@ const entities: Readonly<Record<string, string>> = {
 export function escapeText(text: string): string {
   return (
     text
-      .toWellFormed()
+      .replace(/\p{Surrogate}/gu, '\ufffd')
       // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is to be found
       .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
       .replace(/[&<>"']/g, (character) => entities[character] ?? '')

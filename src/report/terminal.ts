@@ -30,7 +30,7 @@ export function renderTables(results: RunResults, { width = 100, color = false }
   const methods = methodFigures(results, shownMode);
   const sections = [
     [
-      style(printable(results.title), 'bold', color),
+      ...wrap(printable(results.title), width).map((line) => style(line, 'bold', color)),
       ...wrap(printable(headline(results, shownMode)), width),
       ...[printable(subline(results, shownMode))]
         .filter((line) => line !== '')
@@ -105,7 +105,7 @@ function summarySection(method: MethodFigures, options: GridOptions): readonly s
       { text: formatScore(justTrained) },
       { text: formatScore(final), style: 'bold' },
       { text: formatChange(change) },
-      { text: change === undefined || change >= 0 ? '' : bar(-change, options.color) },
+      { text: change === undefined || change >= 0 ? '' : bar(-change) },
     ]);
   const headings = ['task', 'zero-shot', 'just trained', 'final', 'change', 'forgotten'];
   return renderGrid(
@@ -116,11 +116,11 @@ function summarySection(method: MethodFigures, options: GridOptions): readonly s
 }
 
 /** Points lost as a bar of up to 20 columns for 100 points. */
-function bar(points: number, color: boolean): string {
+function bar(points: number): string {
   const eighths = Math.round((points / 100) * 20 * 8);
   const rest = eighths % 8;
   const tip = rest === 0 ? '' : String.fromCodePoint(0x2590 - rest);
-  return color ? '\u2588'.repeat(Math.floor(eighths / 8)) + tip : '#'.repeat(Math.round(eighths / 8));
+  return '\u2588'.repeat(Math.floor(eighths / 8)) + tip;
 }
 
 function unreadableSection(method: MethodFigures, options: GridOptions): readonly string[] {
@@ -168,7 +168,7 @@ function differencesSection(results: RunResults, options: GridOptions): readonly
   const differences = scoringDifferences(results);
   if (results.methods.length === 0) return [];
   if (differences.length === 0) {
-    return ['Scoring: strict and reference scoring agree in every cell.'];
+    return wrap('Strict and reference scoring agree in every cell.', options.width);
   }
   const strict = methodFigures(results, 'strict');
   const figures = methodFigures(results, 'reference').map(({ label, results: reference }, index) => {
@@ -200,7 +200,9 @@ function differencesSection(results: RunResults, options: GridOptions): readonly
   const rest = differences.length - cells.length;
   const count = `${differences.length} ${differences.length === 1 ? 'cell differs' : 'cells differ'}`;
   return [
-    style(`Strict and reference scoring: ${count}, the largest first`, 'bold', options.color),
+    ...wrap(`Strict and reference scoring: ${count}, the largest first`, options.width).map((line) =>
+      style(line, 'bold', options.color),
+    ),
     ...renderGrid(
       ['method', 'after', 'on', 'strict', 'reference'].map((heading, index) => ({
         heading,

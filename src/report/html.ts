@@ -1,0 +1,168 @@
+// The report as one HTML file: no script, no network, nothing beside it. This file is the page's frame; the sections
+// draw themselves. Both scorings are in the page, and two radio buttons with style rules show one of them.
+import { createHash } from 'node:crypto';
+import type { ScoringMode } from '../tasks/task.ts';
+import { headline, methodFigures, scoringModes, subline } from './figures.ts';
+import { type Content, html, Markup } from './markup.ts';
+import type { RunResults } from './results.ts';
+import { scoringComparison, unreadableTable } from './section-answers.ts';
+import { exampleFilterRules, exampleSection } from './section-examples.ts';
+import {
+  costTable,
+  curves,
+  figureCards,
+  forgetting,
+  heatLegend,
+  heatMaps,
+  taskChain,
+} from './section-figures.ts';
+import { setupTables } from './section-setup.ts';
+import { stylesheet } from './styles.ts';
+
+interface Section {
+  readonly id: string;
+  /** In the navigation. */
+  readonly short: string;
+  readonly title: string;
+  readonly introduction: Content;
+  readonly body: Content;
+}
+
+/**
+ * The whole page, from `<!doctype html>` on. The policy in its head allows pictures that are in the page and the one
+ * style sheet, by its hash; no script can run and nothing can be fetched, whatever a prediction says.
+ */
+export function renderReport(results: RunResults): string {
+  const css = `${stylesheet()}\n${exampleFilterRules(results)}\n`;
+  const hash = createHash('sha256').update(css).digest('base64');
+  const policy = `default-src 'none'; img-src data:; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`;
+  const all = sections(results);
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>${results.title}: what was forgotten</title>
+<link rel="icon" href="data:,">
+<style>${new Markup(css)}</style>
+</head>
+<body>
+<a class="skip" href="#figures">Skip to the figures</a>
+${bar(all)}
+<main>
+${hero(results)}
+${all.map(
+  ({ id, title, introduction, body }) => html`<section id="${id}" aria-labelledby="${id}-title">
+<header class="section-head"><h2 id="${id}-title">${title}</h2><p>${introduction}</p></header>
+${body}
+</section>
+`,
+)}</main>
+<footer><p>Every figure on this page is computed from the predictions in the run's folder. The page is one file: no script, no network.</p></footer>
+</body>
+</html>
+`;
+  return page.text;
+}
+
+function bar(all: readonly Section[]): Markup {
+  const choice = (mode: ScoringMode, checked: boolean) =>
+    html`<label><input type="radio" name="scoring" id="scoring-${mode}"${checked && html` checked`}>${mode}</label>`;
+  return html`<div class="bar-top"><div class="bar-inner">
+<a class="brand" href="#top">CoIN</a>
+<nav aria-label="Sections">${all.map(({ id, short }) => html`<a href="#${id}">${short}</a>`)}</nav>
+<fieldset class="switch"><legend>Scoring</legend>${scoringModes.map((mode, index) => choice(mode, index === 0))}</fieldset>
+</div></div>`;
+}
+
+function hero(results: RunResults): Markup {
+  const unfinished = methodFigures(results, 'strict').filter(({ complete }) => !complete);
+  const states = unfinished.map(
+    ({ label, stages, tasks }) => `${label} has finished ${stages.length} of ${tasks.length} stages`,
+  );
+  const state =
+    states.length > 3 ? `${states.length} methods have not finished all their stages` : states.join('; ');
+  return html`<header class="hero" id="top">
+<h1>${results.title}</h1>
+${both((mode) => {
+  const second = subline(results, mode);
+  return html`<p class="headline">${headline(results, mode)}</p>${second !== '' && html`<p class="subline">${second}</p>`}`;
+})}
+${states.length > 0 && html`<p class="unfinished"><b>Unfinished.</b> ${state}. Figures are over the stages that are there; compare runs of the same length only.</p>`}
+${taskChain(results)}
+</header>`;
+}
+
+function sections(results: RunResults): readonly Section[] {
+  if (results.methods.length === 0) {
+    return [
+      {
+        id: 'figures',
+        short: 'Figures',
+        title: 'No method',
+        introduction: 'This run has no method, so there is nothing to show but its set-up.',
+        body: setupTables(results),
+      },
+    ];
+  }
+  return [
+    {
+      id: 'figures',
+      short: 'Figures',
+      title: 'In three figures',
+      introduction: html`<i>A</i><sub><i>j</i>,<i>i</i></sub> is the accuracy on task <i>i</i> after learning task <i>j</i>, in percent; <i>T</i> is the number of tasks.`,
+      body: both((mode) => html`${figureCards(results, mode)}${costTable(results, mode)}`),
+    },
+    {
+      id: 'matrix',
+      short: 'Matrix',
+      title: 'Accuracy matrix',
+      introduction:
+        'A row per stage, a column per task. Read a column downwards to see what became of a task after it was learned.',
+      body: html`${heatLegend()}${both((mode) => heatMaps(results, mode))}`,
+    },
+    {
+      id: 'forgetting',
+      short: 'Forgetting',
+      title: 'Just trained, and at the end',
+      introduction: html`The dashed outline is what the model could do right after learning each task; the filled shape is what is left. A change in <span class="loss">red</span>: more than half of it is gone.`,
+      body: both((mode) => forgetting(results, mode)),
+    },
+    {
+      id: 'curves',
+      short: 'Curves',
+      title: 'Accuracy over the stages',
+      introduction: 'One chart per task, from the stage that taught it to the last.',
+      body: both((mode) => curves(results, mode)),
+    },
+    {
+      id: 'scoring',
+      short: 'Scoring',
+      title: 'How answers were read',
+      introduction: html`<b>Strict</b> pairs predictions by id, divides by the expected count and tells missing and unparseable answers from wrong ones. <b>Reference</b> reproduces the published scorers, quirks included, for comparison with published figures.`,
+      body: html`${scoringComparison(results)}<h3>Predictions that could not be read</h3>${both((mode) => unreadableTable(results, mode))}`,
+    },
+    {
+      id: 'examples',
+      short: 'Examples',
+      title: 'Examples',
+      introduction: 'The same question after every stage, with the verdict of strict scoring.',
+      body: exampleSection(results),
+    },
+    {
+      id: 'setup',
+      short: 'Set-up',
+      title: 'Set-up',
+      introduction: 'The resolved configuration, and the versions and hashes of everything that went in.',
+      body: setupTables(results),
+    },
+  ];
+}
+
+/** The same part under each scoring; the style sheet shows the chosen one. */
+function both(draw: (mode: ScoringMode) => Markup): Markup {
+  return html`${scoringModes.map((mode) => html`<div class="in-${mode}">${draw(mode)}</div>`)}`;
+}

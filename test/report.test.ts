@@ -1,0 +1,146 @@
+// The report as text: one file that fetches nothing, with every figure of the run and nothing of its input unescaped.
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { renderReport } from '../src/report/html.ts';
+import type { RunResults } from '../src/report/results.ts';
+import { fakeResults, picture } from './support/fake-results.ts';
+
+const results = fakeResults();
+const hostile = `"><script>window.pwned=1</script><img src=x onerror='window.pwned=2'></style></title>&`;
+
+/** The run with every text of it replaced by, or ending in, a hostile one. */
+function hostileResults(): RunResults {
+  const tasks = results.tasks.map((task) => task + hostile);
+  const rename = (record: Readonly<Record<string, number>>) =>
+    Object.fromEntries(Object.entries(record).map(([task, score]) => [task + hostile, score]));
+  const mode = {
+    zeroShot: rename(results.modes.strict.zeroShot),
+    methods: Object.fromEntries(
+      Object.entries(results.modes.strict.methods).map(([name, method]) => [
+        name + hostile,
+        {
+          ...method,
+          matrix: {
+            tasks,
+            rows: method.matrix.rows.map(({ after, scores }) => ({
+              after: after + hostile,
+              scores: rename(scores),
+            })),
+          },
+          unreadable: method.unreadable.map((entry) => ({
+            ...entry,
+            after: entry.after + hostile,
+            task: entry.task + hostile,
+          })),
+        },
+      ]),
+    ),
+  };
+  return {
+    title: hostile,
+    tasks,
+    modes: { strict: mode, reference: mode },
+    methods: results.methods.map((method) => ({ ...method, name: method.name + hostile, label: hostile })),
+    configuration: { [hostile]: hostile, nested: { [hostile]: [hostile] } },
+    provenance: { [hostile]: hostile },
+    examples: results.examples.map((example, index) => ({
+      ...example,
+      task: example.task + hostile,
+      method: example.method + hostile,
+      id: example.id + hostile,
+      question: hostile,
+      truth: hostile,
+      image: index % 2 === 0 ? `https://example.com/${hostile}` : picture(index),
+      answers: example.answers.map((answer) => ({ ...answer, after: answer.after + hostile, text: hostile })),
+    })),
+  };
+}
+
+describe('untrusted text', () => {
+  const page = renderReport(hostileResults());
+
+  test('never becomes markup', () => {
+    expect(page).not.toMatch(/<script/i);
+    // Quotes are escaped, so a real attribute would be followed by a bare one.
+    expect(page).not.toMatch(/onerror=["']/);
+    expect(page).toContain('&lt;script&gt;window.pwned=1&lt;/script&gt;');
+    expect(page.match(/<\/style>/g)).toHaveLength(1);
+    expect(page.match(/<\/title>/g)).toHaveLength(1);
+  });
+
+  test('cannot name a picture outside the page', () => {
+    expect(page).not.toMatch(/<img src="(?!data:image\/)/);
+    expect(page).toMatch(/<img src="data:image\/png;base64,/);
+  });
+});
+
+test('nothing is fetched, nothing can run, and the style sheet is the one the policy names', () => {
+  const page = renderReport(results);
+  expect(page).not.toMatch(/<script|javascript:|@import|url\(|\sstyle=|\son[a-z]+=/i);
+  expect(page.match(/(?:src|href)="(?!data:|#)[^"]*"/g)).toBeNull();
+  expect(page.match(/https?:/g)).toBeNull();
+  const css = /<style>([\s\S]*)<\/style>/.exec(page)?.[1] ?? '';
+  const hash = createHash('sha256').update(css).digest('base64');
+  expect(page).toContain(`default-src &#39;none&#39;`);
+  expect(page).toContain(`style-src &#39;sha256-${hash}&#39;`);
+});
+
+test('the same results give the same bytes', () => {
+  expect(renderReport(fakeResults())).toBe(renderReport(fakeResults()));
+});
+
+test('the figures are those of the run, in both scorings', () => {
+  const page = renderReport(results);
+  for (const text of ['30.54', '39.50', '43.46', '51.79', '−31.24', '−23.70', '30.95', '−30.86', '393,216']) {
+    expect(page).toContain(`>${text}<`);
+  }
+  expect(page).toContain('title="ImageNet, after OCRVQA: 12.10"');
+  expect(page).toContain('title="ImageNet, after OCRVQA: 16.30"');
+  expect(page).toContain('LoRA ends at 30.5 on average, 31.2 points below what it had');
+});
+
+describe('runs that are not finished', () => {
+  test.each([
+    [0, 0],
+    [1, 0],
+    [2, 1],
+    [5, 3],
+    [8, 7],
+  ] as const)('%i and %i stages', (first, second) => {
+    const page = renderReport(fakeResults({ stages: [first, second] }));
+    expect(page).toContain('Unfinished.');
+    expect(page).not.toMatch(/NaN|undefined|Infinity/);
+  });
+
+  test('a radar needs three tasks and says so', () => {
+    expect(renderReport(fakeResults({ stages: [8, 2] }))).toContain(
+      'The chart needs three learned tasks; MoELoRA has 2.',
+    );
+  });
+
+  test('no methods, no examples, no settings', () => {
+    const page = renderReport({ ...results, methods: [], examples: [], configuration: {}, provenance: {} });
+    expect(page).toContain('This run has no method');
+    expect(page).not.toMatch(/NaN|undefined/);
+    expect(renderReport({ ...results, examples: [] })).toContain('This run has no examples.');
+  });
+});
+
+test('a hundred examples without pictures stay below 400 kB', () => {
+  const many = fakeResults({ examplesPerTask: 13 });
+  const bare = { ...many, examples: many.examples.map(({ image: _, ...example }) => example) };
+  expect(new Set(bare.examples.map(({ id }) => id)).size).toBe(104);
+  expect(Buffer.byteLength(renderReport(bare))).toBeLessThan(400_000);
+});
+
+test('long answers are cut by characters, not through them', () => {
+  const [example] = results.examples;
+  if (example === undefined) throw new Error('the builder has no example');
+  const text = '👩‍👩‍👧'.repeat(400);
+  const page = renderReport({
+    ...results,
+    examples: [{ ...example, answers: [{ after: 'ScienceQA', text, verdict: 'wrong' }] }],
+  });
+  expect(page).toContain(`${'👩‍👩‍👧'.repeat(239)}…`);
+  expect(page).not.toContain('👩‍👩‍👧'.repeat(240));
+});
