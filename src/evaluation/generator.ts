@@ -127,7 +127,8 @@ export function batchOptions(config: LlavaConfig) {
   };
 }
 
-function prefillGraph(root: Scope, config: LlavaConfig): Record<string, Tensor> {
+/** The program that reads prompts: `next`, the first answer token, and the cache `prompt.{k,v}.<layer>`. */
+export function prefillGraph(root: Scope, config: LlavaConfig): Record<string, Tensor> {
   const features = input('features', 'float32', ['images', config.imageTokens, config.vision.hiddenSize]);
   const ids = input('ids', 'int32', ['batch', 'tokens']);
   const imageRows = input('imageRows', 'int32', ['batch', 'tokens']);
@@ -141,7 +142,8 @@ function prefillGraph(root: Scope, config: LlavaConfig): Record<string, Tensor> 
   return { next: argmax(vocabularyLogits(root, config, last), 1), ...outputs };
 }
 
-function decodeGraph(root: Scope, config: LlavaConfig): Record<string, Tensor> {
+/** The program of one answer token more: `next`, and the grown cache `grown.{k,v}.<layer>`. */
+export function decodeGraph(root: Scope, config: LlavaConfig): Record<string, Tensor> {
   const { kvHeads, headSize, layers } = config.text;
   const cache = (kind: string, layer: number, length: string): KeyValue => ({
     k: input(`${kind}.k.${layer}`, 'float32', ['batch', kvHeads, length, headSize]),

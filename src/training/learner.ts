@@ -64,22 +64,15 @@ export class Learner {
       ...(threads === undefined ? {} : { threads }),
       keepOnDevice: kept,
     });
-    const sums = parameters.map(({ name, tensor }) => input(`sum:${name}`, 'float32', tensor.shape));
-    const gradients = grad(
-      loss,
-      parameters.map(({ tensor }) => tensor),
-    );
-    const added = Object.fromEntries(
-      parameters.map(({ name }, i) => [`added:${name}`, add(sums[i] as Tensor, gradients[i] as Tensor)]),
-    );
-    const update = updateGraph(options, sums);
+    const gradients = gradientGraph(loss, parameters);
+    const update = updateGraph(parameters, options.optimizer);
     const kept = Object.keys(update).filter((name) => name !== 'norm');
     return new Learner(
       options,
-      await Program.compile(
-        { loss, ...added },
-        { ...programOptions(Object.keys(added)), ...(profile === undefined ? {} : { profile }) },
-      ),
+      await Program.compile(gradients, {
+        ...programOptions(Object.keys(gradients).filter((name) => name !== 'loss')),
+        ...(profile === undefined ? {} : { profile }),
+      }),
       await Program.compile(update, programOptions(kept)),
     );
   }
@@ -181,8 +174,27 @@ export class Learner {
   }
 }
 
-function updateGraph(options: LearnerOptions, sums: readonly Tensor[]): Record<string, Tensor> {
-  const { parameters, optimizer } = options;
+/** The program that adds a batch's gradients to sums: `loss`, and `added:<name>` from the inputs `sum:<name>`. */
+export function gradientGraph(
+  loss: Tensor,
+  parameters: readonly Pick<Parameter, 'name' | 'tensor'>[],
+): Record<string, Tensor> {
+  const gradients = grad(
+    loss,
+    parameters.map(({ tensor }) => tensor),
+  );
+  const added = parameters.map(
+    ({ name }, i) => [`added:${name}`, add(sumInput(parameters[i]!), gradients[i]!)] as const,
+  );
+  return { loss, ...Object.fromEntries(added) };
+}
+
+/** The program of one AdamW step: `norm`, and the parameters and moments after it. */
+export function updateGraph(
+  parameters: readonly Pick<Parameter, 'name' | 'tensor' | 'group'>[],
+  optimizer: LearnerOptions['optimizer'],
+): Record<string, Tensor> {
+  const sums = parameters.map(sumInput);
   const correction = biasCorrection();
   const groups = new Map(
     [...new Set(parameters.map(({ group }) => group))].map((group) => [
@@ -210,6 +222,10 @@ function updateGraph(options: LearnerOptions, sums: readonly Tensor[]): Record<s
     outputs[`next v:${name}`] = after.v;
   });
   return outputs;
+}
+
+function sumInput({ name, tensor }: Pick<Parameter, 'name' | 'tensor'>): Tensor {
+  return input(`sum:${name}`, 'float32', tensor.shape);
 }
 
 function prefixed(prefix: string, values: Values): Values {

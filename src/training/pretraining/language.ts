@@ -39,8 +39,9 @@ export async function pretrainLanguage(
   });
   if (options.resume !== undefined) learner.restore(options.resume);
   const schedule = { name: 'cosine', steps, warmupSteps: Math.min(200, Math.ceil(steps / 10)) } as const;
+  const batchOf = batchSource(options);
   for (let step = learner.step; step < steps; step++) {
-    const loss = await learner.accumulate(await languageFeeds(options, step));
+    const loss = await learner.accumulate(await languageFeeds(options, batchOf(step)));
     await learner.apply({ all: learningRate * learningRateFactor(schedule, step) });
     options.onStep?.({ step: step + 1, steps, loss });
     if ((step + 1) % checkpointEvery === 0 && step + 1 < steps) options.onCheckpoint?.(await learner.state());
@@ -50,14 +51,42 @@ export async function pretrainLanguage(
   return state.parameters;
 }
 
-async function languageFeeds(
-  { world, seed, batchSize, config, tower, tokenize }: LanguageOptions,
-  step: number,
-) {
-  const samples = Array.from({ length: batchSize }, (_, i) =>
-    pretrainingSample(world, { seed: seed + 1, index: step * batchSize + i }),
-  );
-  const tokenized = await withFeatures(samples, config, tower, tokenize);
+type Tokens = Omit<TokenizedSample, 'features'>;
+
+interface PooledSample {
+  readonly sample: PretrainingSample;
+  readonly tokens: Tokens;
+}
+
+/** Batches of a pool: samples of like length share one, so that little is padded. */
+const POOL_BATCHES = 4;
+
+/** Batches of the stream by step. A pool is made once and serves the steps in it; any step can be asked for. */
+function batchSource({
+  world,
+  seed,
+  batchSize,
+  tokenize,
+}: LanguageOptions): (step: number) => readonly PooledSample[] {
+  let known: { readonly pool: number; readonly samples: readonly PooledSample[] } | undefined;
+  return (step) => {
+    const pool = Math.floor(step / POOL_BATCHES);
+    if (known?.pool !== pool) {
+      const size = batchSize * POOL_BATCHES;
+      const samples = Array.from({ length: size }, (_, i) => {
+        const sample = pretrainingSample(world, { seed: seed + 1, index: pool * size + i });
+        return { sample, tokens: tokenize(sample) };
+      });
+      known = { pool, samples: samples.sort((a, b) => a.tokens.inputIds.length - b.tokens.inputIds.length) };
+    }
+    const start = (step % POOL_BATCHES) * batchSize;
+    return known.samples.slice(start, start + batchSize);
+  };
+}
+
+async function languageFeeds({ config, tower }: LanguageOptions, batch: readonly PooledSample[]) {
+  const samples = batch.map(({ sample }) => sample);
+  const tokenized = await withFeatures(samples, config, tower, (_, i) => batch[i]!.tokens);
   return {
     ...trainingBatch(tokenized, {
       imageTokenId: config.imageTokenId,
@@ -74,15 +103,15 @@ export async function withFeatures(
   samples: readonly PretrainingSample[],
   config: LlavaConfig,
   tower: FeatureExtractor,
-  tokenize: LanguageOptions['tokenize'],
+  tokenize: (sample: PretrainingSample, index: number) => Tokens,
 ): Promise<TokenizedSample[]> {
   const pictured = samples.filter((sample): sample is ImageSample => sample.pixels !== undefined);
   const size = config.imageTokens * config.vision.hiddenSize;
   const features =
     pictured.length === 0 ? new Float32Array(0) : ((await tower.features(pictured)).data as Float32Array);
-  return samples.map((sample) => {
+  return samples.map((sample, i) => {
     const index = pictured.indexOf(sample as ImageSample);
-    const tokens = tokenize(sample);
+    const tokens = tokenize(sample, i);
     return index < 0 ? tokens : { ...tokens, features: features.subarray(index * size, (index + 1) * size) };
   });
 }
