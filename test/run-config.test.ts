@@ -109,12 +109,13 @@ describe('errors point at the place', () => {
     ['methods: [lora, lora]', 3, 17, 'methods[1]', 'lora occurs twice'],
     ['tasks: [GQA, VQA2]', 3, 8, 'tasks', 'unknown task "VQA2"'],
     ['tasks: {a: 1}', 3, 8, 'tasks', 'expected official, alphabetical or a list of task names'],
+    ['trainSamples: 0', 3, 15, 'trainSamples', 'expected a number of at least 1, found number 0'],
     [
-      'trainSamples: 0',
+      'trainSamples: most',
       3,
       15,
       'trainSamples',
-      'expected a whole number of at least 1, or all, found number 0',
+      'expected a whole number of at least 1, or all, found "most"',
     ],
     [
       'adapter: {rank: 20}',

@@ -15,6 +15,7 @@ export interface FoundCommand {
 /** Follows the names of commands as deep as they go. Throws UserError for an unknown one. */
 export async function findCommand(root: CommandDef, rawArguments: readonly string[]): Promise<FoundCommand> {
   let found: FoundCommand = { command: root, rest: rawArguments };
+  let path = (await resolved(root.meta))?.name ?? '';
   for (;;) {
     const { command, rest } = found;
     const children: SubCommandsDef | undefined = await resolved(command.subCommands);
@@ -29,9 +30,14 @@ export async function findCommand(root: CommandDef, rawArguments: readonly strin
     }
     const child: CommandDef | undefined = await resolved(children[name]);
     if (child === undefined) throw new Error(`internal: the command ${name} is not defined`);
-    // citty writes the parent's name before the command's in the usage.
-    found = { command: child, parent: command, rest: after };
+    found = { command: child, parent: await named(command, path), rest: after };
+    path = `${path} ${name}`;
   }
+}
+
+/** citty writes the parent's name before the command's in the usage; this gives it the whole path. */
+async function named(command: CommandDef, name: string): Promise<CommandDef> {
+  return { ...command, meta: { ...(await resolved(command.meta)), name } };
 }
 
 /** Throws UserError for an unknown option, an option without its value, or an argument too many or too few. */
@@ -83,7 +89,8 @@ function parse(definitions: ArgsDef, rawArguments: readonly string[]) {
     Object.entries(definitions).flatMap(([name, definition]) => {
       if (definition.type === 'positional') return [];
       const type = definition.type === 'boolean' ? ('boolean' as const) : ('string' as const);
-      const short = typeof definition.alias === 'string' ? { short: definition.alias } : {};
+      const alias = 'alias' in definition ? definition.alias : undefined;
+      const short = typeof alias === 'string' ? { short: alias } : {};
       return [[name, { type, multiple: type === 'string', ...short }]];
     }),
   );

@@ -3,8 +3,18 @@ import { defineCommand } from 'citty';
 import { packageVersion } from '../runs/package.ts';
 
 const data = defineCommand({
-  meta: { name: 'coin data', description: 'Write data sets' },
+  meta: { name: 'data', description: 'Write data sets' },
   subCommands: { nano: () => import('./data-nano.ts').then((file) => file.dataNano) },
+});
+
+const nano = defineCommand({
+  meta: { name: 'nano', description: 'The embedded model' },
+  subCommands: { pretrain: () => import('./nano-pretrain.ts').then((file) => file.nanoPretrain) },
+});
+
+const graph = defineCommand({
+  meta: { name: 'graph', description: 'Look at the programs that run' },
+  subCommands: { dump: () => import('./graph-dump.ts').then((file) => file.graphDump) },
 });
 
 export const coin = defineCommand({
@@ -18,6 +28,9 @@ export const coin = defineCommand({
     config: () => import('./config.ts').then((file) => file.config),
     metrics: () => import('./metrics.ts').then((file) => file.metrics),
     report: () => import('./report.ts').then((file) => file.report),
+    verify: () => import('./verify.ts').then((file) => file.verify),
     data,
+    graph,
+    nano,
   },
 });

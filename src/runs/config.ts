@@ -114,7 +114,8 @@ function readSource(file: string, workingFolder: string): Source {
   const known = Object.keys(presets);
   const hint = didYouMean(file, known) ?? `built-in configurations: ${known.join(', ')}`;
   const lines = new LineCounter();
-  const document = parseDocument(readText(path, { hint }), { lineCounter: lines, prettyErrors: false });
+  const shown = isAbsolute(file) ? file : relative(process.cwd(), path);
+  const document = parseDocument(readText(shown, { hint }), { lineCounter: lines, prettyErrors: false });
   const at = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return { file, line, column: col };

@@ -1,0 +1,61 @@
+// The order of a run's steps.
+import { expect, it } from 'vitest';
+import { planRun } from '../src/runs/plan.ts';
+
+const evaluation = { slots: 1, zeroShot: true, maxNewTokens: 1 };
+
+it('is zero-shot once, then method by method each stage and after it every task seen so far', () => {
+  const steps = planRun({ tasks: ['GQA', 'VQAv2'], methods: ['lora', 'moelora'], evaluation });
+  const stages = (method: string) => [
+    `${method}/1-GQA/train`,
+    `${method}/1-GQA/evaluate/GQA`,
+    `${method}/2-VQAv2/train`,
+    `${method}/2-VQAv2/evaluate/GQA`,
+    `${method}/2-VQAv2/evaluate/VQAv2`,
+  ];
+  expect(steps.map(({ key }) => key)).toEqual([
+    'zero-shot/GQA',
+    'zero-shot/VQAv2',
+    ...stages('lora'),
+    ...stages('moelora'),
+  ]);
+});
+
+it('trains on from the stage before of the same method, and evaluates with the stage at hand', () => {
+  const steps = planRun({ tasks: ['GQA', 'VQAv2', 'OCRVQA'], methods: ['lora', 'moelora'], evaluation });
+  const trained = steps.filter((step) => step.kind === 'train');
+  expect(trained.map(({ previous }) => previous?.key)).toEqual([
+    undefined,
+    'lora/1-GQA/train',
+    'lora/2-VQAv2/train',
+    undefined,
+    'moelora/1-GQA/train',
+    'moelora/2-VQAv2/train',
+  ]);
+  for (const step of steps) {
+    if (step.kind === 'train')
+      expect(step.adapterFolder).toBe(`${step.method}/${step.stage}-${step.task}/adapter`);
+    else if (step.trained !== undefined)
+      expect(step.key.startsWith(step.trained.key.replace('train', ''))).toBe(true);
+  }
+});
+
+it('has 8 + 2 (8 + 36) steps for eight tasks and two methods, and 88 without the zero-shot row', () => {
+  const tasks = [
+    'ScienceQA',
+    'TextVQA',
+    'ImageNet',
+    'GQA',
+    'VizWiz',
+    'Grounding',
+    'VQAv2',
+    'OCRVQA',
+  ] as const;
+  expect(planRun({ tasks, methods: ['lora', 'moelora'], evaluation })).toHaveLength(96);
+  const without = planRun({
+    tasks,
+    methods: ['lora', 'moelora'],
+    evaluation: { ...evaluation, zeroShot: false },
+  });
+  expect(without).toHaveLength(88);
+});

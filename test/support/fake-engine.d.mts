@@ -1,0 +1,15 @@
+// Types of `fake-engine.mjs`. Nothing else.
+import type { RunEngine } from '../../src/runs/run-engine.ts';
+
+export interface FakeEngineOptions {
+  readonly machine?: string;
+  readonly onBatch?: (batch: string) => void | Promise<void>;
+}
+
+export class FakeEngine implements RunEngine {
+  constructor(options?: FakeEngineOptions);
+  readonly closed: boolean;
+  trainStage: RunEngine['trainStage'];
+  evaluate: RunEngine['evaluate'];
+  close(): Promise<void>;
+}
