@@ -38,7 +38,11 @@ describe.skipIf(executablePath === undefined)(`the report in Chromium${why}`, ()
     folder = mkdtempSync(join(tmpdir(), 'coin-report-'));
     const flags = ['sandbox', 'gpu'].map((name) => (name === 'gpu' ? '--disable-gpu' : `--no-${name}`));
     const quiet = ['background-networking', 'component-update', 'sync'].map((name) => `--disable-${name}`);
-    browser = await chromium.launch({ executablePath, args: [...flags, '--no-first-run', ...quiet] });
+    browser = await chromium.launch({
+      executablePath,
+      args: [...flags, '--no-first-run', ...quiet],
+      timeout: 0,
+    });
   });
 
   afterAll(async () => {
@@ -57,6 +61,8 @@ describe.skipIf(executablePath === undefined)(`the report in Chromium${why}`, ()
       colorScheme: dark ? 'dark' : 'light',
       javaScriptEnabled: script,
     });
+    // A busy machine is slow, not wrong: the only limit is the test runner's.
+    context.setDefaultTimeout(0);
     const page = await context.newPage();
     const complaints: string[] = [];
     page.on('console', (message) => {

@@ -32,7 +32,7 @@ if (!existsSync(page)) {
 }
 
 const executablePath = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--no-first-run'] });
+const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--no-first-run'], timeout: 0 });
 try {
   const [width = 1280, height = 900, scale = 2] = sizes;
   const context = await browser.newContext({
@@ -40,6 +40,7 @@ try {
     deviceScaleFactor: scale,
     colorScheme: values.dark ? 'dark' : 'light',
   });
+  context.setDefaultTimeout(0);
   const tab = await context.newPage();
   await tab.goto(pathToFileURL(resolve(page)).href);
   if (values.section === undefined) {

@@ -87,7 +87,7 @@ const tables = `
 .plain tr > .number:last-child { padding-right: 0; }
 .plain thead th { font-size: 12.5px; color: var(--soft); border-bottom-color: var(--strong); white-space: nowrap; }
 .plain .method { white-space: nowrap; }
-.plain .number + :not(.number) { padding-left: 22px; }
+.plain .number + :where(:not(.number)) { padding-left: 22px; }
 .plain tbody th { overflow-wrap: break-word; max-width: 22em; } .plain tbody th .swatch + span { white-space: nowrap; }
 .plain tbody th:has(.swatch) { white-space: nowrap; }
 .plain tbody th .swatch, .plain .method .swatch, .answers .swatch { margin-right: 8px; }
