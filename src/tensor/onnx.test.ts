@@ -62,7 +62,7 @@ describe('frozen weights', () => {
     for (const name of Object.keys(outputs)) {
       compareNumbers(actual[name], expected[name], { tolerance: 1e-5, message: name });
     }
-    expect([...floats(actual['rows'])]).toEqual([...(expected['rows']?.data ?? [])]);
+    expect([...floats(actual.rows)]).toEqual([...(expected.rows?.data ?? [])]);
     await program.dispose();
   });
 
@@ -118,7 +118,7 @@ describe('frozen weights', () => {
     const outputs = { y: mul(add(x, linked), here.b) };
     const program = await Program.compile(outputs, { mapWeightsOver: 0 });
     const expected = evaluate(outputs, feeds, { readWeight });
-    compareNumbers((await program.runOnHost(feeds))['y'], expected.y, { tolerance: 1e-6, message: 'y' });
+    compareNumbers((await program.runOnHost(feeds)).y, expected.y, { tolerance: 1e-6, message: 'y' });
     await program.dispose();
   });
 
