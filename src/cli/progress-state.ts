@@ -1,6 +1,6 @@
 // How far a run is: what the progress display shows, as numbers and words. Draws nothing.
 
-import { methodLabels } from '../runs/config-schema.ts';
+import { methods } from '../methods/index.ts';
 import type { PlannedStep, RunObserver, StepProgress } from '../runs/execute.ts';
 import type { Step } from '../runs/plan.ts';
 
@@ -151,7 +151,7 @@ export function stageName(step: Step): string {
   const trained = step.kind === 'train' ? step : step.trained;
   return trained === undefined
     ? 'zero-shot'
-    : `${methodLabels[trained.method]} ${trained.stage} ${trained.task}`;
+    : `${methods[trained.method].label} ${trained.stage} ${trained.task}`;
 }
 
 export function stepName(step: Step): string {

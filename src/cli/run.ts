@@ -45,7 +45,9 @@ async function execute(
     progress.notice('Stopping after this batch; once more to kill.'),
   );
   try {
-    const source = await prepareData(config, config.output);
+    const source = await prepareData(config, config.output, {
+      onBuild: (folder) => progress.notice(`Drawing the embedded data, once, in ${folder}`),
+    });
     return await executeRun({
       config,
       folder: config.output,

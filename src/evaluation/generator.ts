@@ -134,9 +134,11 @@ export function prefillGraph(root: Scope, config: LlavaConfig): Record<string, T
   const imageRows = input('imageRows', 'int32', ['batch', 'tokens']);
   const embeddings = mergedEmbeddings(root, config, ids, projectFeatures(root, config, features), imageRows);
   const outputs: Record<string, Tensor> = {};
-  const hidden = decodeSequence(root, config, embeddings, (layer, { k, v }) => {
-    outputs[`prompt.k.${layer}`] = k;
-    outputs[`prompt.v.${layer}`] = v;
+  const hidden = decodeSequence(root, config, embeddings, {
+    keep: (layer, { k, v }) => {
+      outputs[`prompt.k.${layer}`] = k;
+      outputs[`prompt.v.${layer}`] = v;
+    },
   });
   const last = statesAt(hidden, input('lastRows', 'int32', ['batch']));
   return { next: argmax(vocabularyLogits(root, config, last), 1), ...outputs };

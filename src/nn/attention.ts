@@ -10,6 +10,7 @@ import {
   concat,
   constant,
   cos,
+  equal,
   iota,
   less,
   matmul,
@@ -62,6 +63,19 @@ export function causalMask(tokens: Tensor['shape'][number]): Tensor {
   const query = reshape(iota(tokens), [tokens, 1]);
   const key = reshape(iota(tokens), [1, tokens]);
   return where(less(query, key), MASKED, 0); // [query, key]
+}
+
+/**
+ * Causal, and blind to other segments but the first: turns that share a picture are read as if each stood alone.
+ * segments: int32 [batch, tokens], 0 for what all may see; result [batch, 1, query, key].
+ */
+export function segmentMask(segments: Tensor): Tensor {
+  const [batch, tokens] = [segments.dim(0), segments.dim(1)];
+  const key = reshape(segments, [batch, 1, 1, tokens]);
+  const own = equal(key, reshape(segments, [batch, 1, tokens, 1]));
+  const shared = equal(key, 0);
+  const visible = add(cast(own, 'float32'), cast(shared, 'float32'));
+  return add(where(less(visible, 0.5), MASKED, 0), causalMask(tokens));
 }
 
 /**

@@ -5,24 +5,23 @@ import {
   decodeSequence,
   mergedEmbeddings,
   projectFeatures,
+  type SequenceOptions,
   statesAt,
   vocabularyLogits,
 } from '../models/llava/network.ts';
+import { segmentMask } from '../nn/attention.ts';
 import { crossEntropy } from '../nn/loss.ts';
 import type { Scope } from '../nn/scope.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import { input } from '../tensor/ops.ts';
 
-/** The inputs are those of `TrainingBatch`; `features` may be given as a tensor instead of being fed. */
-export function instructionLoss(
-  root: Scope,
-  config: LlavaConfig,
-  features: Tensor = featureInput(config),
-): Tensor {
+/** The inputs are those of `TrainingBatch`; with `packed` also those of `packedLayout`. */
+export function instructionLoss(root: Scope, config: LlavaConfig, { packed = false } = {}): Tensor {
   const ids = input('ids', 'int32', ['batch', 'tokens']);
   const imageRows = input('imageRows', 'int32', ['batch', 'tokens']);
-  const projected = projectFeatures(root, config, features);
-  const hidden = decodeSequence(root, config, mergedEmbeddings(root, config, ids, projected, imageRows));
+  const features = input('features', 'float32', ['images', config.imageTokens, config.vision.hiddenSize]);
+  const embeddings = mergedEmbeddings(root, config, ids, projectFeatures(root, config, features), imageRows);
+  const hidden = decodeSequence(root, config, embeddings, packed ? packedInputs() : {});
   const answers = statesAt(hidden, input('answerRows', 'int32', ['answers']));
   const logits = vocabularyLogits(root, config, answers); // [answers, vocabulary]
   return crossEntropy(
@@ -32,6 +31,8 @@ export function instructionLoss(
   );
 }
 
-export function featureInput(config: LlavaConfig): Tensor {
-  return input('features', 'float32', ['images', config.imageTokens, config.vision.hiddenSize]);
+/** Turns that share a picture side by side, each blind to the others: the inputs that say so. */
+function packedInputs(): SequenceOptions {
+  const segments = input('segments', 'int32', ['batch', 'tokens']);
+  return { positions: input('positions', 'int32', ['batch', 'tokens']), mask: segmentMask(segments) };
 }

@@ -52,12 +52,9 @@ export function traceLlava(adapter?: Adapter, trainable: ReadonlySet<string> = n
   const features = imageFeatures(root, config, pixels);
   const projected = projectFeatures(root, config, features);
   const caches: KeyValue[] = [];
-  const hidden = decodeSequence(
-    root,
-    config,
-    mergedEmbeddings(root, config, ids, projected, imageRows),
-    (_, cache) => caches.push(cache),
-  );
+  const hidden = decodeSequence(root, config, mergedEmbeddings(root, config, ids, projected, imageRows), {
+    keep: (_, cache) => caches.push(cache),
+  });
   const logits = vocabularyLogits(root, config, hidden);
   const answers = statesAt(hidden, input('answer_rows', 'int32', ['answers']));
   const loss = crossEntropy(

@@ -64,17 +64,26 @@ export function mergedEmbeddings(
   return where(reshape(isText, [ids.dim(0), ids.dim(1), 1]), words, images); // [batch, tokens, hidden]
 }
 
+/** How a sequence differs from one text read from its start: its own positions and mask, and who gets its caches. */
+export interface SequenceOptions {
+  /** int32 [batch, tokens]; by default 0, 1, 2, … */
+  readonly positions?: Tensor;
+  /** Additive, broadcast to [batch, heads, query, key]; by default causal. */
+  readonly mask?: Tensor;
+  readonly keep?: (layer: number, cache: KeyValue) => void;
+}
+
 /** Last hidden states of whole sequences, right-padded. embeddings: [batch, tokens, hidden]. */
 export function decodeSequence(
   root: Scope,
   config: LlavaConfig,
   embeddings: Tensor,
-  keep?: (layer: number, cache: KeyValue) => void,
+  options: SequenceOptions = {},
 ): Tensor {
   const tokens = embeddings.dim(1);
-  const mask = causalMask(tokens);
+  const { positions = iota(tokens), mask = causalMask(tokens), keep } = options;
   const { heads } = config.text;
-  return llamaDecoder(root.child(LANGUAGE_MODEL), config.text, embeddings, iota(tokens), (layer, q, k, v) => {
+  return llamaDecoder(root.child(LANGUAGE_MODEL), config.text, embeddings, positions, (layer, q, k, v) => {
     keep?.(layer, { k, v });
     return attention(q, repeatHeads(k, heads), repeatHeads(v, heads), mask);
   });

@@ -6,9 +6,10 @@ import { HEAD } from '../../models/llava/weights.ts';
 import { learningRateFactor } from '../../nn/schedule.ts';
 import { Scope } from '../../nn/scope.ts';
 import type { HostTensor } from '../../tensor/dtype.ts';
-import { countAnswers, type TokenizedSample, trainingBatch } from '../batches.ts';
+import { countAnswers, trainingBatch } from '../batches.ts';
 import { Learner } from '../learner.ts';
 import { instructionLoss } from '../loss.ts';
+import { type PackedSample, packedLayout } from '../packing.ts';
 import type { FeatureExtractor } from './features.ts';
 import { FreshParameters } from './fresh-parameters.ts';
 import type { ImageSample, StageOptions } from './tower.ts';
@@ -17,7 +18,8 @@ export interface LanguageOptions extends StageOptions {
   readonly tower: FeatureExtractor;
   /** Projector and embeddings from the alignment stage. */
   readonly aligned: Readonly<Record<string, HostTensor>>;
-  tokenize(sample: PretrainingSample): Omit<TokenizedSample, 'features'>;
+  /** The sample's turns, packed. */
+  tokenize(sample: PretrainingSample): Omit<PackedSample, 'features'>;
 }
 
 /** Everything but the tower, by canonical name. */
@@ -33,7 +35,7 @@ export async function pretrainLanguage(
   if (table !== undefined) known[`${HEAD}.weight`] = table.map((value) => value / 4);
   const parameters = new FreshParameters(seed, known);
   const learner = await Learner.compile({
-    loss: instructionLoss(new Scope(parameters.provider), config),
+    loss: instructionLoss(new Scope(parameters.provider), config, { packed: true }),
     parameters: parameters.all,
     optimizer: { beta1: 0.9, beta2: 0.98, epsilon: 1e-8, weightDecay: 0.01, clipNorm: 1 },
   });
@@ -51,7 +53,7 @@ export async function pretrainLanguage(
   return state.parameters;
 }
 
-type Tokens = Omit<TokenizedSample, 'features'>;
+type Tokens = Omit<PackedSample, 'features'>;
 
 interface PooledSample {
   readonly sample: PretrainingSample;
@@ -87,15 +89,14 @@ function batchSource({
 async function languageFeeds({ config, tower }: LanguageOptions, batch: readonly PooledSample[]) {
   const samples = batch.map(({ sample }) => sample);
   const tokenized = await withFeatures(samples, config, tower, (_, i) => batch[i]!.tokens);
-  return {
-    ...trainingBatch(tokenized, {
-      imageTokenId: config.imageTokenId,
-      padTokenId: config.padTokenId,
-      imageTokens: config.imageTokens,
-      featureSize: config.vision.hiddenSize,
-      totalAnswers: countAnswers(tokenized),
-    }),
-  };
+  const batchFeeds = trainingBatch(tokenized, {
+    imageTokenId: config.imageTokenId,
+    padTokenId: config.padTokenId,
+    imageTokens: config.imageTokens,
+    featureSize: config.vision.hiddenSize,
+    totalAnswers: countAnswers(tokenized),
+  });
+  return { ...batchFeeds, ...packedLayout(tokenized, batchFeeds.ids.shape[1] as number) };
 }
 
 /** Tokens of some samples with the tower's features of their pictures. */
@@ -104,7 +105,7 @@ export async function withFeatures(
   config: LlavaConfig,
   tower: FeatureExtractor,
   tokenize: (sample: PretrainingSample, index: number) => Tokens,
-): Promise<TokenizedSample[]> {
+): Promise<PackedSample[]> {
   const pictured = samples.filter((sample): sample is ImageSample => sample.pixels !== undefined);
   const size = config.imageTokens * config.vision.hiddenSize;
   const features =

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { INSTRUCTION_LINES } from '../../benchmarks/nano/build.ts';
-import { pretrainingText } from '../../benchmarks/nano/pretraining.ts';
+import { type PretrainingSample, pretrainingText } from '../../benchmarks/nano/pretraining.ts';
 import { IMAGE_TOKEN, trainVocabulary, type VocabularyFiles } from '../../benchmarks/nano/vocabulary.ts';
 import { loadWorld, type World } from '../../benchmarks/nano/world.ts';
 import { makeFolder, writeFileAtomic, writeJsonAtomic } from '../../formats/files.ts';
@@ -21,6 +21,7 @@ import { publishedName } from '../../models/llava/weights.ts';
 import { float32, type HostTensor } from '../../tensor/dtype.ts';
 import { readState, serializeState } from '../checkpoint.ts';
 import type { LearnerState } from '../learner.ts';
+import { type PackedSample, packTurns } from '../packing.ts';
 import { alignProjector } from './alignment.ts';
 import { FeatureExtractor } from './features.ts';
 import { initialValues } from './fresh-parameters.ts';
@@ -115,8 +116,7 @@ export async function pretrainNano(options: PretrainOptions): Promise<void> {
       ...checkpoints('language'),
       tower,
       aligned,
-      tokenize: (sample) =>
-        processor.processTraining(sample.turns, { hasImage: sample.pixels !== undefined }),
+      tokenize: (sample) => packedTokens(processor, sample),
       onStep: (progress) => onStep?.('language', progress),
     }),
   );
@@ -143,6 +143,12 @@ export function nanoProcessor(config: LlavaConfig, tokenizer: Tokenizer): LlavaP
     imageTokens: config.imageTokens,
     template: 'roles',
   });
+}
+
+/** Every turn of a sample as if it were the first, beside the others. */
+export function packedTokens(processor: LlavaProcessor, { turns, pixels }: PretrainingSample): PackedSample {
+  const hasImage = pixels !== undefined;
+  return packTurns(turns.map((turn) => processor.processTraining([turn], { hasImage })));
 }
 
 /** Token ids of every class's name; a letter or digit without the space before it, as it stands in a word. */
