@@ -163,7 +163,7 @@ describe('coin metrics', () => {
     // A finished run needs no engine: it writes what is missing and prints.
     const yaml = file(
       'tiny.yaml',
-      `name: tiny\nmodel: model\nbenchmark: data\ntasks: [${tinyTasks}]\noutput: run\ntraining: {batchSize: 2}\n`,
+      `name: tiny\nmodel: model\nbenchmark: data\ntasks: [${tinyTasks}]\noutput: run\ntraining: {batchSize: 2}\nevaluation: {slots: 1}\n`,
     );
     const finished = coin('run', yaml);
     expect(finished).toMatchObject({ status: 0, stderr: '' });

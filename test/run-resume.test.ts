@@ -128,6 +128,16 @@ describe('stopped and started again', () => {
   });
 });
 
+it('says that the disk is full, wherever the engine meets it', async () => {
+  const folder = freshFolder();
+  const onBatch = () => {
+    throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC', path: 'some/file' });
+  };
+  const { error } = await tryRun(folder, { onBatch });
+  expect(error).toBeInstanceOf(UserError);
+  expect(String(error)).toMatch(/some\/file: cannot be written: the disk is full\n {2}hint: free some space/);
+});
+
 describe('a finished run', () => {
   it('does nothing, and opens no engine', async () => {
     const folder = freshFolder();

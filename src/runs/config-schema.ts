@@ -1,14 +1,13 @@
 // The schema of a run's configuration: every key with its type, range, default and a line that says what it is.
 // Reading files, and saying where an error stands, is `config.ts`.
 import { z } from 'zod';
-import type { AdapterKind } from '../adapters/index.ts';
 import { resolveTaskOrder } from '../benchmarks/coin.ts';
 import { type Issue, UserError } from '../errors.ts';
+import { type MethodName, methodNames, methods } from '../methods/index.ts';
 import type { ScheduleName } from '../nn/schedule.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { Provider } from '../tensor/program.ts';
 
-export const methodNames = ['lora', 'moelora'] as const satisfies readonly AdapterKind[];
 const providers = ['cpu', 'webgpu', 'cuda'] as const satisfies readonly Provider[];
 const schedules = ['cosine', 'linear', 'constant'] as const satisfies readonly ScheduleName[];
 
@@ -111,7 +110,7 @@ export interface RunConfig
   readonly evaluation: Readonly<ParsedConfig['evaluation']>;
 }
 
-export type MethodName = (typeof methodNames)[number];
+export { type MethodName, methodNames } from '../methods/index.ts';
 
 /** Something wrong with a value, by its place in the configuration. */
 export interface ConfigProblem extends Pick<Issue, 'message' | 'hint'> {
@@ -126,14 +125,15 @@ export function crossCheck(config: ParsedConfig): {
   readonly problems: readonly ConfigProblem[];
 } {
   const problems: ConfigProblem[] = [];
-  const { rank, experts } = config.adapter;
-  if (config.methods.includes('moelora') && rank % experts !== 0) {
+  for (const method of config.methods) {
+    const { rank, experts = 1 } = methods[method].adapter(config.adapter);
+    if (rank % experts === 0) continue;
     const below = rank - (rank % experts);
     const near = below === 0 ? `${experts}` : `${below} or ${below + experts}`;
     problems.push({
       path: ['adapter', 'rank'],
       message: `expected a multiple of the number of experts (${experts}), found ${rank}`,
-      hint: `MoELoRA gives each expert rank / experts; use a rank of ${near}, other experts, or methods: [lora]`,
+      hint: `${methods[method].label} gives each expert rank / experts; use a rank of ${near} or other experts, or leave ${method} out of methods`,
     });
   }
   config.methods.forEach((method, index) => {
@@ -149,5 +149,3 @@ export function crossCheck(config: ParsedConfig): {
     return { tasks: [], problems };
   }
 }
-
-export const methodLabels: Readonly<Record<MethodName, string>> = { lora: 'LoRA', moelora: 'MoELoRA' };

@@ -1,8 +1,8 @@
 // Executes a plan step by step with an engine that it is given. Running again continues: a complete step is passed over,
 // an incomplete one is done again from its checkpoint or its partial predictions. Shows nothing; an observer may.
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { makeFolder, publishFolder, removeTemporaryFiles } from '../formats/files.ts';
+import { makeFolder, publishFolder, removeTemporaryFiles, writeError } from '../formats/files.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { TaskSource } from '../tasks/task.ts';
 import { Completion } from './completion.ts';
@@ -112,7 +112,9 @@ class Execution {
       else await this.#evaluate(engine, step);
     } catch (error) {
       const asked = error === this.#signal.reason || (error instanceof Error && error.name === 'AbortError');
-      throw this.#signal.aborted && asked ? new RunInterrupted(this.#left(rest)) : error;
+      throw this.#signal.aborted && asked
+        ? new RunInterrupted(this.#left(rest))
+        : userErrorOfDisk(error, this.#options.folder);
     }
   }
 
@@ -149,10 +151,12 @@ class Execution {
     const { earlierFile, partialFile } = partialFiles(file);
     remove(file);
 
-    // What an interrupted try answered is kept; the engine writes a file of its own, whatever way it likes.
+    // What an interrupted try answered is kept, in whole batches, so that the same samples share a batch again.
+    const partial = readPartialPredictions(partialFile);
+    const whole = partial.slice(0, partial.length - (partial.length % config.evaluation.slots));
     const known = new Set(samples.map(({ id }) => id));
-    const earlier = [...readPartialPredictions(earlierFile), ...readPartialPredictions(partialFile)].filter(
-      ({ question_id }) => known.has(question_id),
+    const earlier = [...readPartialPredictions(earlierFile), ...whole].filter(({ question_id }) =>
+      known.has(question_id),
     );
     const answered = new Set(earlier.map(({ question_id }) => question_id));
     if (earlier.length > 0) {
@@ -160,7 +164,7 @@ class Execution {
       writePredictions(earlierFile, answeredSamples, earlier);
     }
     remove(partialFile);
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
 
     const left = samples.filter(({ id }) => !answered.has(id));
     const measured =
@@ -227,6 +231,13 @@ class Execution {
   #path(below: string): string {
     return join(this.#options.folder, below);
   }
+}
+
+/** A disk that is full or cannot be written is no bug of ours, wherever the engine meets it. */
+function userErrorOfDisk(error: unknown, folder: string): unknown {
+  if (!(error instanceof Error && 'code' in error)) return error;
+  const ofDisk = ['ENOSPC', 'EDQUOT', 'EROFS'].includes(String(error.code));
+  return ofDisk ? writeError(error, 'path' in error ? String(error.path) : folder) : error;
 }
 
 /** Answers of earlier tries, put together, and those of the try that is under way. */

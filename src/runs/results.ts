@@ -3,12 +3,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeJsonAtomic } from '../formats/files.ts';
+import { methods } from '../methods/index.ts';
 import type { AccuracyMatrix, MatrixRow } from '../metrics/matrix.ts';
 import { summarise } from '../metrics/summary.ts';
 import type { MethodInfo, MethodResults, ModeResults, RunResults } from '../report/results.ts';
 import { type TaskName, tasks } from '../tasks/index.ts';
 import type { Prediction, ScoringMode, TaskScore, TaskSource, TestSample } from '../tasks/task.ts';
-import { type MethodName, methodLabels, type RunConfig } from './config-schema.ts';
+import type { MethodName, RunConfig } from './config-schema.ts';
 import { type EvaluationData, exampleResults, type Stages } from './examples.ts';
 import { type JournalRecord, readJournal, recordsByKey } from './journal.ts';
 import { type EvaluateStep, planRun, type Step } from './plan.ts';
@@ -40,7 +41,7 @@ export async function computeResults(folder: string): Promise<RunResults> {
     (step): step is EvaluateStep => step.kind === 'evaluate' && records.has(step.key),
   );
   const stages = wholeStages(config, done);
-  const methods = config.methods.filter((method) => (stages.get(method) ?? []).length > 0);
+  const begun = config.methods.filter((method) => (stages.get(method) ?? []).length > 0);
   const resultsOf = (mode: ScoringMode): ModeResults => ({
     zeroShot: Object.fromEntries(
       done
@@ -48,7 +49,7 @@ export async function computeResults(folder: string): Promise<RunResults> {
         .map((step) => [step.task, evaluations.score(step, mode).accuracy]),
     ),
     methods: Object.fromEntries(
-      methods.map((method) => [
+      begun.map((method) => [
         method,
         methodResults(config.tasks, stages.get(method) ?? [], (step) => evaluations.score(step, mode)),
       ]),
@@ -58,10 +59,10 @@ export async function computeResults(folder: string): Promise<RunResults> {
     title: config.name,
     tasks: config.tasks,
     modes: { reference: resultsOf('reference'), strict: resultsOf('strict') },
-    methods: methods.map((method) => methodInfo(method, steps, records)),
+    methods: begun.map((method) => methodInfo(method, steps, records)),
     configuration: { ...config },
     provenance: describeProvenance(config, provenance),
-    examples: await exampleResults(config.tasks, methods, stages, evaluations),
+    examples: await exampleResults(config.tasks, begun, stages, evaluations),
   };
 }
 
@@ -135,7 +136,7 @@ function methodInfo(
     recordsOf(kind).reduce((sum, { measured }) => sum + (measured.seconds ?? 0), 0);
   return {
     name: method,
-    label: methodLabels[method],
+    label: methods[method].label,
     trainableParameters: recordsOf('train')[0]?.measured.trainableParameters ?? 0,
     trainingSeconds: secondsOf('train'),
     evaluationSeconds: secondsOf('evaluate'),

@@ -11,7 +11,10 @@ export interface RunEngine {
    * adapter has the same bytes as without the interruption.
    */
   trainStage(request: TrainRequest): Promise<TrainMeasurements>;
-  /** Appends one `Prediction` as a line of JSON per sample to `predictionFile`, in any order. */
+  /**
+   * Appends one `Prediction` as a line of JSON per sample to `predictionFile`, in batches of `evaluation.slots`. Which
+   * samples share a batch may depend only on the samples that are given and on their order.
+   */
   evaluate(request: EvaluateRequest): Promise<EvaluateMeasurements>;
   close(): Promise<void>;
 }

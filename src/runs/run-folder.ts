@@ -31,7 +31,7 @@ const free = new Set(['output', 'provider']);
 export function claimRunFolder(folder: string, config: RunConfig): void {
   const file = runFiles.config(folder);
   if (existsSync(file)) {
-    requireSameConfig(file, readJsonObject(file), config);
+    requireSameConfig(file, readRunConfig(folder), config);
     return;
   }
   const others = readdirSync(folder).filter((name) => name !== 'lock');
@@ -66,9 +66,8 @@ export function readRunConfig(folder: string): RunConfig {
   return { ...parsed.data, name, output, tasks };
 }
 
-function requireSameConfig(file: string, before: Readonly<Record<string, unknown>>, config: RunConfig): void {
-  const now: unknown = JSON.parse(JSON.stringify(config));
-  const issues: Issue[] = differences(before, now, []).flatMap(({ path, was, is }) =>
+function requireSameConfig(file: string, before: RunConfig, config: RunConfig): void {
+  const issues: Issue[] = differences(before, config, []).flatMap(({ path, was, is }) =>
     free.has(path[0] ?? '')
       ? []
       : [{ file, field: path.join('.'), message: `the run began with ${show(was)}, now it is ${show(is)}` }],

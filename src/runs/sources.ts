@@ -24,11 +24,20 @@ export function locateModel({ model }: Pick<RunConfig, 'model'>): string {
   });
 }
 
+export interface PrepareOptions {
+  /** Told of the folder before data is built there, which takes a while. */
+  readonly onBuild?: (folder: string) => void;
+}
+
 /**
  * The data of a run. `nano` is built once, in a folder beside the run's that all runs there share.
  * @throws UserError when a data folder does not exist or the disk is full.
  */
-export async function prepareData(config: RunConfig, runFolder: string): Promise<TaskSource> {
+export async function prepareData(
+  config: RunConfig,
+  runFolder: string,
+  { onBuild }: PrepareOptions = {},
+): Promise<TaskSource> {
   const { benchmark, instructionType } = config;
   if (benchmark !== 'nano') {
     if (!existsSync(benchmark)) {
@@ -49,6 +58,7 @@ export async function prepareData(config: RunConfig, runFolder: string): Promise
   const root = join(dirname(resolve(runFolder)), `nano-data-${trainPerTask}-${testPerTask}`);
   const release = await waitForLock(root);
   try {
+    if (!existsSync(join(root, 'manifest.json'))) onBuild?.(root);
     // Loaded only here: it brings the world of pictures with it.
     const { buildNanoData } = await import('../benchmarks/nano/build.ts');
     await buildNanoData({ folder: root, trainPerTask, testPerTask });

@@ -35,10 +35,15 @@ export function writeTinyData(root: string): TaskSource {
   return { root, instructionType: 'Original' };
 }
 
-/** Three tasks, both methods, three optimiser steps a stage. */
+/** Three tasks, both methods, three optimiser steps a stage, answers one by one. */
 export function tinyConfig(folder: string, source: TaskSource): RunConfig {
   return {
-    ...configSchema.parse({ model: 'nano', benchmark: source.root, training: { batchSize: 2 } }),
+    ...configSchema.parse({
+      model: 'nano',
+      benchmark: source.root,
+      training: { batchSize: 2 },
+      evaluation: { slots: 1 },
+    }),
     tasks: tinyTasks,
     name: 'tiny',
     output: folder,
