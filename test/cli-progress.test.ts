@@ -152,7 +152,7 @@ describe('elsewhere', () => {
       'LoRA 1 GQA · train GQA · 15/40 steps · loss 0.067 · 16 samples/s · 0:25 left',
       'LoRA 1 GQA · train GQA · 30/40 steps · loss 0.033 · 16 samples/s · 0:10 left',
       'LoRA 1 GQA · train GQA · 40/40 steps · loss 0.025 · 16 samples/s  [1/7 steps · 0:40]',
-      'LoRA 1 GQA · evaluate GQA  [2/7 steps · 0:40]',
+      'LoRA 1 GQA · evaluate GQA  [2/7 steps · 0:40 · 0:40 left]',
     ]);
     expect(log.text()).not.toContain('\u001B');
   });
