@@ -7,7 +7,6 @@ import {
   type KeyValue,
   mergedEmbeddings,
   projectFeatures,
-  statesAt,
   vocabularyLogits,
 } from '../models/llava/network.ts';
 import type { LinearAdapter, WeightProvider } from '../nn/scope.ts';
@@ -134,13 +133,13 @@ export function prefillGraph(root: Scope, config: LlavaConfig): Record<string, T
   const imageRows = input('imageRows', 'int32', ['batch', 'tokens']);
   const embeddings = mergedEmbeddings(root, config, ids, projectFeatures(root, config, features), imageRows);
   const outputs: Record<string, Tensor> = {};
-  const hidden = decodeSequence(root, config, embeddings, {
+  const last = decodeSequence(root, config, embeddings, {
+    rows: input('lastRows', 'int32', ['batch']),
     keep: (layer, { k, v }) => {
       outputs[`prompt.k.${layer}`] = k;
       outputs[`prompt.v.${layer}`] = v;
     },
   });
-  const last = statesAt(hidden, input('lastRows', 'int32', ['batch']));
   return { next: argmax(vocabularyLogits(root, config, last), 1), ...outputs };
 }
 

@@ -6,7 +6,6 @@ import {
   mergedEmbeddings,
   projectFeatures,
   type SequenceOptions,
-  statesAt,
   vocabularyLogits,
 } from '../models/llava/network.ts';
 import { segmentMask } from '../nn/attention.ts';
@@ -21,8 +20,8 @@ export function instructionLoss(root: Scope, config: LlavaConfig, { packed = fal
   const imageRows = input('imageRows', 'int32', ['batch', 'tokens']);
   const features = input('features', 'float32', ['images', config.imageTokens, config.vision.hiddenSize]);
   const embeddings = mergedEmbeddings(root, config, ids, projectFeatures(root, config, features), imageRows);
-  const hidden = decodeSequence(root, config, embeddings, packed ? packedInputs() : {});
-  const answers = statesAt(hidden, input('answerRows', 'int32', ['answers']));
+  const rows = input('answerRows', 'int32', ['answers']);
+  const answers = decodeSequence(root, config, embeddings, { ...(packed ? packedInputs() : {}), rows });
   const logits = vocabularyLogits(root, config, answers); // [answers, vocabulary]
   return crossEntropy(
     logits,

@@ -4,7 +4,7 @@ import { mergeHeads, rotate, rotation, splitHeads } from '../../nn/attention.ts'
 import { linear, rmsNorm } from '../../nn/layers.ts';
 import type { Scope } from '../../nn/scope.ts';
 import type { Tensor } from '../../tensor/graph.ts';
-import { add, mul, silu } from '../../tensor/ops.ts';
+import { add, flatten, gather, mul, silu } from '../../tensor/ops.ts';
 import type { LlamaConfig } from './config.ts';
 
 /** Mixes values: q [batch, heads, query, size], k and v [batch, kvHeads, new, size] of this layer's new tokens. */
@@ -12,7 +12,8 @@ export type Attend = (layer: number, q: Tensor, k: Tensor, v: Tensor) => Tensor;
 
 /**
  * The decoder's last hidden states, after the final norm. x: [batch, tokens, hidden]; positions: int32 [tokens] or
- * [batch, tokens].
+ * [batch, tokens]. With `rows` (int32 [n] into batch·tokens) only those states are computed, [n, hidden]: what follows
+ * the last layer's attention works on single tokens, so the others need not go through it.
  */
 export function llamaDecoder(
   scope: Scope,
@@ -20,24 +21,33 @@ export function llamaDecoder(
   x: Tensor,
   positions: Tensor,
   attend: Attend,
+  rows?: Tensor,
 ): Tensor {
   const turn = rotation(positions, { size: config.headSize, theta: config.ropeTheta });
   let state = x;
   for (let layer = 0; layer < config.layers; layer++) {
-    state = llamaDecoderLayer(scope.child('layers').child(layer), config, state, turn, (q, k, v) =>
-      attend(layer, q, k, v),
+    const attendHere = (q: Tensor, k: Tensor, v: Tensor) => attend(layer, q, k, v);
+    const last = layer === config.layers - 1;
+    state = llamaDecoderLayer(
+      scope.child('layers').child(layer),
+      config,
+      state,
+      turn,
+      attendHere,
+      last ? rows : undefined,
     );
   }
   return rmsNorm(scope.child('norm'), state, config);
 }
 
-/** One decoder layer. x: [batch, tokens, hidden]. */
+/** One decoder layer. x: [batch, tokens, hidden]; with `rows`, only those of its results, [n, hidden]. */
 export function llamaDecoderLayer(
   scope: Scope,
   config: LlamaConfig,
   x: Tensor,
   turn: ReturnType<typeof rotation>,
   attend: (q: Tensor, k: Tensor, v: Tensor) => Tensor,
+  rows?: Tensor,
 ): Tensor {
   const { hiddenSize, intermediateSize, heads, kvHeads, headSize } = config;
   const attention = scope.child('self_attn');
@@ -45,8 +55,9 @@ export function llamaDecoderLayer(
   const q = splitHeads(linear(attention.child('q_proj'), normal, { outputs: heads * headSize }), heads);
   const k = splitHeads(linear(attention.child('k_proj'), normal, { outputs: kvHeads * headSize }), kvHeads);
   const v = splitHeads(linear(attention.child('v_proj'), normal, { outputs: kvHeads * headSize }), kvHeads);
-  const mixed = mergeHeads(attend(rotate(q, turn), rotate(k, turn), v));
-  const middle = add(x, linear(attention.child('o_proj'), mixed, { outputs: hiddenSize }));
+  const wanted = (states: Tensor) => (rows === undefined ? states : gather(flatten(states, 2), rows));
+  const mixed = wanted(mergeHeads(attend(rotate(q, turn), rotate(k, turn), v)));
+  const middle = add(wanted(x), linear(attention.child('o_proj'), mixed, { outputs: hiddenSize }));
   const mlp = scope.child('mlp');
   const inner = rmsNorm(scope.child('post_attention_layernorm'), middle, config);
   const gate = silu(linear(mlp.child('gate_proj'), inner, { outputs: intermediateSize }));

@@ -17,7 +17,7 @@ import {
   where,
 } from '../../tensor/ops.ts';
 import { clipVision } from '../clip/network.ts';
-import { llamaDecoder } from '../llama/network.ts';
+import { type Attend, llamaDecoder } from '../llama/network.ts';
 import type { LlavaConfig } from './config.ts';
 import { HEAD, LANGUAGE_MODEL, PROJECTOR, VISION_TOWER } from './weights.ts';
 
@@ -71,9 +71,11 @@ export interface SequenceOptions {
   /** Additive, broadcast to [batch, heads, query, key]; by default causal. */
   readonly mask?: Tensor;
   readonly keep?: (layer: number, cache: KeyValue) => void;
+  /** int32 [n] into batch·tokens: only these states are computed. */
+  readonly rows?: Tensor;
 }
 
-/** Last hidden states of whole sequences, right-padded. embeddings: [batch, tokens, hidden]. */
+/** Last hidden states of whole sequences, right-padded. embeddings: [batch, tokens, hidden]; with `rows`, [n, hidden]. */
 export function decodeSequence(
   root: Scope,
   config: LlavaConfig,
@@ -81,12 +83,13 @@ export function decodeSequence(
   options: SequenceOptions = {},
 ): Tensor {
   const tokens = embeddings.dim(1);
-  const { positions = iota(tokens), mask = causalMask(tokens), keep } = options;
+  const { positions = iota(tokens), mask = causalMask(tokens), keep, rows } = options;
   const { heads } = config.text;
-  return llamaDecoder(root.child(LANGUAGE_MODEL), config.text, embeddings, positions, (layer, q, k, v) => {
+  const attend: Attend = (layer, q, k, v) => {
     keep?.(layer, { k, v });
     return attention(q, repeatHeads(k, heads), repeatHeads(v, heads), mask);
-  });
+  };
+  return llamaDecoder(root.child(LANGUAGE_MODEL), config.text, embeddings, positions, attend, rows);
 }
 
 /**
