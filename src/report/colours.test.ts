@@ -25,7 +25,7 @@ describe.each(themes)('in the %s theme', (theme) => {
     expect(scale).toHaveLength(heatSteps);
     for (const { background, ink } of scale) {
       expect(background).toMatch(/^#[0-9a-f]{6}$/);
-      expect(contrast(background, ink)).toBeGreaterThanOrEqual(4.5);
+      expect(contrast(background, ink)).toBeGreaterThanOrEqual(5);
     }
   });
 

@@ -8,24 +8,30 @@ export type Theme = 'light' | 'dark';
 /** Steps of the scale: one per five points. */
 export const heatSteps = 21;
 
+/** A colour and its place on the scale, 0 to 1. */
+type Stop = readonly [number, Oklch];
+
 /**
  * Pale paper over sea green to deep indigo; in the dark the other way round, so that a high score always has most
- * contrast to the page. Lightness runs one way only, so it reads the same without colour vision and in grey print.
+ * contrast to the page. Lightness runs one way only, so it reads the same without colour vision and in grey print. It
+ * takes a larger step past the middle, where the ink turns: the tones between suit neither black nor white numbers.
  */
-const ramps: Readonly<Record<Theme, readonly Oklch[]>> = {
+const ramps: Readonly<Record<Theme, readonly Stop[]>> = {
   light: [
-    [0.972, 0.018, 105],
-    [0.86, 0.075, 150],
-    [0.69, 0.1, 188],
-    [0.5, 0.11, 240],
-    [0.34, 0.13, 275],
+    [0, [0.972, 0.018, 105]],
+    [0.25, [0.845, 0.08, 152]],
+    [0.5, [0.665, 0.1, 188]],
+    [0.55, [0.53, 0.105, 230]],
+    [0.75, [0.455, 0.115, 252]],
+    [1, [0.34, 0.13, 275]],
   ],
   dark: [
-    [0.265, 0.045, 285],
-    [0.4, 0.105, 270],
-    [0.6, 0.1, 212],
-    [0.77, 0.115, 172],
-    [0.94, 0.085, 108],
+    [0, [0.265, 0.045, 285]],
+    [0.25, [0.395, 0.1, 270]],
+    [0.5, [0.53, 0.105, 240]],
+    [0.55, [0.645, 0.105, 200]],
+    [0.75, [0.79, 0.12, 168]],
+    [1, [0.94, 0.085, 108]],
   ],
 };
 
@@ -40,7 +46,7 @@ export const heatInks: Readonly<Record<'dark' | 'light', string>> = { dark: '#00
 export function heatScale(theme: Theme): readonly HeatColour[] {
   return Array.from({ length: heatSteps }, (_, step) => {
     const background = hex(along(ramps[theme], step / (heatSteps - 1)));
-    // On middling blues both inks pass by a little, and white is the easier one to read.
+    // White is the easier one to read wherever it passes.
     const ink = contrast(background, heatInks.light) >= 4.5 ? heatInks.light : heatInks.dark;
     return { background, ink };
   });
@@ -82,16 +88,16 @@ function luminance(colour: string): number {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
-function along(stops: readonly Oklch[], place: number): Oklch {
-  const position = place * (stops.length - 1);
-  const index = Math.min(stops.length - 2, Math.floor(position));
-  const [from, to] = [stops[index], stops[index + 1]];
-  if (from === undefined || to === undefined) throw new Error('internal: a ramp needs two stops');
-  const share = position - index;
-  return [0, 1, 2].map((part) => {
-    const [a = 0, b = 0] = [from[part], to[part]];
-    return a + (b - a) * share;
-  }) as unknown as Oklch;
+function along(stops: readonly Stop[], place: number): Oklch {
+  const next = Math.max(
+    1,
+    stops.findIndex(([position]) => position >= place),
+  );
+  const [from, to] = [stops[next - 1], stops[next]];
+  if (from === undefined || to === undefined) throw new Error('internal: the place is outside the ramp');
+  const share = (place - from[0]) / (to[0] - from[0]);
+  const mix = (part: 0 | 1 | 2) => from[1][part] + (to[1][part] - from[1][part]) * share;
+  return [mix(0), mix(1), mix(2)];
 }
 
 /** OKLCH to sRGB (Björn Ottosson's matrices); what lies outside sRGB is clipped per channel. */

@@ -114,7 +114,7 @@ const tables = `
 .changes td.track, .changes th.track { width: 36%; min-width: 160px; vertical-align: middle; }
 .changes .ends { display: flex; justify-content: space-between; font-variant-numeric: tabular-nums; padding: 0 1%; }
 .changes .loss, .section-head .loss { color: var(--wrong); }
-.changes .zero-shot { color: var(--soft); } .changes td.zero-shot, .changes th.zero-shot { padding-right: 26px; } .changes .number + th { padding-left: 0; }
+.changes .zero-shot { color: var(--soft); } .changes td.zero-shot, .changes th.zero-shot { padding-right: 26px; } .changes .number + th:not(.track) { padding-left: 0; }
 .plain td.muted { min-width: 13em; }
 .setup table { table-layout: auto; }
 .setup h3 { margin-top: 0; }
