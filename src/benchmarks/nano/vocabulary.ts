@@ -47,7 +47,7 @@ export function trainVocabulary(
   return {
     tokenizer: tokenizerJson(tokens, merges, ids),
     tokenizerConfig: {
-      tokenizer_class: 'LlamaTokenizer',
+      tokenizer_class: 'PreTrainedTokenizerFast',
       add_bos_token: true,
       add_eos_token: false,
       bos_token: BEGIN,

@@ -38,7 +38,7 @@ export const shippedRecipe = {
   vocabularySize: 2000,
   tower: { steps: 1100, batchSize: 64, learningRate: 2e-3 },
   alignment: { steps: 400, batchSize: 32, learningRate: 3e-3 },
-  language: { steps: 2200, batchSize: 16, learningRate: 1e-3 },
+  language: { steps: 2800, batchSize: 16, learningRate: 1e-3 },
 } as const;
 
 type StageSize = Pick<StageOptions, 'steps' | 'batchSize' | 'learningRate'>;
