@@ -43,7 +43,7 @@ async function named(command: CommandDef, name: string): Promise<CommandDef> {
 /** Throws UserError for an unknown option, an option without its value, or an argument too many or too few. */
 export async function checkArguments(command: CommandDef, rest: readonly string[]): Promise<void> {
   const definitions: ArgsDef = (await resolved(command.args)) ?? {};
-  const { positionals } = parse(definitions, rest);
+  const { values, positionals } = parse(definitions, rest);
   const expected = Object.entries(definitions).filter(([, { type }]) => type === 'positional');
   const extra = positionals[expected.length];
   if (extra !== undefined) throw new UserError(`unexpected argument "${extra}"`);
@@ -53,6 +53,12 @@ export async function checkArguments(command: CommandDef, rest: readonly string[
   if (missing !== undefined) {
     const [name, { description }] = missing;
     throw new UserError({ message: `expected ${name.toUpperCase()}`, hint: description });
+  }
+  for (const [name, definition] of Object.entries(definitions)) {
+    if (definition.type === 'positional' || definition.required !== true || values[name] !== undefined)
+      continue;
+    const value = definition.valueHint === undefined ? '' : ` ${definition.valueHint}`;
+    throw new UserError({ message: `expected --${name}${value}`, hint: definition.description });
   }
 }
 

@@ -4,7 +4,9 @@
 export function didYouMean(name: string, known: readonly string[]): string | undefined {
   const nearest = known
     .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(candidate.length / 3)))
+    .filter(
+      ({ candidate, distance }) => distance <= Math.max(candidate.length > 3 ? 2 : 1, candidate.length / 3),
+    )
     .sort((first, second) => first.distance - second.distance)
     .map(({ candidate }) => candidate);
   return nearest.length === 0 ? undefined : `did you mean ${nearest.slice(0, 2).join(' or ')}?`;
