@@ -74,7 +74,9 @@ describe.skipIf(executablePath === undefined)(`the report in Chromium${why}`, ()
       const url = request.url();
       if (url !== pathToFileURL(file).href && !url.startsWith('data:')) complaints.push(`request: ${url}`);
     });
-    await page.goto(pathToFileURL(file).href, { waitUntil: 'networkidle' });
+    await page.goto(pathToFileURL(file).href);
+    // The last thing of the page: once it is drawn, all of it is parsed and styled, however busy the machine.
+    await page.locator('footer p').waitFor({ state: 'visible' });
     return { page, complaints };
   }
 

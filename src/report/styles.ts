@@ -172,8 +172,10 @@ const phone = `
 const print = `
 @page { margin: 14mm; }
 @media print {
+  :root { color-scheme: light; }
   .bar-top, .skip, .filters { display: none; }
-  body { font-size: 10.5pt; background: none; }
+  body { font-size: 10.5pt; background: #ffffff; }
+  .cards { grid-template-columns: repeat(3, 1fr); gap: 10px; } .card { padding: 12px 14px; } .figure td.number { font-size: 15px; }
   .hero { padding-top: 0; } section { padding-top: 26px; }
   .card, .example, figure, .plain tr { break-inside: avoid; } h2, .section-head { break-after: avoid; }
   .card, .example { box-shadow: none; }
