@@ -96,7 +96,10 @@ describe('bars', () => {
 
   it('show how far it is', () => {
     const [run, , step] = renderLevels(levels, { width: 100, color: false }).map(({ text }) => text);
-    expect(run).toMatch(/^nano {16}(━+)(─+) {2}4\/8 steps · 1:00 · 2:00 left$/);
+    expect(run).toMatch(/^nano {18}(━+)(─+) {2}4\/8 steps · 1:00 · 2:00 left$/);
+    // Bars of one width, whatever stands before and after them.
+    const starts = renderLevels(levels, { width: 100, color: false }).map(({ text }) => text.search(/[━─]/));
+    expect(new Set(starts).size).toBe(1);
     const [, filled = '', open = ''] = /(━+)(─+)/.exec(run ?? '') ?? [];
     expect(filled.length).toBe(open.length);
     expect(step).not.toContain('─');
@@ -108,11 +111,13 @@ describe('on a terminal', () => {
     const terminal = stream({ isTTY: true, columns: 80 });
     const listeners = process.listenerCount('exit');
     const progress = createProgress({ title: 'tiny', stream: terminal });
+    progress.notice('Drawing the data');
     progress.runStarted?.(planned);
     expect(process.listenerCount('exit')).toBe(listeners + 1);
     progress.stepStarted?.(zeroShot);
     progress.notice('Stopping after this batch');
-    expect(terminal.text()).toContain('\u001B[?25l');
+    expect(terminal.text().startsWith('Drawing the data\n\u001B[?25l')).toBe(true);
+    expect(terminal.text().match(/Drawing/g)).toHaveLength(1);
     expect(terminal.text()).toContain('\u001B[1A\r\u001B[0J');
     expect(stripVTControlCharacters(terminal.chunks.at(-1) ?? '')).toMatch(
       /tiny .*\nzero-shot .*\nevaluate GQA .*\nStopping after this batch\n$/,

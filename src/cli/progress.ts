@@ -31,7 +31,9 @@ const hideCursor = '\u001B[?25l';
 const showCursor = '\u001B[?25h';
 const clearBelow = '\u001B[0J';
 const redrawMs = 100;
-const labelWidth = { least: 12, most: 30 };
+const labelWidth = 20;
+/** Room for the longest details: steps, loss, samples per second and the time left. */
+const detailsWidth = 52;
 const barWidth = { least: 8, most: 32 };
 
 /** Bars on a terminal. */
@@ -79,9 +81,12 @@ class LiveProgress implements Progress {
   }
 
   notice(text: string): void {
+    if (this.#timer === undefined) {
+      this.#stream.write(`${text}\n`);
+      return;
+    }
     this.#notice = text;
-    if (this.#timer === undefined) this.#stream.write(`${text}\n`);
-    else this.#draw(true);
+    this.#draw(true);
   }
 
   stop(): void {
@@ -130,16 +135,15 @@ export function renderLevels(
   { width, color }: { readonly width: number; readonly color: boolean },
 ): Line[] {
   const paint = painter(color);
-  const widest = Math.max(labelWidth.least, ...levels.map(({ label }) => label.length));
-  const labels = Math.min(labelWidth.most, widest, Math.max(labelWidth.least, Math.floor(width / 3)));
-  const details = Math.max(...levels.map((level) => level.details.join(' · ').length));
-  const room = width - labels - 4;
-  const bar = Math.max(0, Math.min(barWidth.most, Math.max(barWidth.least, room - details), room));
+  // From the width alone, so that nothing jumps from one redraw to the next.
+  const labels = Math.min(labelWidth, Math.floor(width / 3));
+  const bar = Math.min(barWidth.most, Math.max(barWidth.least, width - labels - detailsWidth - 4));
+  const room = Math.max(0, width - labels - bar - 4);
   return levels.map(({ label, fraction, details }, index) => {
     const name = label.length > labels ? `${label.slice(0, labels - 1)}…` : label.padEnd(labels);
     const filled = Math.round(Math.min(1, fraction) * bar);
     const kept = [...details];
-    while (kept.length > 0 && kept.join(' · ').length > room - bar) kept.pop();
+    while (kept.length > 0 && kept.join(' · ').length > room) kept.pop();
     const text = kept.join(' · ');
     const colors = ['cyan', 'blue', 'green'] as const;
     return {
