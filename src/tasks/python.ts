@@ -41,14 +41,12 @@ function asciiDigit(digit: string): string {
   return String((code - start) % 10);
 }
 
-/** `min(first, second)` for floats: the first unless the second is smaller, so NaN depends on the order. */
+/** `min(first, second)` for floats: the first unless the second is smaller, so NaN depends on the order, unlike Math.min. */
 export function leastLikePython(first: number, second: number): number {
-  // biome-ignore lint/complexity/useMathMinMax: Math.min and Math.max give NaN whatever the order
   return second < first ? second : first;
 }
 
 /** `max(first, second)` for floats: the first unless the second is larger. */
 export function greatestLikePython(first: number, second: number): number {
-  // biome-ignore lint/complexity/useMathMinMax: Math.min and Math.max give NaN whatever the order
   return second > first ? second : first;
 }

@@ -37,7 +37,7 @@ describe('Program', () => {
           for (let i = 0; i < 3; i++) value += xs[b * 3 + i]! * ws[o * 3 + i]!;
           for (let i = 0; i < 3; i++) expected[o * 3 + i]! += 2 * value * xs[b * 3 + i]!;
         }
-      expect([...floats(result['dw'])]).toEqual([...expected]);
+      expect([...floats(result.dw)]).toEqual([...expected]);
     }
     await program.dispose();
   });
@@ -58,7 +58,7 @@ describe('Program', () => {
       u: add(randomUniform(key, 3, ['rows', 5]), mul(reshape(n, ['rows', 1]), 0)),
     });
     const result = await program.run({ key: int32([-12345], []), n: float32(new Float32Array(4), [4]) });
-    expect([...floats(result['u'])]).toEqual(
+    expect([...floats(result.u)]).toEqual(
       Array.from({ length: 20 }, (_, i) => randomUniformAt(-12345, 3, i)),
     );
     await program.dispose();
@@ -89,7 +89,7 @@ describe('Program', () => {
     const inputs = Object.fromEntries(
       Object.entries(feeds).filter(([name]) => program.inputNames.includes(name)),
     );
-    expect([...floats((await program.run(inputs))['dt'])]).toEqual([0, 0, 2, 20, 0, 0, 1, 10]);
+    expect([...floats((await program.run(inputs)).dt)]).toEqual([0, 0, 2, 20, 0, 0, 1, 10]);
     await program.dispose();
   });
 });
