@@ -7,6 +7,5 @@ export default defineConfig({
     hookTimeout: 300_000,
     pool: 'forks',
     maxWorkers: 2,
-    ...(process.env.CI ? { reporters: ['default', ['json', { outputFile: '.cache/tests.json' }]] } : {}),
   },
 });
