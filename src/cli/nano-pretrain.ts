@@ -19,6 +19,12 @@ export const nanoPretrain = defineCommand({
     await pretrainNano({
       folder: args.to,
       workFolder: args.work,
+      onTower: ({ patchAccuracy, boxError }) => {
+        const share = (100 * patchAccuracy).toFixed(1);
+        process.stdout.write(
+          `tower: ${share} % of covered patches, box edges off by ${(100 * boxError).toFixed(1)} %\n`,
+        );
+      },
       onStep: (stage, { step, steps, loss }) => {
         const now = performance.now();
         if (now - last < 10_000 && step < steps) return;

@@ -27,7 +27,7 @@ import { FeatureExtractor } from './features.ts';
 import { initialValues } from './fresh-parameters.ts';
 import { pretrainLanguage } from './language.ts';
 import { nanoConfig, nanoPreprocessor } from './nano-config.ts';
-import { pretrainTower, type StageOptions } from './tower.ts';
+import { pretrainTower, type StageOptions, type TowerResult } from './tower.ts';
 
 type Weights = Readonly<Record<string, HostTensor>>;
 
@@ -59,6 +59,8 @@ export interface PretrainOptions {
   readonly workFolder: string;
   readonly recipe?: PretrainRecipe;
   readonly checkpointEvery?: number;
+  /** What the tower knows of unseen pictures; called once, when it is made. */
+  readonly onTower?: (heldOut: Omit<TowerResult, 'weights'>) => void;
   readonly onStep?: (
     stage: 'tower' | 'alignment' | 'language',
     progress: { readonly step: number; readonly steps: number; readonly loss: number },
@@ -88,12 +90,13 @@ export async function pretrainNano(options: PretrainOptions): Promise<void> {
   };
 
   const towerWeights = await once(join(workFolder, 'tower.safetensors'), recipe, async () => {
-    const { weights } = await pretrainTower({
+    const { weights, ...heldOut } = await pretrainTower({
       ...common,
       ...recipe.tower,
       ...checkpoints('tower'),
       onStep: (progress) => onStep?.('tower', progress),
     });
+    options.onTower?.(heldOut);
     return weights;
   });
   const tower = await FeatureExtractor.open(config, towerWeights);
