@@ -5,7 +5,7 @@ import { pretrainNano } from '../training/pretraining/pretrain.ts';
 export const nanoPretrain = defineCommand({
   meta: { name: 'pretrain', description: 'Make the embedded model from nothing; run it again to continue' },
   args: {
-    to: { type: 'string', default: 'assets/nano', valueHint: 'FOLDER', description: 'gets the model' },
+    to: { type: 'string', default: 'runs/nano-model', valueHint: 'FOLDER', description: 'gets the model' },
     work: {
       type: 'string',
       default: 'runs/nano-pretraining',
