@@ -15,7 +15,7 @@ import { float32, int32 } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import { argmax, input } from '../tensor/ops.ts';
 import { DeviceTensor, Program, type ProgramOptions, type Value } from '../tensor/program.ts';
-import { promptBatch } from '../training/batches.ts';
+import { batchOptions, promptBatch } from '../training/batches.ts';
 
 export interface Prompt {
   /** Image placeholders already repeated once per patch. */
@@ -115,15 +115,6 @@ export class Generator {
     await this.#prefill.dispose();
     await this.#decode.dispose();
   }
-}
-
-export function batchOptions(config: LlavaConfig) {
-  return {
-    imageTokenId: config.imageTokenId,
-    padTokenId: config.padTokenId,
-    imageTokens: config.imageTokens,
-    featureSize: config.vision.hiddenSize,
-  };
 }
 
 /** The program that reads prompts: `next`, the first answer token, and the cache `prompt.{k,v}.<layer>`. */

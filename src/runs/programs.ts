@@ -4,12 +4,11 @@ import { decodeGraph, prefillGraph } from '../evaluation/generator.ts';
 import { methods } from '../methods/index.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
 import { imageFeatures } from '../models/llava/network.ts';
-import { Scope, type WeightProvider } from '../nn/scope.ts';
+import { Scope } from '../nn/scope.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import { input } from '../tensor/ops.ts';
 import { gradientGraph } from '../training/learner.ts';
-import { instructionLoss } from '../training/loss.ts';
-import { projectorNames } from '../training/stage.ts';
+import { projectorNames, traceTraining } from '../training/stage.ts';
 import type { MethodName, RunConfig } from './config-schema.ts';
 
 type Outputs = Readonly<Record<string, Tensor>>;
@@ -24,16 +23,7 @@ export const programs = {
   },
   /** Loss and gradients of the adapter and the projector. */
   train: ({ config, weights }, { adapter: settings }, method = 'lora') => {
-    const spec = methods[method].adapter(settings);
-    const adapter = createAdapter(spec, spec.dropout > 0 ? input('dropoutKey', 'int32', []) : undefined);
-    const projector = new Map<string, Tensor>();
-    const frozen = weights.provider(new Set(projectorNames));
-    const provider: WeightProvider = (name, shape) => {
-      const tensor = frozen(name, shape);
-      if (projectorNames.includes(name)) projector.set(name, tensor);
-      return tensor;
-    };
-    const loss = instructionLoss(new Scope(provider, '', adapter), config);
+    const { loss, adapter, projector } = traceTraining(config, weights, methods[method].adapter(settings));
     const trained = [...projector].map(([name, tensor]) => ({ name, tensor }));
     return gradientGraph(loss, [...adapter.parameters.values(), ...trained]);
   },

@@ -1,5 +1,6 @@
 // Token sequences become the feeds of a training step: right-padded ids, which image row stands where, and the answer
-// positions with their labels. Nothing here knows about models or files.
+// positions with their labels. Nothing here runs a model or reads a file.
+import type { LlavaConfig } from '../models/llava/config.ts';
 import { float32, type HostTensor, int32 } from '../tensor/dtype.ts';
 
 /** A conversation as tokens. The image's placeholder is already repeated once per patch. */
@@ -18,6 +19,16 @@ export interface BatchOptions {
   readonly featureSize: number;
   /** What the weights of the answer positions add up to across all batches of a step: 1/total each. */
   readonly totalAnswers: number;
+}
+
+/** What batches need to know of a model. */
+export function batchOptions(config: LlavaConfig): Omit<BatchOptions, 'totalAnswers'> {
+  return {
+    imageTokenId: config.imageTokenId,
+    padTokenId: config.padTokenId,
+    imageTokens: config.imageTokens,
+    featureSize: config.vision.hiddenSize,
+  };
 }
 
 /** Answer tokens of some samples: the number a step's loss is a mean over. */

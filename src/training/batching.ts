@@ -42,19 +42,6 @@ export function planSteps({
   return steps;
 }
 
-/** Share of token positions that are padding. */
-export function paddingShare(steps: readonly StepPlan[], lengths: readonly number[]): number {
-  let [real, padded] = [0, 0];
-  for (const { batches } of steps) {
-    for (const batch of batches) {
-      const sizes = batch.map((index) => lengths[index] as number);
-      real += sizes.reduce((a, b) => a + b, 0);
-      padded += Math.max(...sizes) * sizes.length;
-    }
-  }
-  return padded === 0 ? 0 : 1 - real / padded;
-}
-
 function chunks<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
     items.slice(i * size, (i + 1) * size),

@@ -1,15 +1,15 @@
 // Training on one task: the adapter and the projector go on from the stage before, with a fresh optimiser and schedule.
-import type { AdapterSpec } from '../adapters/index.ts';
-import { createAdapter } from '../adapters/index.ts';
+import { type Adapter, type AdapterSpec, createAdapter } from '../adapters/index.ts';
 import type { LlavaConfig } from '../models/llava/config.ts';
 import { type LlavaWeights, PROJECTOR } from '../models/llava/weights.ts';
 import { learningRateFactor, type ScheduleName } from '../nn/schedule.ts';
 import { Scope, type WeightProvider } from '../nn/scope.ts';
 import { float32, type HostTensor, int32 } from '../tensor/dtype.ts';
+import type { Tensor } from '../tensor/graph.ts';
 import { input } from '../tensor/ops.ts';
 import type { Provider } from '../tensor/program.ts';
 import { RandomStream } from '../tensor/random.ts';
-import { countAnswers, type TokenizedSample, trainingBatch } from './batches.ts';
+import { batchOptions, countAnswers, type TokenizedSample, trainingBatch } from './batches.ts';
 import { planSteps } from './batching.ts';
 import { Learner, type LearnerState, type Parameter } from './learner.ts';
 import { instructionLoss } from './loss.ts';
@@ -61,6 +61,23 @@ export const projectorNames: readonly string[] = ['linear_1', 'linear_2'].flatMa
   ['weight', 'bias'].map((part) => `${PROJECTOR}.${layer}.${part}`),
 );
 
+/** The loss of a model with its adapter, and the tensors that train: the adapter's parameters and the projector. */
+export function traceTraining(
+  config: LlavaConfig,
+  weights: LlavaWeights,
+  spec: AdapterSpec,
+): { readonly loss: Tensor; readonly adapter: Adapter; readonly projector: ReadonlyMap<string, Tensor> } {
+  const adapter = createAdapter(spec, spec.dropout > 0 ? input('dropoutKey', 'int32', []) : undefined);
+  const projector = new Map<string, Tensor>();
+  const frozen = weights.provider(new Set(projectorNames));
+  const provider: WeightProvider = (name, shape) => {
+    const tensor = frozen(name, shape);
+    if (projectorNames.includes(name)) projector.set(name, tensor);
+    return tensor;
+  };
+  return { loss: instructionLoss(new Scope(provider, '', adapter), config), adapter, projector };
+}
+
 /** A model with its adapter, compiled once and trained stage after stage. */
 export class StageTrainer {
   private constructor(
@@ -79,16 +96,7 @@ export class StageTrainer {
     readonly provider?: Provider;
   }): Promise<StageTrainer> {
     const { config, weights, settings } = options;
-    const key = options.adapter.dropout > 0 ? input('dropoutKey', 'int32', []) : undefined;
-    const adapter = createAdapter(options.adapter, key);
-    const trained = new Map<string, ReturnType<WeightProvider>>();
-    const frozen = weights.provider(new Set(projectorNames));
-    const provider: WeightProvider = (name, shape) => {
-      const tensor = frozen(name, shape);
-      if (projectorNames.includes(name)) trained.set(name, tensor);
-      return tensor;
-    };
-    const loss = instructionLoss(new Scope(provider, '', adapter), config);
+    const { loss, adapter, projector: trained } = traceTraining(config, weights, options.adapter);
     const initialise = (seed: number): ReadonlyMap<string, HostTensor> =>
       new Map([
         ...[...adapter.parameters.values()].map(
@@ -152,13 +160,7 @@ export class StageTrainer {
       const totalAnswers = batches.reduce((total, batch) => total + countAnswers(batch), 0);
       for (const [micro, batch] of batches.entries()) {
         const dropoutKey = int32([dropoutKeyOf(seed, stage, step, micro)], []);
-        const feeds = trainingBatch(batch, {
-          imageTokenId: this.config.imageTokenId,
-          padTokenId: this.config.padTokenId,
-          imageTokens: this.config.imageTokens,
-          featureSize: this.config.vision.hiddenSize,
-          totalAnswers,
-        });
+        const feeds = trainingBatch(batch, { ...batchOptions(this.config), totalAnswers });
         loss += await learner.accumulate({ ...feeds, dropoutKey });
       }
       const factor = learningRateFactor(schedule, step);

@@ -6,7 +6,7 @@ import { HEAD } from '../../models/llava/weights.ts';
 import { learningRateFactor } from '../../nn/schedule.ts';
 import { Scope } from '../../nn/scope.ts';
 import type { HostTensor } from '../../tensor/dtype.ts';
-import { countAnswers, trainingBatch } from '../batches.ts';
+import { batchOptions, countAnswers, trainingBatch } from '../batches.ts';
 import { Learner } from '../learner.ts';
 import { instructionLoss } from '../loss.ts';
 import { type PackedSample, packedLayout } from '../packing.ts';
@@ -90,10 +90,7 @@ async function languageFeeds({ config, tower }: LanguageOptions, batch: readonly
   const samples = batch.map(({ sample }) => sample);
   const tokenized = await withFeatures(samples, config, tower, (_, i) => batch[i]!.tokens);
   const batchFeeds = trainingBatch(tokenized, {
-    imageTokenId: config.imageTokenId,
-    padTokenId: config.padTokenId,
-    imageTokens: config.imageTokens,
-    featureSize: config.vision.hiddenSize,
+    ...batchOptions(config),
     totalAnswers: countAnswers(tokenized),
   });
   return { ...batchFeeds, ...packedLayout(tokenized, batchFeeds.ids.shape[1] as number) };
