@@ -1,6 +1,6 @@
 // Byte ranges of files, read in full or refused. Knows nothing of what the bytes mean.
 
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { DataError } from '../errors.ts';
 
 /** A single read may not exceed 2 GiB on every platform. */
@@ -8,18 +8,39 @@ const MAX_READ_BYTES = 1 << 30;
 
 /** Opens a file for reading, gives it to `use` and closes it. Throws DataError when it cannot be opened. */
 export function withOpenFile<T>(path: string, use: (descriptor: number) => T): T {
-  let descriptor: number;
-  try {
-    descriptor = openSync(path, 'r');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const message = code === 'ENOENT' || code === 'ENOTDIR' ? 'no such file' : `cannot be opened (${code})`;
-    throw new DataError({ file: path, message });
-  }
+  const descriptor = openForReading(path);
   try {
     return use(descriptor);
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** The file in pieces of at most `chunkBytes`, read as they are asked for. Throws DataError when it cannot be opened. */
+export function* readChunks(path: string, chunkBytes: number): Generator<Uint8Array, void> {
+  const descriptor = openForReading(path);
+  try {
+    if (fstatSync(descriptor).isDirectory()) {
+      throw new DataError({ file: path, message: 'expected a file, found a folder' });
+    }
+    for (;;) {
+      const chunk = new Uint8Array(chunkBytes);
+      const count = readSync(descriptor, chunk, 0, chunkBytes, null);
+      if (count === 0) return;
+      yield chunk.subarray(0, count);
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function openForReading(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const message = code === 'ENOENT' || code === 'ENOTDIR' ? 'no such file' : `cannot be opened (${code})`;
+    throw new DataError({ file: path, message });
   }
 }
 

@@ -86,7 +86,7 @@ function errorAt(text: string, start: number, expected: Expectation, depth: numb
     ? depth === 0
       ? 'the file is empty or ends here'
       : `the file ends here with ${depth} bracket${depth === 1 ? '' : 's'} open`
-    : `found ${JSON.stringify(String.fromCodePoint(text.codePointAt(offset) ?? 0))}`;
+    : foundAt(text, offset);
   const before = text.slice(0, offset);
   const lineStart = before.lastIndexOf('\n') + 1;
   return {
@@ -95,4 +95,13 @@ function errorAt(text: string, start: number, expected: Expectation, depth: numb
     column: offset - lineStart + 1,
     atEnd,
   };
+}
+
+/** Where something else was expected at `offset`, which is before the end of the text. */
+export function unexpectedJson(text: string, offset: number, expected: string): string {
+  return `JSON syntax: expected ${expected}, ${foundAt(text, offset)}`;
+}
+
+function foundAt(text: string, offset: number): string {
+  return `found ${JSON.stringify(String.fromCodePoint(text.codePointAt(offset) ?? 0))}`;
 }

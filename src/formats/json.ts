@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
 import { DataError, UserError } from '../errors.ts';
-import { findJsonSyntaxError } from './json-syntax.ts';
+import { findJsonSyntaxError, unexpectedJson } from './json-syntax.ts';
 
 /** Where a value came from, for error messages. `row` counts from 1: an array's element or a JSONL file's line. */
 export interface RowPlace {
@@ -64,7 +64,7 @@ export function parseJson(text: string, file: string): unknown {
   try {
     return JSON.parse(content);
   } catch {
-    throw syntaxError(content, file);
+    throw jsonSyntaxError(content, file);
   }
 }
 
@@ -103,7 +103,7 @@ export function parseJsonLines(text: string, file: string): readonly JsonRow[] {
     try {
       rows.push({ row: index + 1, value: JSON.parse(line) });
     } catch {
-      throw syntaxError(line, file, index);
+      throw jsonSyntaxError(line, file, { line: index + 1 });
     }
   }
   return rows;
@@ -164,9 +164,21 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function syntaxError(text: string, file: string, linesBefore = 0): DataError {
-  const found = findJsonSyntaxError(text);
-  const message = found?.message ?? 'not valid JSON';
+/** Where the text of a file begins that is not JSON, and what should have stood there. */
+export interface SyntaxPlace {
+  readonly line?: number;
+  readonly column?: number;
+  /** Set when the text breaks at its first character, where this was expected. */
+  readonly expected?: string;
+}
+
+/** Text that `JSON.parse` has refused as a DataError; `text` is the file or the piece of it at `place`. */
+export function jsonSyntaxError(text: string, file: string, place: SyntaxPlace = {}): DataError {
+  const { line = 1, column = 1, expected } = place;
+  const found =
+    expected === undefined
+      ? findJsonSyntaxError(text)
+      : { message: unexpectedJson(text, 0, expected), line: 1, column: 1, atEnd: false };
   const hint = text.startsWith('version https://git-lfs')
     ? 'this is a Git LFS pointer, not the file: run `git lfs pull` where it came from'
     : /^\s*<(?:!doctype|html)/i.test(text)
@@ -175,10 +187,10 @@ function syntaxError(text: string, file: string, linesBefore = 0): DataError {
         ? 'the file ends too early: fetch or write it again'
         : undefined;
   return new DataError({
-    message,
+    message: found?.message ?? 'not valid JSON',
     file,
-    line: linesBefore + (found?.line ?? 1),
-    column: found?.column,
+    line: line + (found?.line ?? 1) - 1,
+    column: found?.line === 1 ? column + found.column - 1 : found?.column,
     hint,
   });
 }
