@@ -16,6 +16,29 @@ export interface AdapterSpec {
   readonly dropout: number;
   /** MoELoRA only: N, must divide the rank. */
   readonly experts?: number;
+  /** The update is scaled by α/√r instead of α/r (Kalajdzievski, 2023; PEFT's `use_rslora`). */
+  readonly rankStabilized?: boolean;
+  /**
+   * Exactly these layers are adapted, each with a rank and an alpha of its own, by path ("model.language_model.layers.0.…").
+   * Absent: every layer of `targetPattern`, all alike.
+   */
+  readonly layers?: Readonly<Record<string, LayerSize>>;
+}
+
+export interface LayerSize {
+  readonly rank: number;
+  readonly alpha: number;
+}
+
+/** How a layer is adapted: its rank and what its update is multiplied by; undefined when it is left as it is. */
+export function adaptationOf(
+  { rank, alpha, rankStabilized = false, layers }: AdapterSpec,
+  layer: string,
+): { readonly rank: number; readonly scale: number } | undefined {
+  const own = layers !== undefined && Object.hasOwn(layers, layer) ? layers[layer] : undefined;
+  if (layers === undefined ? !targetPattern.test(layer) : own === undefined) return undefined;
+  const size = own ?? { rank, alpha };
+  return { rank: size.rank, scale: size.alpha / (rankStabilized ? Math.sqrt(size.rank) : size.rank) };
 }
 
 /** A parameter that an adapter adds: its name, shape and initial values, a pure function of the seed. */

@@ -5,9 +5,9 @@ import { add, matmul, mul } from '../tensor/ops.ts';
 import {
   type Adapter,
   type AdapterSpec,
+  adaptationOf,
   kaimingUniform,
   ParameterTable,
-  targetPattern,
   zeroValues,
 } from './adapter.ts';
 
@@ -28,13 +28,14 @@ export class LoraAdapter implements Adapter {
   }
 
   adapt(name: string, x: Tensor, y: Tensor): Tensor {
-    if (!targetPattern.test(name)) return y;
-    const { rank, alpha } = this.spec;
+    const adaptation = adaptationOf(this.spec, name);
+    if (adaptation === undefined) return y;
+    const { rank, scale } = adaptation;
     const shapeA = [rank, x.staticDim(-1)];
     const shapeB = [y.staticDim(-1), rank];
     const a = this.#table.add(`${name}.lora_A.weight`, shapeA, kaimingUniform(`${name}.lora_A`, shapeA));
     const b = this.#table.add(`${name}.lora_B.weight`, shapeB, zeroValues(shapeB));
     const inner = matmul(this.#dropout.apply(x), a, { transposeB: true }); // [..., rank]
-    return add(y, matmul(mul(inner, alpha / rank), b, { transposeB: true }));
+    return add(y, matmul(mul(inner, scale), b, { transposeB: true }));
   }
 }

@@ -10,9 +10,9 @@ import { multiplyDims, sizeOf } from '../tensor/shape.ts';
 import {
   type Adapter,
   type AdapterSpec,
+  adaptationOf,
   kaimingUniform,
   ParameterTable,
-  targetPattern,
   zeroValues,
 } from './adapter.ts';
 
@@ -25,9 +25,10 @@ export class MoeLoraAdapter implements Adapter {
     readonly spec: AdapterSpec,
     dropoutKey?: Tensor,
   ) {
-    const { experts = 0, rank } = spec;
-    if (experts < 1 || rank % experts !== 0) {
-      throw new RangeError(`moelora: ${experts} experts do not divide rank ${rank}`);
+    const { experts = 0, rank, layers = {} } = spec;
+    for (const size of [rank, ...Object.values(layers).map((layer) => layer.rank)]) {
+      if (experts < 1 || size % experts !== 0)
+        throw new RangeError(`moelora: ${experts} experts do not divide rank ${size}`);
     }
     this.#experts = experts;
     this.#dropout = new DropoutSites(spec.dropout, dropoutKey);
@@ -38,8 +39,9 @@ export class MoeLoraAdapter implements Adapter {
   }
 
   adapt(name: string, x: Tensor, y: Tensor): Tensor {
-    if (!targetPattern.test(name)) return y;
-    const { rank, alpha } = this.spec;
+    const adaptation = adaptationOf(this.spec, name);
+    if (adaptation === undefined) return y;
+    const { rank, scale } = adaptation;
     const inputs = x.staticDim(-1);
     const shapeA = [rank, inputs];
     const shapeB = [y.staticDim(-1), rank];
@@ -58,15 +60,16 @@ export class MoeLoraAdapter implements Adapter {
     const leading = x.shape.slice(0, -1);
     // The router reads its layer's input before dropout.
     const gates = softmax(matmul(x, router, { transposeB: true })); // [..., experts]
-    const inner = this.#dropout.active ? this.#droppedProducts(x, a) : matmul(x, a, { transposeB: true }); // [..., rank]
+    const inner = this.#dropout.active
+      ? this.#droppedProducts(x, a, rank)
+      : matmul(x, a, { transposeB: true }); // [..., rank]
     const blocks = reshape(inner, [...leading, this.#experts, rank / this.#experts]);
-    const gated = mul(blocks, reshape(mul(gates, alpha / rank), [...leading, this.#experts, 1]));
+    const gated = mul(blocks, reshape(mul(gates, scale), [...leading, this.#experts, 1]));
     return add(y, matmul(reshape(gated, [...leading, rank]), b, { transposeB: true }));
   }
 
   /** A_e·dropout_e(x) for every expert, each with a mask of its own: [..., rank]. */
-  #droppedProducts(x: Tensor, a: Tensor): Tensor {
-    const { rank } = this.spec;
+  #droppedProducts(x: Tensor, a: Tensor, rank: number): Tensor {
     const experts = this.#experts;
     const [leading, inputs] = [x.shape.slice(0, -1), x.staticDim(-1)];
     const rows = multiplyDims(sizeOf(leading));

@@ -143,14 +143,33 @@ describe('readAdapter', () => {
   it.each([
     [{ peft_type: 'LOHA' }, 'peft_type: "LOHA" is not supported; known are LORA, MOELORA'],
     [{ peft_type: null }, 'peft_type: null is not supported'],
-    [{ use_dora: true }, 'use_dora: true is not supported'],
-    [{ use_rslora: true }, 'use_rslora: true is not supported'],
+    [
+      { use_dora: true },
+      'use_dora: true is not supported: DoRA rescales the whole weight, not its update alone',
+    ],
+    [{ use_rslora: 1 }, 'use_rslora: 1 is not supported'],
     [{ fan_in_fan_out: true }, 'fan_in_fan_out: true is not supported'],
-    [{ rank_pattern: { q_proj: 8 } }, 'rank_pattern: {"q_proj":8} is not supported'],
-    [{ alpha_pattern: { q_proj: 8 } }, 'alpha_pattern: {"q_proj":8} is not supported'],
-    [{ bias: 'all' }, 'bias: "all" is not supported'],
-    [{ modules_to_save: ['lm_head'] }, 'modules_to_save: ["lm_head"] is not supported'],
-    [{ init_lora_weights: 'pissa' }, 'init_lora_weights: "pissa" is not supported'],
+    [{ rank_pattern: { q_proj: 0.5 } }, 'rank_pattern: {"q_proj":0.5} is not supported'],
+    [{ alpha_pattern: { '(?P<n>q)_proj': 8 } }, 'alpha_pattern: {"(?P<n>q)_proj":8} is not supported'],
+    [{ target_modules: String.raw`.*_proj\Z` }, String.raw`target_modules: ".*_proj\\Z" is not supported`],
+    [{ target_modules: '(' }, 'target_modules: "(" is not supported'],
+    [{ target_modules: null }, 'target_modules: null is not supported'],
+    [{ layers_to_transform: [-1] }, 'layers_to_transform: [-1] is not supported'],
+    [{ target_parameters: ['experts'] }, 'target_parameters: ["experts"] is not supported'],
+    [
+      { trainable_token_indices: [1] },
+      'trainable_token_indices: [1] is not supported: embeddings are frozen here',
+    ],
+    [{ layer_replication: [[0, 1]] }, 'layer_replication: [[0,1]] is not supported: layers are not repeated'],
+    [{ bias: 'all' }, 'bias: "all" is not supported: biases train along in PEFT, here they are frozen'],
+    [
+      { modules_to_save: ['lm_head'] },
+      'modules_to_save: ["lm_head"] is not supported: only the projector can be saved whole',
+    ],
+    [
+      { init_lora_weights: 'pissa' },
+      'init_lora_weights: "pissa" is not supported: this initialisation changes the base weights too',
+    ],
     [{ a_setting_of_tomorrow: 1 }, 'a_setting_of_tomorrow: 1 is not supported'],
     [{ constructor: 1 }, 'constructor: 1 is not supported'],
     [{ expert_num: 4 }, 'expert_num: 4 is not supported'],
@@ -161,6 +180,10 @@ describe('readAdapter', () => {
     [{ peft_type: 'MOELORA' }, 'expert_num: is missing'],
     [{ peft_type: 'MOELORA', expert_num: 0.5 }, 'expert_num: 0.5 is not supported'],
     [{ peft_type: 'MOELORA', expert_num: 3 }, 'expert_num: 3 does not divide r = 4'],
+    [
+      { peft_type: 'MOELORA', expert_num: 2, rank_pattern: { q_proj: 5 } },
+      'expert_num: 2 does not divide q_proj = 5',
+    ],
   ])('refuses the setting %o by name', (changes, message) => {
     changeConfig(changes);
     expect(messageOf(() => readAdapterSpec(folder))).toContain(join(folder, CONFIG_FILE));
@@ -202,6 +225,26 @@ describe('readAdapter', () => {
     expect(messageOf(() => readAdapter(folder, { expected }))).toContain('layers.1.');
     changeTensors((name) => (name.includes('layers.0.') ? undefined : name));
     expect(messageOf(() => readAdapter(folder))).toContain('layers.0.');
+  });
+
+  it('misses what the configuration targets, not what it leaves out', () => {
+    const missing = 'layers.1.mlp.up_proj.lora_A.weight: tensor is missing';
+    changeTensors((name) => (name.includes('layers.1.mlp.up_proj') ? undefined : name));
+    expect(messageOf(() => readAdapter(folder))).toContain(missing);
+    const config = JSON.parse(readFileSync(join(folder, CONFIG_FILE), 'utf8')) as Record<string, unknown>;
+    const left = { ...config, exclude_modules: String.raw`.*layers\.1\.mlp\.up_proj` };
+    writeFileSync(join(folder, CONFIG_FILE), JSON.stringify(left));
+    const { spec, values } = readAdapter(folder, { layers: 2 });
+    expect(values.size).toBe(26);
+    expect(Object.keys(spec.layers ?? {})).toHaveLength(13);
+    expect(messageOf(() => readAdapter(folder, { layers: 3 }))).toContain('layers.2.self_attn.q_proj');
+    expect(messageOf(() => readAdapter(folder, { layers: 1 }))).toContain(
+      "layers.1: a layer of this number among the model's 1 layers",
+    );
+    writeFileSync(join(folder, CONFIG_FILE), JSON.stringify({ ...config, target_modules: ['q_proj'] }));
+    expect(messageOf(() => readAdapter(folder))).toContain(
+      'unknown tensor in a LORA adapter: target_modules of adapter_config.json does not name its layer',
+    );
   });
 
   it('refuses layer numbers out of all proportion', () => {

@@ -2,7 +2,6 @@
 // Gives bytes and reads folders; it writes no file. The layout is described in docs/adapters.md.
 import { join } from 'node:path';
 import { type Issue, present, UserError } from '../errors.ts';
-import { readJsonObject } from '../formats/json.ts';
 import {
   openSafetensors,
   readFloat32,
@@ -10,25 +9,28 @@ import {
   serializeSafetensors,
 } from '../formats/safetensors.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
-import { type AdapterKind, type AdapterSpec, targetPattern } from './adapter.ts';
+import { type AdapterSpec, adaptationOf, type LayerSize, targetPattern } from './adapter.ts';
+import {
+  joinValues,
+  type LayerTensors,
+  PREFIX,
+  partNames,
+  type SortedTensors,
+  sortTensors,
+} from './adapter-tensors.ts';
+import {
+  adapts,
+  CONFIG_FILE,
+  type PeftConfig,
+  peftConfigOf,
+  peftTypes,
+  readPeftConfig,
+} from './peft-config.ts';
+import { isWithin, sizeOf } from './peft-modules.ts';
 
-export const CONFIG_FILE = 'adapter_config.json';
+export { CONFIG_FILE, readAdapterSpec } from './peft-config.ts';
 export const WEIGHTS_FILE = 'adapter_model.safetensors';
 export const PROJECTOR_FILE = 'non_lora_trainables.safetensors';
-
-/** What PEFT puts before a module's path. */
-const PREFIX = 'base_model.model.';
-
-/** Restricted to the language model: a list of names would also fit the vision tower's q_proj, k_proj and v_proj. */
-const TARGET_MODULES = String.raw`.*language_model.*\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)`;
-
-const peftTypes: { readonly [K in AdapterKind]: string } = { lora: 'LORA', moelora: 'MOELORA' };
-
-/** The tensors that every adapted layer has. */
-const parts: { readonly [K in AdapterKind]: readonly string[] } = {
-  lora: ['lora_A', 'lora_B'],
-  moelora: ['lora_A', 'lora_B', 'lora_router'],
-};
 
 /** Tensors by canonical name, such as "model.language_model.layers.0.self_attn.q_proj.lora_A.weight". */
 export type TensorValues = ReadonlyMap<string, HostTensor>;
@@ -41,86 +43,78 @@ export interface StoredAdapter {
   readonly values: TensorValues;
 }
 
+/** An adapter as its folder holds it. */
+export interface ReadAdapter extends StoredAdapter {
+  /** Weights that were saved whole (`modules_to_save`), by canonical name. */
+  readonly saved: TensorValues;
+}
+
+export interface ReadAdapterOptions {
+  /** The parameters of the traced adapter: the tensors must be exactly those. */
+  readonly expected?: ExpectedTensors;
+  /** Decoder layers of the model; by default as many as the file has. */
+  readonly layers?: number;
+  /** A weight's name in our spelling, of one in that of another version or layout. */
+  readonly canonicalName?: (name: string) => string;
+}
+
 /**
  * The files of an adapter folder. `baseModel`: name or path of the model it adapts, for the reader's information.
+ * `projector`: its trained weights by canonical name, which PEFT then loads along; without, they are a file of their own.
  * Throws when the tensors do not make up an adapter of this specification (a bug of the caller).
  */
 export function serializeAdapter({
   spec,
   values,
   baseModel,
-}: StoredAdapter & { readonly baseModel?: string }): {
+  projector = new Map(),
+}: StoredAdapter & { readonly baseModel?: string; readonly projector?: TensorValues }): {
   readonly [CONFIG_FILE]: string;
   readonly [WEIGHTS_FILE]: Uint8Array;
 } {
-  const [problem] = adapterProblems(spec, values);
+  const [problem] = problemsOfValues(spec, values);
   if (problem !== undefined) throw new Error(`adapter: ${problem.field}: ${problem.message}`);
-  const prefixed = new Map([...values].map(([name, tensor]) => [PREFIX + name, tensor]));
+  const prefixed = new Map([...values, ...projector].map(([name, tensor]) => [PREFIX + name, tensor]));
+  const config = peftConfigOf(spec, {
+    projector: projector.size > 0,
+    ...(baseModel === undefined ? {} : { baseModel }),
+  });
   return {
-    [CONFIG_FILE]: `${JSON.stringify(configOf(spec, baseModel), undefined, 2)}\n`,
+    [CONFIG_FILE]: `${JSON.stringify(config, undefined, 2)}\n`,
     [WEIGHTS_FILE]: tensorBytes(prefixed),
   };
 }
 
 /**
- * Reads an adapter folder. With `expected` (the parameters of the traced adapter) the tensors must be exactly those;
- * without, they must be a complete adapter of some model.
+ * Reads an adapter folder. With `expected` the tensors must be exactly those; without, they must be a complete adapter of
+ * some model, or of one with as many `layers`.
  * @throws UserError naming every setting that is not supported and every tensor that is missing, unknown or misshapen.
  */
-export function readAdapter(
-  folder: string,
-  { expected }: { readonly expected?: ExpectedTensors } = {},
-): StoredAdapter {
-  const spec = readAdapterSpec(folder);
+export function readAdapter(folder: string, options: ReadAdapterOptions = {}): ReadAdapter {
+  const { expected, layers, canonicalName = (name) => name } = options;
+  const config = readPeftConfig(folder);
   const file = openSafetensors(join(folder, WEIGHTS_FILE));
-  const shapes = new Map<string, { readonly shape: readonly number[] }>();
-  const issues: Issue[] = [];
-  for (const { name, shape } of file.tensors.values()) {
-    if (name.startsWith(PREFIX)) shapes.set(name.slice(PREFIX.length), { shape });
-    else issues.push({ field: name, message: `unknown tensor: names begin with "${PREFIX}"` });
-  }
-  if (expected !== undefined) issues.push(...differences(shapes, expected));
-  refuse(file, issues.length > 0 ? issues : adapterProblems(spec, shapes));
-  return { spec, values: valuesOf(file, [...shapes.keys()], PREFIX) };
-}
-
-/** Reads `adapter_config.json` alone. Throws UserError naming every setting that is not supported. */
-export function readAdapterSpec(folder: string): AdapterSpec {
-  const file = join(folder, CONFIG_FILE);
-  const config = readJsonObject(file, { hint: 'name a folder that holds an adapter as PEFT saves it' });
-  const issues: Issue[] = [];
-  const type = config.peft_type;
-  const kind = (Object.keys(peftTypes) as AdapterKind[]).find((known) => peftTypes[known] === type);
-  if (kind === undefined) {
-    const known = Object.values(peftTypes).join(', ');
-    throw new UserError({
-      file,
-      field: 'peft_type',
-      message: `${shown(type)} is not supported; known are ${known}`,
-    });
-  }
-  for (const [field, value] of Object.entries(config)) {
-    const known = Object.hasOwn(settings, field) && (field !== 'expert_num' || kind === 'moelora');
-    const check = known ? present(settings[field], field) : isOff;
-    if (!check(value)) {
-      issues.push({ file, field, message: `${shown(value)} is not supported` });
-    }
-  }
-  for (const field of ['r', 'lora_alpha', ...(kind === 'moelora' ? ['expert_num'] : [])]) {
-    if (!(field in config)) issues.push({ file, field, message: 'is missing' });
-  }
-  const spec: AdapterSpec = {
-    kind,
-    rank: config.r as number,
-    alpha: config.lora_alpha as number,
-    dropout: (config.lora_dropout as number | undefined) ?? 0,
-    ...(kind === 'moelora' ? { experts: config.expert_num as number } : {}),
-  };
-  if (issues.length === 0 && spec.experts !== undefined && spec.rank % spec.experts !== 0) {
-    issues.push({ file, field: 'expert_num', message: `${spec.experts} does not divide r = ${spec.rank}` });
-  }
-  if (issues.length > 0) throw new UserError(issues);
-  return spec;
+  const { modulesToSave } = config.modules;
+  const sorted = sortTensors(file.tensors.values(), {
+    canonicalName,
+    isSaved: (path) => modulesToSave.some((module) => isWithin(path, module)),
+  });
+  const issues = [...sorted.issues];
+  if (expected !== undefined) issues.push(...differences(shapesOf(sorted), expected));
+  refuse(file, issues.length > 0 ? issues : adapterProblems(config, sorted, layers));
+  const values = [...sorted.layers].flatMap(([path, { parts }]) =>
+    [...parts].map(([name, part]) => {
+      const whole = joinValues(
+        part,
+        part.sources.map((source) => readFloat32(file, source.name)),
+      );
+      return [`${path}.${name}.weight`, float32(whole, part.shape)] as const;
+    }),
+  );
+  const saved = [...sorted.saved].map(
+    ([name, tensor]) => [name, float32(readFloat32(file, tensor.name), tensor.shape)] as const,
+  );
+  return { spec: specOf(config, sorted.layers), values: new Map(values), saved: new Map(saved) };
 }
 
 /** The bytes of `non_lora_trainables.safetensors`: the projector's tensors under their canonical names. */
@@ -135,107 +129,104 @@ export function serializeProjector(values: TensorValues): Uint8Array {
 export function readProjector(folder: string, expected: ExpectedTensors): TensorValues {
   const file = openSafetensors(join(folder, PROJECTOR_FILE));
   refuse(file, differences(file.tensors, expected));
-  return valuesOf(file, [...expected.keys()]);
+  return new Map(
+    [...expected.keys()].map((name) => {
+      const { shape } = present(file.tensors.get(name), name);
+      return [name, float32(readFloat32(file, name), shape)];
+    }),
+  );
 }
 
-type Setting = (value: unknown) => boolean;
-const isCount: Setting = (value) => Number.isSafeInteger(value) && (value as number) > 0;
-const anything: Setting = () => true;
-
-/** Neutral, as PEFT writes a setting that is not used. */
-const isOff: Setting = (value) =>
-  value === null ||
-  value === false ||
-  (typeof value === 'object' && Object.keys(value as object).length === 0);
-
-/** What a setting may be. One that is not listed, of this or a later PEFT, must be off. */
-const settings: Readonly<Record<string, Setting>> = {
-  peft_type: anything,
-  r: isCount,
-  lora_alpha: (value) => typeof value === 'number' && Number.isFinite(value) && value > 0,
-  lora_dropout: (value) => typeof value === 'number' && value >= 0 && value < 1,
-  expert_num: isCount,
-  bias: (value) => value === 'none',
-  // Others ("pissa", "olora", …) change the base weights too.
-  init_lora_weights: (value) => typeof value === 'boolean' || value === null || value === 'gaussian',
-  // The tensors say which layers are adapted.
-  target_modules: anything,
-  exclude_modules: anything,
-  // Of no effect on a linear layer's result, or only beside a setting that must be off.
-  auto_mapping: anything,
-  base_model_name_or_path: anything,
-  ensure_weight_tying: anything,
-  inference_mode: anything,
-  megatron_core: anything,
-  peft_version: anything,
-  qalora_group_size: anything,
-  revision: anything,
-  runtime_config: anything,
-  task_type: anything,
-};
-
-function configOf(spec: AdapterSpec, baseModel: string | undefined): Record<string, unknown> {
-  return {
-    base_model_name_or_path: baseModel ?? null,
-    bias: 'none',
-    ...(spec.experts === undefined ? {} : { expert_num: spec.experts }),
-    fan_in_fan_out: false,
-    inference_mode: true,
-    lora_alpha: spec.alpha,
-    lora_dropout: spec.dropout,
-    modules_to_save: null,
-    peft_type: peftTypes[spec.kind],
-    r: spec.rank,
-    target_modules: TARGET_MODULES,
-    task_type: null,
-    use_dora: false,
-    use_rslora: false,
-  };
-}
-
+type Layers = ReadonlyMap<string, LayerTensors>;
 type Shapes = ReadonlyMap<string, { readonly shape: readonly number[] }>;
 
-/** What keeps tensors from being a complete adapter: every decoder layer adapts the same modules, each with all parts. */
-function adapterProblems(spec: AdapterSpec, tensors: Shapes): Issue[] {
-  const issues: Issue[] = [];
-  const modules = new Set<string>();
-  let layers = 0;
-  for (const name of tensors.keys()) {
-    const [, path = '', part = ''] = /^(.*)\.([^.]+)\.weight$/.exec(name) ?? [];
-    const [, layer, module] = /\.layers\.(\d+)\.(.*)$/.exec(path) ?? [];
-    if (!targetPattern.test(path) || !parts[spec.kind].includes(part) || module === undefined) {
-      issues.push({ field: name, message: `unknown tensor in a ${peftTypes[spec.kind]} adapter` });
-      continue;
-    }
-    modules.add(module);
-    layers = Math.max(layers, Number(layer) + 1);
-  }
-  // A damaged name must not make us list a million layers.
-  if (layers > tensors.size) {
-    return [
-      ...issues,
-      { field: `layers.${layers - 1}`, message: `a layer of this number among ${tensors.size} tensors` },
-    ];
-  }
-  if (modules.size === 0) issues.push({ field: 'lora_A', message: 'the file holds no adapted layer' });
-  for (let layer = 0; layer < layers; layer++) {
-    for (const module of modules) {
-      issues.push(...layerProblems(spec, tensors, `model.language_model.layers.${layer}.${module}`));
-    }
-  }
-  return issues;
+const LAYERS = 'model.language_model.layers';
+const decoderModules = [
+  ...['q', 'k', 'v', 'o'].map((name) => `self_attn.${name}_proj`),
+  ...['gate', 'up', 'down'].map((name) => `mlp.${name}_proj`),
+];
+
+/** The specification with the layers that are really there; without them where it is every decoder layer, all alike. */
+function specOf({ spec, sizes }: PeftConfig, layers: Layers): AdapterSpec {
+  const own = [...layers].map(([path, { filePath }]): [string, LayerSize] => [path, sizeOf(filePath, sizes)]);
+  const alike = own.every(
+    ([path, { rank, alpha }]) => targetPattern.test(path) && rank === spec.rank && alpha === spec.alpha,
+  );
+  const whole = decoderLayers(layers) * decoderModules.length;
+  return alike && layers.size === whole ? spec : { ...spec, layers: Object.fromEntries(own) };
 }
 
-function layerProblems(spec: AdapterSpec, tensors: Shapes, path: string): Issue[] {
+function decoderLayers(layers: Layers): number {
+  const numbers = [...layers.keys()].map((path) => /^model\.language_model\.layers\.(\d+)\./.exec(path)?.[1]);
+  return numbers.reduce((most, number) => Math.max(most, number === undefined ? 0 : Number(number) + 1), 0);
+}
+
+/** What keeps the tensors of a file from being the adapter that its configuration describes. */
+function adapterProblems(config: PeftConfig, { layers }: SortedTensors, modelLayers?: number): Issue[] {
+  if (layers.size === 0) return [{ field: 'lora_A', message: 'the file holds no adapted layer' }];
+  const issues: Issue[] = [];
+  const { kind, experts } = config.spec;
+  for (const [path, { filePath, parts }] of layers) {
+    const size = { ...sizeOf(filePath, config.sizes), experts };
+    const shapes = new Map([...parts].map(([part, { shape }]) => [`${path}.${part}.weight`, { shape }]));
+    if (!adapts(config, filePath)) {
+      const [field] = shapes.keys();
+      const reason = `target_modules of ${CONFIG_FILE} does not name its layer`;
+      issues.push({ field, message: `unknown tensor in a ${peftTypes[kind]} adapter: ${reason}` });
+      continue;
+    }
+    for (const part of parts.keys()) {
+      if (partNames[kind].includes(part)) continue;
+      issues.push({
+        field: `${path}.${part}.weight`,
+        message: `unknown tensor in a ${peftTypes[kind]} adapter`,
+      });
+    }
+    issues.push(...layerProblems(kind, size, shapes, path));
+  }
+  return [...issues, ...missingLayers(config, layers, modelLayers)];
+}
+
+/** Decoder layers that the configuration asks for and the file does not have. */
+function missingLayers(config: PeftConfig, layers: Layers, modelLayers?: number): Issue[] {
+  const found = decoderLayers(layers);
+  if (found === 0) return [];
+  // A damaged name must not make us list a million layers.
+  const tensors = [...layers.values()].reduce((sum, { parts }) => sum + parts.size, 0);
+  if (found > tensors || (modelLayers !== undefined && found > modelLayers)) {
+    const place = modelLayers === undefined ? `${tensors} tensors` : `the model's ${modelLayers} layers`;
+    return [{ field: `layers.${found - 1}`, message: `a layer of this number among ${place}` }];
+  }
+  const [path = '', { filePath = '' } = {}] = [...layers].find(([path]) => path.startsWith(LAYERS)) ?? [];
+  const rest = path.slice(LAYERS.length);
+  const fileLayers = filePath.slice(0, filePath.length - rest.length);
+  return Array.from({ length: modelLayers ?? found }, (_, layer) => layer).flatMap((layer) =>
+    decoderModules.flatMap((module) => {
+      const wanted = `${LAYERS}.${layer}.${module}`;
+      if (layers.has(wanted) || !adapts(config, `${fileLayers}.${layer}.${module}`)) return [];
+      return partNames[config.spec.kind].map((part) => ({
+        field: `${wanted}.${part}.weight`,
+        message: 'tensor is missing',
+      }));
+    }),
+  );
+}
+
+function layerProblems(
+  kind: AdapterSpec['kind'],
+  { rank, experts }: { readonly rank: number; readonly experts?: number | undefined },
+  tensors: Shapes,
+  path: string,
+): Issue[] {
   const issues: Issue[] = [];
   const inputs = tensors.get(`${path}.lora_A.weight`)?.shape[1];
   const outputs = tensors.get(`${path}.lora_B.weight`)?.shape[0];
   const shapes: Readonly<Record<string, readonly (number | undefined)[]>> = {
-    lora_A: [spec.rank, inputs],
-    lora_B: [outputs, spec.rank],
-    lora_router: [spec.experts, inputs],
+    lora_A: [rank, inputs],
+    lora_B: [outputs, rank],
+    lora_router: [experts, inputs],
   };
-  for (const part of parts[spec.kind]) {
+  for (const part of partNames[kind]) {
     const field = `${path}.${part}.weight`;
     const found = tensors.get(field)?.shape;
     const wanted = present(shapes[part], part);
@@ -246,6 +237,31 @@ function layerProblems(spec: AdapterSpec, tensors: Shapes, path: string): Issue[
     }
   }
   return issues;
+}
+
+/** What keeps values from being a complete adapter of a specification: every adapted layer has all parts. */
+function problemsOfValues(spec: AdapterSpec, values: Shapes): Issue[] {
+  const issues: Issue[] = [];
+  const paths = new Set(Object.keys(spec.layers ?? {}));
+  for (const name of values.keys()) {
+    const [, path = '', part = ''] = /^(.*)\.([^.]+)\.weight$/.exec(name) ?? [];
+    if (adaptationOf(spec, path) === undefined || !partNames[spec.kind].includes(part)) {
+      issues.push({ field: name, message: `unknown tensor in a ${peftTypes[spec.kind]} adapter` });
+    } else paths.add(path);
+  }
+  for (const path of paths) {
+    const { rank } = adaptationOf(spec, path) ?? spec;
+    issues.push(...layerProblems(spec.kind, { rank, experts: spec.experts }, values, path));
+  }
+  return issues;
+}
+
+function shapesOf({ layers }: SortedTensors): Shapes {
+  return new Map(
+    [...layers].flatMap(([path, { parts }]) =>
+      [...parts].map(([part, { shape }]) => [`${path}.${part}.weight`, { shape }] as const),
+    ),
+  );
 }
 
 function differences(found: Shapes, expected: ExpectedTensors): Issue[] {
@@ -267,7 +283,7 @@ function misshapen(wanted: readonly (number | string)[], found: readonly number[
 }
 
 /** Throws the first few issues, with the file's path. */
-function refuse({ path }: SafetensorsFile, issues: readonly Issue[]): void {
+function refuse({ path }: Pick<SafetensorsFile, 'path'>, issues: readonly Issue[]): void {
   const shownIssues = 8;
   if (issues.length === 0) return;
   const rest = issues.length - shownIssues;
@@ -277,15 +293,6 @@ function refuse({ path }: SafetensorsFile, issues: readonly Issue[]): void {
   ]);
 }
 
-function valuesOf(file: SafetensorsFile, names: readonly string[], prefix = ''): TensorValues {
-  return new Map(
-    names.map((name) => {
-      const { shape } = present(file.tensors.get(prefix + name), name);
-      return [name, float32(readFloat32(file, prefix + name), shape)];
-    }),
-  );
-}
-
 function tensorBytes(values: TensorValues): Uint8Array {
   const tensors = [...values].map(([name, { dtype, shape, data }]) => {
     if (dtype !== 'float32') throw new Error(`adapter: ${name}: expected float32, found ${dtype}`);
@@ -293,9 +300,4 @@ function tensorBytes(values: TensorValues): Uint8Array {
   });
   // transformers and PEFT look for this word.
   return serializeSafetensors(Object.fromEntries(tensors), { format: 'pt' });
-}
-
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
+from adapters import write_adapters
 from blocks import write_clip_block, write_llama_block
 from common import FIXTURES
 from llava_tiny import write_llava_tiny
@@ -28,6 +29,7 @@ def write_all(folder: Path) -> None:
     write_clip_block(folder / "clip-block")
     write_llava_tiny(folder / "llava-tiny")
     write_moelora_tiny(folder / "moelora-tiny")
+    write_adapters(folder / "adapters")
     write_schedule(folder / "schedule.json")
 
 
