@@ -2,12 +2,8 @@
 // Gives bytes and reads folders; it writes no file. The layout is described in docs/adapters.md.
 import { join } from 'node:path';
 import { type Issue, present, UserError } from '../errors.ts';
-import {
-  openSafetensors,
-  readFloat32,
-  type SafetensorsFile,
-  serializeSafetensors,
-} from '../formats/safetensors.ts';
+import { openSafetensors, serializeSafetensors } from '../formats/safetensors.ts';
+import { readFloat32, type TensorFile } from '../formats/tensor-file.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { type AdapterSpec, adaptationOf, type LayerSize, targetPattern } from './adapter.ts';
 import {
@@ -283,7 +279,7 @@ function misshapen(wanted: readonly (number | string)[], found: readonly number[
 }
 
 /** Throws the first few issues, with the file's path. */
-function refuse({ path }: Pick<SafetensorsFile, 'path'>, issues: readonly Issue[]): void {
+function refuse({ path }: Pick<TensorFile, 'path'>, issues: readonly Issue[]): void {
   const shownIssues = 8;
   if (issues.length === 0) return;
   const rest = issues.length - shownIssues;

@@ -5,13 +5,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataError } from '../errors.ts';
 import { float32ToBfloat16, float32ToFloat16 } from './half.ts';
-import {
-  openCheckpoint,
-  openSafetensors,
-  readFloat32,
-  readTensor,
-  serializeSafetensors,
-} from './safetensors.ts';
+import { openSafetensors, serializeSafetensors } from './safetensors.ts';
+import { readFloat32, readTensor } from './tensor-file.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -189,41 +184,5 @@ describe('a damaged file', () => {
     const file = openSafetensors(write('types.safetensors', bytes));
     expect(failure(() => readTensor(file, 'm')).message).toContain('m: no such tensor');
     expect(failure(() => readFloat32(file, 'n')).message).toContain('found U16');
-  });
-});
-
-describe('a checkpoint', () => {
-  const one = (value: number) => ({ dtype: 'F32' as const, shape: [1], data: Float32Array.of(value) });
-  const shard = 'model-00001-of-00002.safetensors';
-  const second = 'model-00002-of-00002.safetensors';
-  const writeIndex = (map: unknown) =>
-    write('model.safetensors.index.json', JSON.stringify({ metadata: {}, weight_map: map }));
-
-  it('of shards gives every tensor with its file', () => {
-    expect(failure(() => openCheckpoint(folder)).message).toContain('found neither');
-    write(shard, serializeSafetensors({ a: one(1), b: one(2) }));
-    write(second, serializeSafetensors({ c: one(3) }));
-    writeIndex({ a: shard, b: shard, c: second });
-    const { tensors } = openCheckpoint(folder);
-    expect([...tensors.keys()]).toEqual(['a', 'b', 'c']);
-    const values = [...tensors].map(([name, { file }]) => readFloat32(file, name)[0]);
-    expect(values).toEqual([1, 2, 3]);
-    expect(tensors.get('a')?.file).toBe(tensors.get('b')?.file);
-  });
-
-  it('refuses an index that does not hold', () => {
-    writeIndex({ d: second });
-    expect(failure(() => openCheckpoint(folder)).message).toContain('d: tensor is missing');
-    writeIndex({ a: '../a.safetensors' });
-    expect(failure(() => openCheckpoint(folder)).message).toContain('weight_map.a');
-    writeIndex({ a: 'model-3.safetensors' });
-    expect(failure(() => openCheckpoint(folder)).message).toContain('model-3.safetensors: no such file');
-    writeIndex(7);
-    expect(failure(() => openCheckpoint(folder)).message).toContain('weight_map');
-  });
-
-  it('of one file is opened without an index', () => {
-    write('model.safetensors', serializeSafetensors({ z: one(9) }));
-    expect([...openCheckpoint(folder).tensors.keys()]).toEqual(['z']);
   });
 });

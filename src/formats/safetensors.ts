@@ -2,77 +2,22 @@
 // Opening reads and checks the header only; values are read by tensor, or mapped by others at `offset`.
 // Does not write files: `serializeSafetensors` gives the bytes.
 
-import { existsSync, fstatSync } from 'node:fs';
-import { join } from 'node:path';
-import { DataError, present } from '../errors.ts';
-import { readByteRange, withOpenFile } from './file-bytes.ts';
-import { bfloat16ToFloat32, float16ToFloat32 } from './half.ts';
-import { isObject, readJsonObject } from './json.ts';
-
-/** Bytes of one element. Names are the format's own. */
-const elementBytes = {
-  F64: 8,
-  I64: 8,
-  U64: 8,
-  F32: 4,
-  I32: 4,
-  U32: 4,
-  F16: 2,
-  BF16: 2,
-  I16: 2,
-  U16: 2,
-  F8_E5M2: 1,
-  F8_E4M3: 1,
-  I8: 1,
-  U8: 1,
-  BOOL: 1,
-} as const;
-
-export type SafetensorsType = keyof typeof elementBytes;
-
-/** Raw elements: F16 and BF16 as bit patterns in a Uint16Array, F8 and BOOL as bytes. */
-export type TensorData =
-  | Float64Array
-  | BigInt64Array
-  | BigUint64Array
-  | Float32Array
-  | Int32Array
-  | Uint32Array
-  | Int16Array
-  | Uint16Array
-  | Int8Array
-  | Uint8Array;
-
-export interface TensorEntry {
-  readonly name: string;
-  readonly dtype: SafetensorsType;
-  readonly shape: readonly number[];
-  /** Absolute offset in the file, in bytes. */
-  readonly offset: number;
-  readonly byteLength: number;
-}
-
-export interface SafetensorsFile {
-  readonly path: string;
-  readonly metadata: Readonly<Record<string, string>>;
-  /** In file order. */
-  readonly tensors: ReadonlyMap<string, TensorEntry>;
-}
-
-/** A model folder: every tensor by name, with the file (shard) that holds it. */
-export interface Checkpoint {
-  readonly folder: string;
-  readonly tensors: ReadonlyMap<string, CheckpointTensor>;
-}
-
-export interface CheckpointTensor {
-  readonly file: SafetensorsFile;
-  readonly entry: TensorEntry;
-}
+import { DataError } from '../errors.ts';
+import { type ByteSource, withByteSource } from './file-bytes.ts';
+import { isObject } from './json.ts';
+import {
+  type ElementType,
+  elementBytes,
+  isElementType,
+  isSizes,
+  type TensorData,
+  type TensorEntry,
+  type TensorFile,
+} from './tensor-file.ts';
 
 /** A tensor to be written. `data` must fill `shape` in elements of `dtype`. */
 export interface TensorSource {
-  readonly dtype: SafetensorsType;
+  readonly dtype: ElementType;
   readonly shape: readonly number[];
   readonly data: TensorData;
 }
@@ -88,112 +33,38 @@ const GIT_LFS_POINTER = Buffer.from('version ').readBigUInt64LE();
  *
  * @throws DataError naming the file, and the tensor where one is at fault.
  */
-export function openSafetensors(path: string): SafetensorsFile {
-  return withOpenFile(path, (descriptor) => {
-    const stats = fstatSync(descriptor);
-    if (!stats.isFile()) throw new DataError({ file: path, message: 'expected a safetensors file' });
-    const fileBytes = stats.size;
-    if (fileBytes < 8) {
-      throw new DataError({
-        file: path,
-        message: `truncated: ${fileBytes} bytes, a safetensors file begins with an 8-byte header length`,
-      });
-    }
-    const declared = new DataView(readByteRange(descriptor, { path, offset: 0, length: 8 })).getBigUint64(
-      0,
-      true,
-    );
-    if (declared > BigInt(MAX_HEADER_BYTES)) {
-      throw new DataError({
-        file: path,
-        message: `not a safetensors file, or damaged: header length ${declared} is over ${MAX_HEADER_BYTES}`,
-        hint:
-          declared === GIT_LFS_POINTER
-            ? 'this is a Git LFS pointer: run `git lfs pull` where it came from'
-            : undefined,
-      });
-    }
-    const headerBytes = Number(declared);
-    if (8 + headerBytes > fileBytes) {
-      throw new DataError({
-        file: path,
-        message: `truncated: the header ends at byte ${8 + headerBytes}, the file at byte ${fileBytes}`,
-      });
-    }
-    const header = parseHeader(path, readByteRange(descriptor, { path, offset: 8, length: headerBytes }));
-    return checkHeader(path, header, 8 + headerBytes, fileBytes);
-  });
+export function openSafetensors(path: string): TensorFile {
+  return withByteSource(path, 'a safetensors file', parseSafetensors);
 }
 
-/** The raw elements of a tensor. Throws DataError when the file has no such tensor or is cut short. */
-export function readTensor(file: SafetensorsFile, name: string): TensorData {
-  const entry = file.tensors.get(name);
-  if (entry === undefined) {
-    throw new DataError({ file: file.path, field: name, message: 'no such tensor in this file' });
-  }
-  const buffer = withOpenFile(file.path, (descriptor) =>
-    readByteRange(descriptor, {
-      path: file.path,
-      offset: entry.offset,
-      length: entry.byteLength,
-      field: name,
-    }),
-  );
-  return viewElements(entry.dtype, buffer);
-}
-
-/** A floating-point tensor as float32: F32 as it is, F16 and BF16 widened (exact). Other types are refused. */
-export function readFloat32(file: SafetensorsFile, name: string): Float32Array {
-  const data = readTensor(file, name);
-  const { dtype } = present(file.tensors.get(name), name);
-  if (data instanceof Float32Array) return data;
-  if (data instanceof Uint16Array && dtype === 'F16') return float16ToFloat32(data);
-  if (data instanceof Uint16Array && dtype === 'BF16') return bfloat16ToFloat32(data);
-  throw new DataError({
-    file: file.path,
-    field: name,
-    message: `expected a tensor of F32, F16 or BF16, found ${dtype}`,
-  });
-}
-
-/**
- * Opens the weights of a model folder: `model.safetensors`, or the shards that
- * `model.safetensors.index.json` lists.
- *
- * @throws DataError when neither is there, a shard is missing or damaged, or a listed tensor is not in its shard.
- */
-export function openCheckpoint(folder: string): Checkpoint {
-  const single = join(folder, 'model.safetensors');
-  if (existsSync(single)) {
-    const file = openSafetensors(single);
-    return {
-      folder,
-      tensors: new Map([...file.tensors].map(([name, entry]) => [name, { file, entry }])),
-    };
-  }
-  const index = join(folder, 'model.safetensors.index.json');
-  if (!existsSync(index)) {
+/** As `openSafetensors`, of bytes already open. */
+export function parseSafetensors(source: ByteSource): TensorFile {
+  const { path, size } = source;
+  if (size < 8) {
     throw new DataError({
-      file: folder,
-      message: 'expected model.safetensors or model.safetensors.index.json in this folder, found neither',
+      file: path,
+      message: `truncated: ${size} bytes, a safetensors file begins with an 8-byte header length`,
     });
   }
-  const shards = new Map<string, SafetensorsFile>();
-  const tensors = new Map<string, CheckpointTensor>();
-  for (const [name, shard] of readWeightMap(index)) {
-    const file = shards.get(shard) ?? openSafetensors(join(folder, shard));
-    shards.set(shard, file);
-    const entry = file.tensors.get(name);
-    if (entry === undefined) {
-      throw new DataError({
-        file: file.path,
-        field: name,
-        message: `tensor is missing; ${index} lists it here`,
-      });
-    }
-    tensors.set(name, { file, entry });
+  const declared = new DataView(source.read(0, 8)).getBigUint64(0, true);
+  if (declared > BigInt(MAX_HEADER_BYTES)) {
+    throw new DataError({
+      file: path,
+      message: `not a safetensors file, or damaged: header length ${declared} is over ${MAX_HEADER_BYTES}`,
+      hint:
+        declared === GIT_LFS_POINTER
+          ? 'this is a Git LFS pointer: run `git lfs pull` where it came from'
+          : undefined,
+    });
   }
-  return { folder, tensors };
+  const headerBytes = Number(declared);
+  if (8 + headerBytes > size) {
+    throw new DataError({
+      file: path,
+      message: `truncated: the header ends at byte ${8 + headerBytes}, the file at byte ${size}`,
+    });
+  }
+  return checkHeader(path, parseHeader(path, source.read(8, headerBytes)), 8 + headerBytes, size);
 }
 
 /**
@@ -240,8 +111,11 @@ export function serializeSafetensors(
 
 function parseHeader(path: string, bytes: ArrayBuffer): Readonly<Record<string, unknown>> {
   let header: unknown;
+  let repeated: string | undefined;
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    header = JSON.parse(text);
+    repeated = repeatedKey(text);
   } catch (error) {
     throw new DataError({
       file: path,
@@ -251,7 +125,27 @@ function parseHeader(path: string, bytes: ArrayBuffer): Readonly<Record<string, 
   if (!isObject(header)) {
     throw new DataError({ file: path, message: 'not a safetensors file: the header is not a JSON object' });
   }
+  if (repeated !== undefined) {
+    throw new DataError({ file: path, field: repeated, message: 'damaged: the header has this key twice' });
+  }
   return header;
+}
+
+/** The first key that an object of this (valid) JSON has twice: `JSON.parse` would silently take the last. */
+function repeatedKey(text: string): string | undefined {
+  const open: Set<string>[] = [];
+  const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}]/gs;
+  for (const { 0: token, 1: colon } of text.matchAll(tokens)) {
+    if (token === '{') open.push(new Set());
+    else if (token === '}') open.pop();
+    else if (colon !== undefined) {
+      const key: string = JSON.parse(token.slice(0, -colon.length));
+      const keys = open.at(-1);
+      if (keys?.has(key)) return key;
+      keys?.add(key);
+    }
+  }
+  return undefined;
 }
 
 function checkHeader(
@@ -259,7 +153,7 @@ function checkHeader(
   header: Readonly<Record<string, unknown>>,
   dataStart: number,
   fileBytes: number,
-): SafetensorsFile {
+): TensorFile {
   const entries: TensorEntry[] = [];
   let metadata: Readonly<Record<string, string>> = {};
   for (const [name, value] of Object.entries(header)) {
@@ -285,7 +179,12 @@ function checkHeader(
       message: `the last tensor ends at byte ${end}, the file at byte ${fileBytes}`,
     });
   }
-  return { path, metadata, tensors: new Map(entries.map((entry) => [entry.name, entry])) };
+  return {
+    path,
+    metadata,
+    tensors: new Map(entries.map((entry) => [entry.name, entry])),
+    unusable: new Map(),
+  };
 }
 
 function checkMetadata(path: string, value: unknown): Readonly<Record<string, string>> {
@@ -307,7 +206,7 @@ function checkEntry(
   };
   if (!isObject(value)) return fail('expected an object with dtype, shape and data_offsets');
   const { dtype, shape, data_offsets: offsets } = value;
-  if (!isSafetensorsType(dtype)) {
+  if (!isElementType(dtype)) {
     const known = Object.keys(elementBytes).join(', ');
     return fail(`unknown dtype ${JSON.stringify(dtype)}; known are ${known}`);
   }
@@ -325,58 +224,4 @@ function checkEntry(
     return fail(`${dtype} [${shape.join(', ')}] takes ${expected} bytes, data_offsets give ${end - begin}`);
   }
   return { name, dtype, shape, offset: dataStart + begin, byteLength: expected };
-}
-
-function readWeightMap(path: string): readonly [name: string, shard: string][] {
-  const map = readJsonObject(path).weight_map;
-  if (!isObject(map)) throw new DataError({ file: path, field: 'weight_map', message: 'expected an object' });
-  return Object.entries(map).map(([name, shard]) => {
-    if (typeof shard !== 'string' || !/^[^/\\]+\.safetensors$/.test(shard)) {
-      throw new DataError({
-        file: path,
-        field: `weight_map.${name}`,
-        message: `expected the name of a .safetensors file in this folder, found ${JSON.stringify(shard)}`,
-      });
-    }
-    return [name, shard];
-  });
-}
-
-/** Elements over a buffer of their own (the format is little-endian, as every platform Node runs on here). */
-function viewElements(dtype: SafetensorsType, buffer: ArrayBuffer): TensorData {
-  switch (dtype) {
-    case 'F64':
-      return new Float64Array(buffer);
-    case 'I64':
-      return new BigInt64Array(buffer);
-    case 'U64':
-      return new BigUint64Array(buffer);
-    case 'F32':
-      return new Float32Array(buffer);
-    case 'I32':
-      return new Int32Array(buffer);
-    case 'U32':
-      return new Uint32Array(buffer);
-    case 'I16':
-      return new Int16Array(buffer);
-    case 'F16':
-    case 'BF16':
-    case 'U16':
-      return new Uint16Array(buffer);
-    case 'I8':
-      return new Int8Array(buffer);
-    case 'F8_E5M2':
-    case 'F8_E4M3':
-    case 'U8':
-    case 'BOOL':
-      return new Uint8Array(buffer);
-  }
-}
-
-function isSafetensorsType(value: unknown): value is SafetensorsType {
-  return typeof value === 'string' && Object.hasOwn(elementBytes, value);
-}
-
-function isSizes(value: unknown): value is readonly number[] {
-  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
 }

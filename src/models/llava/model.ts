@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../../errors.ts';
+import { openCheckpoint } from '../../formats/checkpoint.ts';
 import { readJsonObject } from '../../formats/json.ts';
-import { openCheckpoint } from '../../formats/safetensors.ts';
 import { loadTokenizer, type Tokenizer } from '../../formats/tokenizer.ts';
 import { type ImageTransform, readImageTransform } from '../clip/processor.ts';
 import { type LlavaConfig, readLlavaConfig } from './config.ts';

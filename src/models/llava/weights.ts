@@ -1,8 +1,8 @@
 // LLaVA's weights: the spellings of published checkpoints, read to the one spelling used here (transformers' module
 // paths in memory, which are also what PEFT names adapters after).
 import { DataError, UserError } from '../../errors.ts';
-import type { Checkpoint, CheckpointTensor } from '../../formats/safetensors.ts';
-import { readFloat32 } from '../../formats/safetensors.ts';
+import type { Checkpoint, CheckpointTensor } from '../../formats/checkpoint.ts';
+import { readFloat32 } from '../../formats/tensor-file.ts';
 import type { WeightProvider } from '../../nn/scope.ts';
 import type { StorageType } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/graph.ts';
@@ -32,8 +32,14 @@ export function publishedName(name: string): string {
 /** A checkpoint's tensors by canonical name. */
 export class LlavaWeights {
   readonly #tensors = new Map<string, CheckpointTensor>();
+  /** Errors of those that are there but cannot be used; most such are never asked for. */
+  readonly #unusable = new Map<string, DataError>();
 
   constructor(readonly checkpoint: Checkpoint) {
+    for (const [name, { path, unusable }] of checkpoint.unusable) {
+      const message = unusable.get(name) ?? 'cannot be used';
+      this.#unusable.set(canonicalName(name), new DataError({ file: path, field: name, message }));
+    }
     for (const [name, tensor] of checkpoint.tensors) {
       const canonical = canonicalName(name);
       if (this.#tensors.has(canonical)) {
@@ -91,6 +97,8 @@ export class LlavaWeights {
 
   #find(name: string): CheckpointTensor {
     const tensor = this.#tensors.get(name);
+    const unusable = this.#unusable.get(name);
+    if (tensor === undefined && unusable !== undefined) throw unusable;
     if (tensor === undefined) {
       throw new UserError({
         file: this.checkpoint.folder,

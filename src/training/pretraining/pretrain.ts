@@ -8,12 +8,8 @@ import { IMAGE_TOKEN, trainVocabulary, type VocabularyFiles } from '../../benchm
 import { loadWorld, type World } from '../../benchmarks/nano/world.ts';
 import { makeFolder, writeFileAtomic, writeJsonAtomic } from '../../formats/files.ts';
 import { float32ToFloat16 } from '../../formats/half.ts';
-import {
-  openSafetensors,
-  readFloat32,
-  serializeSafetensors,
-  type TensorSource,
-} from '../../formats/safetensors.ts';
+import { openSafetensors, serializeSafetensors, type TensorSource } from '../../formats/safetensors.ts';
+import { readFloat32 } from '../../formats/tensor-file.ts';
 import { createTokenizer, type Tokenizer } from '../../formats/tokenizer.ts';
 import { type LlavaConfig, parseLlavaConfig } from '../../models/llava/config.ts';
 import { createProcessor, type LlavaProcessor } from '../../models/llava/processor.ts';
