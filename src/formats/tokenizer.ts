@@ -1,10 +1,12 @@
-// A model folder's tokenizer: `tokenizer.json` and `tokenizer_config.json` as LLaMA's family writes them.
+// A model folder's tokenizer: `tokenizer.json`, or SentencePiece's `tokenizer.model`, beside `tokenizer_config.json`.
 // `encode` never gives a control token: text out of data sets cannot begin, end or insert anything but text.
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
-import { DataError } from '../errors.ts';
+import { DataError, UserError } from '../errors.ts';
 import { isObject, readJsonObject } from './json.ts';
+import { readSentencePiece } from './sentencepiece.ts';
 
 export interface Tokenizer {
   /**
@@ -41,7 +43,43 @@ const NAMED_TOKENS = ['bos_token', 'eos_token', 'pad_token', 'unk_token'] as con
 export function loadTokenizer(folder: string): Tokenizer {
   const file = join(folder, 'tokenizer.json');
   const configFile = join(folder, 'tokenizer_config.json');
-  return createTokenizer(readJsonObject(file), readJsonObject(configFile), { file, configFile });
+  if (existsSync(file))
+    return createTokenizer(readJsonObject(file), readJsonObject(configFile), { file, configFile });
+  const model = join(folder, 'tokenizer.model');
+  if (existsSync(model)) return loadSentencePiece(folder, model, configFile);
+  const others = ['vocab.json', 'merges.txt', 'tiktoken.model'].filter((name) =>
+    existsSync(join(folder, name)),
+  );
+  throw new UserError({
+    file: folder,
+    message: `expected tokenizer.json or tokenizer.model, found ${others.length > 0 ? others.join(' and ') : 'neither'}`,
+    hint: 'save the tokenizer as tokenizer.json: AutoTokenizer.from_pretrained(folder).save_pretrained(folder) in transformers',
+  });
+}
+
+/** A folder that has SentencePiece's model alone, such as Vicuna's. */
+function loadSentencePiece(folder: string, file: string, configFile: string): Tokenizer {
+  const config = existsSync(configFile) ? readJsonObject(configFile) : {};
+  // LLaMA's tokenizer takes a file without the setting for one from before it.
+  const read = readSentencePiece(file, { legacy: config.legacy !== false });
+  const tokenizer = {
+    ...read.tokenizer,
+    added_tokens: [...rawAddedTokens(read.tokenizer), ...laterTokens(folder, config)],
+  };
+  return createTokenizer(tokenizer, { ...read.config, ...config }, { file, configFile });
+}
+
+/** Tokens that were added to SentencePiece's own, out of the files that transformers writes them to. */
+function laterTokens(folder: string, config: Json): readonly Json[] {
+  const file = join(folder, 'added_tokens.json');
+  const listed = existsSync(file) ? readJsonObject(file) : {};
+  const decoder = isObject(config.added_tokens_decoder) ? config.added_tokens_decoder : {};
+  const tokens = new Map<unknown, Json>();
+  for (const [content, id] of Object.entries(listed)) tokens.set(id, { id, content, special: false });
+  for (const [id, token] of Object.entries(decoder)) {
+    if (isObject(token)) tokens.set(Number(id), { ...token, id: Number(id) });
+  }
+  return [...tokens.values()];
 }
 
 /** As `loadTokenizer`, of the two files' contents. */
