@@ -3,8 +3,11 @@ import { defineCommand } from 'citty';
 import { packageVersion } from '../runs/package.ts';
 
 const data = defineCommand({
-  meta: { name: 'data', description: 'Write data sets' },
-  subCommands: { nano: () => import('./data-nano.ts').then((file) => file.dataNano) },
+  meta: { name: 'data', description: 'Make, prepare and check data sets' },
+  subCommands: {
+    nano: () => import('./data-nano.ts').then((file) => file.dataNano),
+    prepare: () => import('./data-prepare.ts').then((file) => file.dataPrepare),
+  },
 });
 
 const nano = defineCommand({

@@ -195,7 +195,8 @@ function syncTree(folder: string): void {
   syncFolder(folder);
 }
 
-function syncFolder(path: string): void {
+/** Makes the names in a folder survive a crash. */
+export function syncFolder(path: string): void {
   if (process.platform === 'win32') return; // A folder cannot be opened there.
   const descriptor = openSync(path, 'r');
   try {

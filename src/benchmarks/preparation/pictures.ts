@@ -1,0 +1,85 @@
+// Puts a data set's pictures where CoIN's layout wants them: links, copies, or nothing. Pictures are never decoded.
+import {
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { UserError } from '../../errors.ts';
+import { writeError } from '../../formats/files.ts';
+import type { RawPicture } from '../../tasks/source.ts';
+
+export const pictureModes = ['link', 'copy', 'none'] as const;
+/** `link`: symbolic links to the user's files; pictures inside Parquet files are written out either way. */
+export type PictureMode = (typeof pictureModes)[number];
+
+export class PicturePlacer {
+  readonly #root: string;
+  readonly #mode: PictureMode;
+  readonly #folders = new Set<string>();
+  readonly #suffix: string;
+
+  /** `root` is `cl_dataset`; `owner` tells apart what several preparations write aside in one folder. */
+  constructor(root: string, mode: PictureMode, owner: string) {
+    this.#root = root;
+    this.#mode = mode;
+    this.#suffix = `.${owner}.part`;
+  }
+
+  /** Does nothing where the picture already is. */
+  place({ path, content }: RawPicture): void {
+    if (this.#mode === 'none' || content === undefined) return;
+    const target = join(this.#root, path);
+    try {
+      if (typeof content === 'string' && this.#mode === 'link') this.#link(resolve(content), target);
+      else this.#write(content, target);
+    } catch (error) {
+      throw linkError(error, target) ?? writeError(error, target);
+    }
+  }
+
+  #link(file: string, target: string): void {
+    const found = lstatSync(target, { throwIfNoEntry: false });
+    if (found?.isSymbolicLink() && readlinkSync(target) === file) return;
+    if (found !== undefined && resolve(target) === file) return;
+    if (found !== undefined) rmSync(target);
+    this.#makeFolder(target);
+    symlinkSync(file, target);
+  }
+
+  /** Not synced one by one; the length tells a whole file from what a crash left. */
+  #write(content: string | Uint8Array, target: string): void {
+    const bytes = typeof content === 'string' ? statSync(content).size : content.length;
+    const found = lstatSync(target, { throwIfNoEntry: false });
+    if (found?.isFile() && found.size === bytes) return;
+    if (found !== undefined) rmSync(target);
+    this.#makeFolder(target);
+    const aside = target + this.#suffix;
+    if (typeof content === 'string') copyFileSync(content, aside);
+    else writeFileSync(aside, content);
+    renameSync(aside, target);
+  }
+
+  #makeFolder(target: string): void {
+    const folder = dirname(target);
+    if (this.#folders.has(folder)) return;
+    mkdirSync(folder, { recursive: true });
+    this.#folders.add(folder);
+  }
+}
+
+function linkError(error: unknown, target: string): UserError | undefined {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (syscall !== 'symlink' || code !== 'EPERM') return undefined;
+  return new UserError({
+    file: target,
+    message: 'symbolic links cannot be made here',
+    hint: 'copy the pictures instead: --images copy',
+  });
+}

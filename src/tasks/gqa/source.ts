@@ -1,0 +1,104 @@
+// GQA as published: the balanced questions as one JSON object per split and the pictures, or Hugging Face's Parquet
+// files, which keep questions and pictures apart. In training, all questions about a picture are one entry.
+import { z } from 'zod';
+import type { RawFolder } from '../raw-folder.ts';
+import { embeddedPicture, jsonRows, parquetFiles, parquetRows, rawId, rawText } from '../raw-rows.ts';
+import {
+  groupedByPicture,
+  type RawData,
+  type RawPicture,
+  type RawQuestion,
+  type RawSource,
+  type RawSplit,
+  singly,
+} from '../source.ts';
+
+const hint = 'from the GQA site: questions1.2.zip (balanced questions) and images.zip';
+
+const question = z.object({ imageId: rawText, question: rawText, answer: rawText });
+const parquetQuestion = z.object({ id: rawId, ...question.shape, isBalanced: z.boolean() });
+const parquetPicture = z.object({ id: rawText, image: embeddedPicture });
+
+const officialNames = { train: 'train_balanced_questions.json', test: 'testdev_balanced_questions.json' };
+const parquetNames = { train: 'train_balanced', test: 'testdev_balanced' };
+const annotationPath = `GQA/${officialNames.test}`;
+const picturePath = (id: string) => `GQA/images/${id}.jpg`;
+
+export const gqaSource: RawSource = {
+  testFile: 'test.json',
+  expects: [
+    'train_balanced_questions.json, testdev_balanced_questions.json, images/<imageId>.jpg',
+    'or Parquet (lmms-lab/GQA): {train,testdev}_balanced_{instructions,images}/*.parquet',
+  ],
+  open(from) {
+    const official = from.find(places(officialNames.train));
+    const parquet = parquetFiles(from, 'train', `${parquetNames.train}_instructions/`);
+    return official === undefined && parquet.length > 0 ? openParquet(from) : openOfficial(from);
+  },
+};
+
+const places = (name: string) => [name, `questions1.2/${name}`, `questions/${name}`];
+
+/** Training entries hold all questions about a picture, test entries one. */
+function entriesOf(split: RawSplit, questions: Iterable<RawQuestion>, picture: (id: string) => RawPicture) {
+  return split === 'train' ? groupedByPicture(questions, picture) : singly(questions, picture);
+}
+
+function openOfficial(from: RawFolder): RawData {
+  const files = {
+    train: from.require(places(officialNames.train), hint),
+    test: from.require(places(officialNames.test), hint),
+  };
+  function* questions(split: RawSplit): Generator<RawQuestion> {
+    for (const { key, value } of jsonRows(files[split], question)) {
+      yield { id: key, pictureId: value.imageId, turn: { question: value.question, answer: value.answer } };
+    }
+  }
+  return {
+    form: 'official files',
+    annotations: [{ path: annotationPath, content: files.test }],
+    entries: (split) =>
+      entriesOf(split, questions(split), (id) => from.picture(picturePath(id), [`images/${id}.jpg`])),
+  };
+}
+
+function openParquet(from: RawFolder): RawData {
+  const fileSplit = { train: 'train', test: 'testdev' };
+  const files = (split: RawSplit, kind: 'instructions' | 'images') =>
+    parquetFiles(from, fileSplit[split], `${parquetNames[split]}_${kind}/`);
+  const questionFiles = { train: files('train', 'instructions'), test: files('test', 'instructions') };
+  const pictureFiles = { train: files('train', 'images'), test: files('test', 'images') };
+  async function* annotation(): AsyncGenerator<string> {
+    let separator = '{';
+    for await (const { id, ...rest } of parquetRows(questionFiles.test, parquetQuestion)) {
+      yield `${separator}\n${JSON.stringify(id)}: ${JSON.stringify(rest)}`;
+      separator = ',';
+    }
+    yield '\n}\n';
+  }
+  return {
+    form: 'Parquet',
+    annotations: [{ path: annotationPath, content: annotation }],
+    /** In the order of the picture files: questions are small and kept, pictures pass by once. */
+    async *entries(split) {
+      const ofPicture = new Map<string, RawQuestion[]>();
+      for await (const { id, imageId, question: text, answer } of parquetRows(
+        questionFiles[split],
+        parquetQuestion,
+      )) {
+        const known = ofPicture.get(imageId);
+        const asked = { id, pictureId: imageId, turn: { question: text, answer } };
+        if (known === undefined) ofPicture.set(imageId, [asked]);
+        else known.push(asked);
+      }
+      for await (const { id, image } of parquetRows(pictureFiles[split], parquetPicture)) {
+        const picture = { path: picturePath(id), content: image.bytes };
+        yield* entriesOf(split, ofPicture.get(id) ?? [], () => picture);
+        ofPicture.delete(id);
+      }
+      // Questions whose picture is in none of the files.
+      const rest = [...ofPicture.values()].flat();
+      yield* entriesOf(split, rest, (id) => ({ path: picturePath(id), content: undefined }));
+    },
+  };
+}

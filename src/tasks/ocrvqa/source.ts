@@ -1,0 +1,80 @@
+// OCR-VQA as published: dataset.json, which knows each book's questions and split, and the cover pictures, fetched by
+// their addresses and named by the book; or Hugging Face's Parquet files. A book is an entry in training.
+import { extname } from 'node:path';
+import { z } from 'zod';
+import { checkRow, rowError } from '../../formats/json.ts';
+import { streamJson } from '../../formats/json-stream.ts';
+import type { RawFolder } from '../raw-folder.ts';
+import { embeddedPicture, parquetFiles, parquetRows, rawText } from '../raw-rows.ts';
+import type { RawData, RawEntry, RawPicture, RawSource, RawSplit } from '../source.ts';
+
+const hint = 'from ocr-vqa.github.io: dataset.json and the script that fetches the images';
+
+const questions = { questions: z.array(rawText).min(1), answers: z.array(rawText) };
+const book = z.object({
+  ...questions,
+  imageURL: z.string(),
+  split: z.literal([1, 2, 3], { error: 'expected 1 (training), 2 (validation) or 3 (test)' }),
+});
+const parquetBook = z.object({ ...questions, image_id: rawText, image: embeddedPicture });
+
+const numberOf = { train: 1, test: 3 } as const;
+
+export const ocrvqaSource: RawSource = {
+  testFile: 'test.json',
+  expects: [
+    'dataset.json, images/<id>.jpg (or .gif, .png as in its address)',
+    'or Parquet (howard-hou/OCR-VQA): data/{train,test}-*.parquet',
+  ],
+  open(from) {
+    const parquet = { train: parquetFiles(from, 'train'), test: parquetFiles(from, 'test') };
+    const official = from.find(['dataset.json']);
+    return official === undefined && parquet.train.length > 0 ? openParquet(parquet) : openOfficial(from);
+  },
+};
+
+function* entriesOf(
+  split: RawSplit,
+  id: string,
+  picture: RawPicture,
+  texts: readonly string[],
+  answers: readonly string[],
+): Generator<RawEntry> {
+  const turns = texts.map((question, index) => ({ question, answer: answers[index] ?? '' }));
+  if (split === 'train') yield { id, picture, turns };
+  else yield* turns.map((turn, index) => ({ id: `${id}_${index}`, picture, turns: [turn] }));
+}
+
+function openOfficial(from: RawFolder): RawData {
+  const file = from.require(['dataset.json'], hint);
+  return {
+    form: 'official files',
+    annotations: [],
+    *entries(split) {
+      for (const { row, key, value } of streamJson(file)) {
+        const { questions: texts, answers, imageURL, split: number } = checkRow(book, value, { file, row });
+        if (number !== numberOf[split]) continue;
+        if (texts.length !== answers.length) {
+          const message = `expected ${texts.length} answers, one per question, found ${answers.length}`;
+          throw rowError({ file, row }, 'answers', message);
+        }
+        const name = `${key}${extname(imageURL) || '.jpg'}`;
+        const picture = from.picture(`OCR-VQA/images/${name}`, [`images/${name}`, `images/${key}.jpg`]);
+        yield* entriesOf(split, key, picture, texts, answers);
+      }
+    },
+  };
+}
+
+function openParquet(files: Readonly<Record<RawSplit, readonly string[]>>): RawData {
+  return {
+    form: 'Parquet',
+    annotations: [],
+    async *entries(split) {
+      for await (const row of parquetRows(files[split], parquetBook)) {
+        const picture = { path: `OCR-VQA/images/${row.image_id}.jpg`, content: row.image.bytes };
+        yield* entriesOf(split, row.image_id, picture, row.questions, row.answers);
+      }
+    },
+  };
+}
