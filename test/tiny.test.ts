@@ -14,7 +14,7 @@ import { executeRun, type RunObserver } from '../src/runs/execute.ts';
 import { RunInterrupted } from '../src/runs/interrupted.ts';
 import { recordProvenance } from '../src/runs/provenance.ts';
 import { computeResults } from '../src/runs/results.ts';
-import { projectorNames } from '../src/training/stage.ts';
+import { projectorNames } from '../src/training/traced.ts';
 import { writeToyModel } from './support/toy-model.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'coin-tiny-'));

@@ -5,6 +5,7 @@ import { LoraAdapter } from './lora.ts';
 import { MoeLoraAdapter } from './moelora.ts';
 
 export type { Adapter, AdapterKind, AdapterParameter, AdapterSpec } from './adapter.ts';
+export { kaimingUniform, ParameterTable, targetPattern, zeroValues } from './adapter.ts';
 
 const constructors: { readonly [K in AdapterKind]: (spec: AdapterSpec, dropoutKey?: Tensor) => Adapter } = {
   lora: (spec, dropoutKey) => new LoraAdapter(spec, dropoutKey),

@@ -40,13 +40,17 @@ async function named(command: CommandDef, name: string): Promise<CommandDef> {
   return { ...command, meta: { ...(await resolved(command.meta)), name } };
 }
 
-/** Throws UserError for an unknown option, an option without its value, or an argument too many or too few. */
+/**
+ * Throws UserError for an unknown option, an option without its value, or an argument too many or too few. A last
+ * positional whose name ends in `...` takes any number.
+ */
 export async function checkArguments(command: CommandDef, rest: readonly string[]): Promise<void> {
   const definitions: ArgsDef = (await resolved(command.args)) ?? {};
   const { values, positionals } = parse(definitions, rest);
   const expected = Object.entries(definitions).filter(([, { type }]) => type === 'positional');
   const extra = positionals[expected.length];
-  if (extra !== undefined) throw new UserError(`unexpected argument "${extra}"`);
+  const takesMore = expected.at(-1)?.[0].endsWith('...') === true;
+  if (extra !== undefined && !takesMore) throw new UserError(`unexpected argument "${extra}"`);
   const missing = expected.find(
     ([, definition], index) => definition.required === true && positionals[index] === undefined,
   );

@@ -2,29 +2,36 @@
 import { defineCommand } from 'citty';
 import { UserError } from '../errors.ts';
 import { type Method, methods } from '../methods/index.ts';
+import { ToyLaboratory } from '../runs/laboratory.ts';
 import { didYouMean } from '../runs/nearest.ts';
 
 const known: Readonly<Record<string, Method>> = methods;
 
 export const verify = defineCommand({
-  meta: { name: 'verify', description: 'Check that a method does what it says' },
+  meta: { name: 'verify', description: 'Check that methods do what they say' },
   args: {
-    method: {
+    'method...': {
       type: 'positional',
       required: false,
-      description: `${Object.keys(known).join(' or ')}; all without it`,
+      description: `any of ${Object.keys(known).join(', ')}; all without it`,
     },
   },
   async run({ args }) {
-    const chosen = args.method === undefined ? Object.values(known) : [methodNamed(args.method)];
+    const names = args._;
+    const chosen = names.length === 0 ? Object.values(known) : names.map(methodNamed);
+    const laboratory = new ToyLaboratory();
     let failed = 0;
-    for (const method of chosen) {
-      process.stdout.write(`${method.label}: ${method.summary}\n`);
-      for (const claim of method.claims()) {
-        const { found, holds } = await claim.check();
-        if (!holds) failed++;
-        process.stdout.write(`  ${holds ? 'holds' : 'FAILS'}  ${claim.statement}\n         ${found}\n`);
+    try {
+      for (const method of chosen) {
+        process.stdout.write(`${method.label}: ${method.summary}\n`);
+        for (const claim of method.claims()) {
+          const { found, holds } = await claim.check(laboratory);
+          if (!holds) failed++;
+          process.stdout.write(`  ${holds ? 'holds' : 'FAILS'}  ${claim.statement}\n         ${found}\n`);
+        }
       }
+    } finally {
+      await laboratory.dispose();
     }
     return failed === 0 ? 0 : 1;
   },

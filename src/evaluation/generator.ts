@@ -22,6 +22,8 @@ export interface Prompt {
   readonly inputIds: Int32Array;
   /** [patches, visionHidden]; absent for text-only prompts. */
   readonly features?: Float32Array;
+  /** Inputs of the adapter that differ by sample: the sample's row of an input [batch, size], by the input's name. */
+  readonly rows?: Readonly<Record<string, Float32Array>>;
 }
 
 export interface GeneratorOptions {
@@ -67,7 +69,9 @@ export class Generator {
     if (prompts.length > slots)
       throw new RangeError(`generate: ${prompts.length} prompts for ${slots} slots`);
     const batch = promptBatch(prompts, batchOptions(config), slots);
+    const rows = promptRows(prompts, slots);
     const feeds: Values = {
+      ...rows,
       ids: batch.ids,
       imageRows: batch.imageRows,
       features: batch.features,
@@ -93,6 +97,7 @@ export class Generator {
       const positions = Int32Array.from(batch.lengths.data, (length) => length + step);
       const result = await this.#decode.run({
         ...parameters,
+        ...rows,
         ...prompt,
         ...generated,
         nextIds: int32(next, [slots]),
@@ -157,6 +162,19 @@ export function decodeGraph(root: Scope, config: LlavaConfig): Record<string, Te
     outputs[`grown.v.${layer}`] = v;
   });
   return outputs;
+}
+
+/** Rows side by side; slots without a prompt get zeros. */
+function promptRows(prompts: readonly Prompt[], slots: number): Values {
+  const names = Object.keys(prompts[0]?.rows ?? {});
+  return Object.fromEntries(
+    names.map((name) => {
+      const size = prompts[0]?.rows?.[name]?.length ?? 0;
+      const data = new Float32Array(slots * size);
+      for (const [i, { rows }] of prompts.entries()) data.set(rows?.[name] ?? [], i * size);
+      return [name, float32(data, [slots, size])];
+    }),
+  );
 }
 
 function lastRows(lengths: ArrayLike<number>, tokens: number): Value {

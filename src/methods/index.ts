@@ -1,11 +1,28 @@
 // The methods by name. A new method is a file and a line here.
+import { joint } from './joint.ts';
 import { lora } from './lora.ts';
 import type { Method } from './method.ts';
 import { moelora } from './moelora.ts';
+import { replay } from './replay.ts';
+import { zeroShot } from './zero-shot.ts';
 
-export type { AdapterSettings, Claim, Method } from './method.ts';
+export type { Claim, Finding, Laboratory } from './claim.ts';
+export type {
+  AdapterSettings,
+  Method,
+  MethodSettings,
+  OpenMethod,
+  SettingProblem,
+  Stream,
+} from './method.ts';
 
-export const methods = { lora, moelora } as const satisfies Readonly<Record<string, Method>>;
+export const methods = {
+  'zero-shot': zeroShot,
+  lora,
+  joint,
+  moelora,
+  replay,
+} as const satisfies Readonly<Record<string, Method>>;
 
 export type MethodName = keyof typeof methods;
 

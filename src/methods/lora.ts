@@ -1,16 +1,17 @@
 // Sequential LoRA: one adapter and the projector go on training from task to task. The lower bound of CoIN.
+import { z } from 'zod';
+import { carriedAdapter, loraSpec } from './carried.ts';
 import { drifted, probeLayer } from './layer-probe.ts';
-import type { AdapterSettings, Method } from './method.ts';
+import { defineMethod } from './method.ts';
 
-const adapter = ({ rank, alpha, dropout }: AdapterSettings) =>
-  ({ kind: 'lora', rank, alpha, dropout }) as const;
-const probe = adapter({ rank: 4, alpha: 8, dropout: 0, experts: 1 });
+const probe = loraSpec({ rank: 4, alpha: 8, dropout: 0, experts: 1 });
 
-export const lora: Method = {
+export const lora = defineMethod({
   name: 'lora',
   label: 'LoRA',
   summary: 'one low-rank adapter, trained on one task after another',
-  adapter,
+  settings: z.strictObject({}),
+  open: ({ adapter }) => carriedAdapter(loraSpec(adapter)),
   claims: () => [
     {
       statement: 'a fresh adapter changes nothing (B = 0)',
@@ -29,4 +30,4 @@ export const lora: Method = {
       },
     },
   ],
-};
+});

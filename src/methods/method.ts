@@ -1,25 +1,267 @@
-// A continual method: what it trains, and proof that its mechanism is at work. Shared code never asks which method it has.
-import type { AdapterSpec } from '../adapters/index.ts';
+// A continual method: what it trains, which loss it adds, what happens before and after a task, how a sample is routed at
+// inference, what it remembers, and proof that its mechanism is at work. Shared code never asks which method it has.
+import type { z } from 'zod';
+import type { AdapterParameter, AdapterSpec } from '../adapters/index.ts';
+import type { LlavaConfig } from '../models/llava/config.ts';
+import type { LinearAdapter } from '../nn/scope.ts';
+import type { TrainSample } from '../tasks/task.ts';
+import type { HostTensor } from '../tensor/dtype.ts';
+import type { Tensor } from '../tensor/graph.ts';
+import type { Claim } from './claim.ts';
+
+/** Tensors by name. */
+export type Values = ReadonlyMap<string, HostTensor>;
 
 /** The adapter settings of a run; a method takes from them what it uses. */
 export interface AdapterSettings {
+  /** Rank r of one adapter; a mixture shares it among its experts. */
   readonly rank: number;
   readonly alpha: number;
   readonly dropout: number;
   readonly experts: number;
 }
 
-/** A statement about a method's mechanism that can be checked by running it, with the number that was found. */
-export interface Claim {
-  readonly statement: string;
-  check(): Promise<{ readonly found: string; readonly holds: boolean }>;
+/** What a method is opened with: the run's adapter settings and the method's own, every default filled in. */
+export interface MethodSettings<Own = unknown> {
+  readonly adapter: AdapterSettings;
+  readonly own: Own;
+}
+
+/** A setting that a method cannot work with, and why. `path` begins at the configuration's top. */
+export interface SettingProblem {
+  readonly path: readonly string[];
+  readonly message: string;
+  readonly hint?: string;
 }
 
 export interface Method {
+  /** As in configurations. */
   readonly name: string;
   /** For tables and charts. */
   readonly label: string;
   readonly summary: string;
-  adapter(settings: AdapterSettings): AdapterSpec;
+  /**
+   * How it goes through the tasks: one after another; all shuffled together in one stage; or not at all. The model of
+   * the last two does not change over the stream, so every row of their matrix shows the same model.
+   */
+  readonly stream: Stream;
+  /** Its own settings, with their defaults; `{}` where it has none. */
+  readonly settings: z.ZodObject;
+  /** Why these settings cannot be run, if so; `own` has passed `settings`. */
+  problems(settings: MethodSettings): readonly SettingProblem[];
+  open(settings: MethodSettings): OpenMethod;
   claims(): readonly Claim[];
+}
+
+export type Stream = 'sequential' | 'joint' | 'untrained';
+
+/** A method with its settings. Holds nothing that changes: what it remembers is in the state of a stage. */
+export interface OpenMethod {
+  /** Where what trains is one adapter of a known kind: it is saved in that kind's layout. */
+  readonly adapter?: AdapterSpec;
+  /** A new graph's share of the method: adapted layers, trained parameters, added loss. */
+  graph(options: GraphOptions): MethodGraph;
+  /** The samples of a task in file order, mixed or rewritten; by default those of the task. */
+  selectSamples?(context: SampleContext): readonly StreamSample[];
+  /** Where the task's training begins and what is fed to its steps. Called again when an interrupted task goes on. */
+  beginTask(context: TaskContext): TaskPlan | Promise<TaskPlan>;
+  /** What the task leaves behind. Called once its training is complete. */
+  finishTask(context: TaskContext, trained: Values): StageState | Promise<StageState>;
+  /** What the stage's model is fed when it answers. */
+  inference(state: StageState, context: StageContext): Inference;
+}
+
+export interface GraphOptions {
+  readonly use: 'training' | 'inference';
+  readonly model: LlavaConfig;
+  /** int32 []; undefined switches dropout off. */
+  readonly dropoutKey?: Tensor;
+}
+
+/** What a method adds to one traced model. */
+export interface MethodGraph extends LinearAdapter {
+  /** Trained, beside the projector. Filled while the model is traced, in that order. */
+  readonly parameters: ReadonlyMap<string, AdapterParameter>;
+  /** Whether the projector trains along; otherwise it is fed and stays. */
+  readonly trainsProjector: boolean;
+  /**
+   * A loss to add, one number. A term over parameters alone must be scaled by `share`, as accumulated batches add up.
+   * Called after the model has been traced.
+   */
+  extraLoss?(traced: TracedLoss): Tensor | undefined;
+}
+
+/** The traced loss of a batch. */
+export interface TracedLoss {
+  /** [answers, vocabulary] */
+  readonly logits: Tensor;
+  /** int32 [answers] */
+  readonly labels: Tensor;
+  /** [answers]: 1/(answer tokens of the whole step) each. */
+  readonly weights: Tensor;
+  /** [1, 1], without gradient: this batch's share of its step's answer tokens. */
+  readonly share: Tensor;
+  /** The projector's weights by name. */
+  readonly projector: ReadonlyMap<string, Tensor>;
+  readonly model: LlavaConfig;
+}
+
+/** A training sample with the task that it belongs to. */
+export interface StreamSample {
+  readonly sample: TrainSample;
+  readonly task: string;
+}
+
+/** A stream sample as tokens, with its picture's features. */
+export interface Example extends StreamSample {
+  readonly inputIds: Int32Array;
+  /** 1 where the token is to be learnt. */
+  readonly trained: Uint8Array;
+  /** [patches, visionHidden]; absent for text-only samples. */
+  readonly features?: Float32Array;
+}
+
+export interface StageContext {
+  readonly seed: number;
+  /** Counted from 1. */
+  readonly stage: number;
+  /** The tasks of the run, in training order. */
+  readonly tasks: readonly string[];
+  readonly model: LlavaConfig;
+}
+
+export interface SampleContext extends StageContext {
+  readonly task: string;
+  readonly samples: readonly TrainSample[];
+  /** The training samples of an earlier task, in file order. */
+  samplesOf(task: string): readonly TrainSample[];
+}
+
+export interface TaskContext extends StageContext {
+  readonly task: string;
+  /** What the stage before left behind; absent in the first. */
+  readonly previous?: StageState;
+  /** The stream of this task. */
+  readonly examples: readonly Example[];
+  readonly tools: TrainingTools;
+}
+
+/** What a method may compute with the model while it trains. Everything is deterministic. */
+export interface TrainingTools {
+  /** Initial values of everything that trains: fresh adapter, base model's projector. Other variations differ. */
+  fresh(variation?: number): Values;
+  /** Σ −log p of the answer tokens, its gradient for what trains; no dropout, no added loss. One batch. */
+  gradients(examples: readonly Example[], values: Values, feeds?: Values): Promise<Values>;
+  /** As `gradients`, for the adapted layers' weights W₀ [outputs, inputs], by layer; batches are added up. */
+  weightGradients(examples: readonly Example[], values: Values, feeds?: Values): Promise<Values>;
+  /** Logits at the answer positions: [answers, vocabulary]; no dropout. One batch. */
+  logits(examples: readonly Example[], values: Values, feeds?: Values): Promise<HostTensor>;
+  /** Trains on other examples than the task's, with a fresh optimiser; for networks beside the model. */
+  train(options: ExtraTraining): Promise<Values>;
+  tokenize(samples: readonly StreamSample[]): Promise<readonly Example[]>;
+  /** A frozen weight: [outputs, inputs]. */
+  weight(name: string): HostTensor;
+  readonly embeddings: Embeddings;
+}
+
+export interface ExtraTraining {
+  /** Keys its random numbers. */
+  readonly purpose: string;
+  readonly examples: readonly Example[];
+  readonly initial: Values;
+  readonly feeds?: Values;
+  readonly epochs?: number;
+  readonly learningRate?: number;
+}
+
+/** Unit vectors that stand for a picture or a text (see `embeddings.ts`). */
+export interface Embeddings {
+  image(features: Float32Array | undefined): Float32Array;
+  text(text: string): Float32Array;
+}
+
+export interface TaskPlan {
+  /** Values of everything that trains. */
+  readonly initial: Values;
+  /** Fed to every step: anchors, old experts, coefficients. */
+  readonly feeds?: Values;
+  /** Fed to a batch besides; float32 rows per example, or values of its answers. */
+  readonly batchFeeds?: (batch: readonly Example[]) => Values | Promise<Values>;
+  /** Gives the parameters a step leaves; saved with the checkpoint. */
+  readonly afterStep?: (parameters: Values) => Values;
+  /** Figures to record with the stage. */
+  readonly measured?: Readonly<Record<string, number>>;
+}
+
+/** All that a stage leaves behind. Written whole or not at all, and hashed in the journal. */
+export interface StageState {
+  /** Adapter and projector, by canonical name: what the next task may go on from. */
+  readonly trained: Values;
+  /** What else the method remembers. */
+  readonly memory: Memory;
+}
+
+export interface Memory {
+  readonly tensors: Values;
+  /** Small things: JSON. */
+  readonly notes: Readonly<Record<string, unknown>>;
+  /** Bytes of samples that are kept to be trained on again; tensors are counted by themselves. */
+  readonly sampleBytes?: number;
+}
+
+export interface Inference {
+  /** Fed to every batch. */
+  readonly parameters: Values;
+  /** Decides per sample; without it every sample is answered alike. */
+  readonly route?: (queries: readonly Query[], tools: InferenceTools) => Promise<readonly Route[]>;
+}
+
+/** A question to the model. */
+export interface Query {
+  readonly text: string;
+  readonly inputIds: Int32Array;
+  readonly features?: Float32Array;
+  /** The task it is from. Only an oracle may look. */
+  readonly task: string;
+}
+
+export interface Route {
+  /** float32 per sample for the graph's inputs of shape [batch, size]. */
+  readonly rows?: Readonly<Record<string, Float32Array>>;
+  /** Token ids put in after the first token. */
+  readonly insert?: readonly number[];
+  /** The task whose expert was chosen, where one was: its accuracy is measured. */
+  readonly choice?: string;
+}
+
+export interface InferenceTools {
+  readonly embeddings: Embeddings;
+  /** The answers that the inference model gives when it is fed other parameters. */
+  generate(queries: readonly Query[], parameters: Values, maxNewTokens: number): Promise<readonly string[]>;
+}
+
+/** Name of a memory's layout in files: `<method>/<version>`. A version is raised when old states cannot be read. */
+export const MEMORY_VERSION = 1;
+
+interface Definition<Settings extends z.ZodObject>
+  extends Omit<Method, 'settings' | 'problems' | 'open' | 'stream'> {
+  readonly stream?: Stream;
+  readonly settings: Settings;
+  readonly problems?: (settings: MethodSettings<z.output<Settings>>) => readonly SettingProblem[];
+  readonly open: (settings: MethodSettings<z.output<Settings>>) => OpenMethod;
+}
+
+/** A method whose own settings have the type of its schema. */
+export function defineMethod<Settings extends z.ZodObject>(definition: Definition<Settings>): Method {
+  const { settings: schema, problems, open, stream = 'sequential' } = definition;
+  const typed = ({ adapter, own }: MethodSettings): MethodSettings<z.output<Settings>> => ({
+    adapter,
+    own: schema.parse(own ?? {}),
+  });
+  return {
+    ...definition,
+    stream,
+    problems: (settings) => problems?.(typed(settings)) ?? [],
+    open: (settings) => open(typed(settings)),
+  };
 }

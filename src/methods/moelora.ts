@@ -1,16 +1,21 @@
 // CoIN's MoELoRA: the rank shared among experts that a dense router mixes per token (coin.md 4.1).
+import { z } from 'zod';
+import { carriedAdapter } from './carried.ts';
 import { drifted, probeLayer } from './layer-probe.ts';
-import type { AdapterSettings, Method } from './method.ts';
+import { type AdapterSettings, defineMethod } from './method.ts';
+import { expertProblems } from './problems.ts';
 
-const adapter = ({ rank, alpha, dropout, experts }: AdapterSettings) =>
+const spec = ({ rank, alpha, dropout, experts }: AdapterSettings) =>
   ({ kind: 'moelora', rank, alpha, dropout, experts }) as const;
-const probe = adapter({ rank: 8, alpha: 16, dropout: 0, experts: 4 });
+const probe = spec({ rank: 8, alpha: 16, dropout: 0, experts: 4 });
 
-export const moelora: Method = {
+export const moelora = defineMethod({
   name: 'moelora',
   label: 'MoELoRA',
   summary: 'a mixture of low-rank experts, mixed per token by a router',
-  adapter,
+  settings: z.strictObject({}),
+  problems: ({ adapter }) => expertProblems('MoELoRA', adapter),
+  open: ({ adapter }) => carriedAdapter(spec(adapter)),
   claims: () => [
     {
       statement: 'fresh experts change nothing (B = 0)',
@@ -46,4 +51,4 @@ export const moelora: Method = {
       },
     },
   ],
-};
+});

@@ -9,6 +9,8 @@ export type WeightProvider = (name: string, shape: readonly number[]) => Tensor;
 export interface LinearAdapter {
   /** x: [..., inputs], y: [..., outputs], `name`: the layer's path without ".weight". */
   adapt(name: string, x: Tensor, y: Tensor): Tensor;
+  /** Word embeddings [..., hidden] of int32 ids; `lookup` reads the model's own table. By default that is all. */
+  embed?(ids: Tensor, lookup: (ids: Tensor) => Tensor): Tensor;
 }
 
 export class Scope {

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { resolveTaskOrder } from '../benchmarks/coin.ts';
 import { type Issue, UserError } from '../errors.ts';
-import { type MethodName, methodNames, methods } from '../methods/index.ts';
+import { type Method, type MethodName, type MethodSettings, methodNames, methods } from '../methods/index.ts';
 import type { ScheduleName } from '../nn/schedule.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { Provider } from '../tensor/program.ts';
@@ -22,7 +22,7 @@ const adapter = z.strictObject({
   rank: atLeast(1).default(128).describe('rank r of the update; MoELoRA shares it among its experts'),
   alpha: rate().default(256).describe('the update is scaled by alpha / rank'),
   dropout: fraction().default(0.05).describe("dropout on the adapter's input"),
-  experts: atLeast(1).default(8).describe('MoELoRA only; must divide the rank'),
+  experts: atLeast(1).default(8).describe('of mixtures only; must divide the rank'),
 });
 
 const training = z.strictObject({
@@ -56,6 +56,15 @@ const evaluation = z.strictObject({
   maxNewTokens: atLeast(1).default(1024).describe("cap on an answer's tokens; a task's own bound also holds"),
 });
 
+/** A section per method that has settings of its own. */
+const methodSettings = z.strictObject(
+  Object.fromEntries(
+    Object.entries(methods as Readonly<Record<string, Method>>)
+      .filter(([, { settings }]) => Object.keys(settings.shape).length > 0)
+      .map(([name, { settings }]) => [name, settings.prefault({})]),
+  ),
+);
+
 /** What a user may write. `name` and `output` have defaults that depend on the file and are filled in after it. */
 export const configSchema = z.strictObject({
   name: z
@@ -81,7 +90,7 @@ export const configSchema = z.strictObject({
   methods: z
     .array(z.enum(methodNames))
     .min(1)
-    .default([...methodNames])
+    .default(['lora', 'moelora'])
     .describe(`compared in this run: ${methodNames.join(', ')}`),
   seed: z.int().min(0).max(0xffffffff).default(0).describe('of initialisation, order and dropout'),
   output: z.string().min(1).optional().describe('folder of the run; by default runs/<name>'),
@@ -92,6 +101,7 @@ export const configSchema = z.strictObject({
   adapter: adapter.prefault({}),
   training: training.prefault({}),
   evaluation: evaluation.prefault({}),
+  methodSettings: methodSettings.prefault({}),
 });
 
 /** A configuration as a user writes it. */
@@ -100,7 +110,9 @@ type ParsedConfig = z.output<typeof configSchema>;
 
 /** A configuration with every default filled in. Paths are as the run uses them. */
 export interface RunConfig
-  extends Readonly<Omit<ParsedConfig, 'tasks' | 'methods' | 'adapter' | 'training' | 'evaluation'>> {
+  extends Readonly<
+    Omit<ParsedConfig, 'tasks' | 'methods' | 'adapter' | 'training' | 'evaluation' | 'methodSettings'>
+  > {
   readonly name: string;
   readonly output: string;
   readonly tasks: readonly TaskName[];
@@ -108,6 +120,16 @@ export interface RunConfig
   readonly adapter: Readonly<ParsedConfig['adapter']>;
   readonly training: Readonly<ParsedConfig['training']>;
   readonly evaluation: Readonly<ParsedConfig['evaluation']>;
+  /** By method; those without settings of their own are not in it. */
+  readonly methodSettings: Readonly<Record<string, unknown>>;
+}
+
+/** What a method of the run is opened with. */
+export function settingsOf(
+  { adapter, methodSettings }: Pick<RunConfig, 'adapter' | 'methodSettings'>,
+  method: MethodName,
+): MethodSettings {
+  return { adapter, own: methodSettings[method] ?? {} };
 }
 
 export { type MethodName, methodNames } from '../methods/index.ts';
@@ -126,15 +148,7 @@ export function crossCheck(config: ParsedConfig): {
 } {
   const problems: ConfigProblem[] = [];
   for (const method of config.methods) {
-    const { rank, experts = 1 } = methods[method].adapter(config.adapter);
-    if (rank % experts === 0) continue;
-    const below = rank - (rank % experts);
-    const near = below === 0 ? `${experts}` : `${below} or ${below + experts}`;
-    problems.push({
-      path: ['adapter', 'rank'],
-      message: `expected a multiple of the number of experts (${experts}), found ${rank}`,
-      hint: `${methods[method].label} gives each expert rank / experts; use a rank of ${near} or other experts, or leave ${method} out of methods`,
-    });
+    problems.push(...methods[method].problems(settingsOf(config, method)));
   }
   config.methods.forEach((method, index) => {
     if (config.methods.indexOf(method) !== index) {

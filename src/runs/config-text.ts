@@ -25,7 +25,9 @@ function renderSection(
   return Object.entries(shape).flatMap(([key, schema]) => {
     const value = read[key];
     if (value === undefined) return [];
-    if (isObject(value)) return [`${key}:`, ...renderSection(value, innerShape(schema), '  ')];
+    if (isObject(value)) {
+      return [`${indentation}${key}:`, ...renderSection(value, innerShape(schema), `${indentation}  `)];
+    }
     const text = `${indentation}${key}: ${renderValue(value)}`;
     return [
       schema.description === undefined ? text : `${text.padEnd(commentColumn)} # ${schema.description}`,

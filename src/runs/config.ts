@@ -224,8 +224,11 @@ function problemsOf(issue: z.core.$ZodIssue, value: unknown): readonly ConfigPro
 
 /** The keys that the schema knows at `path`. */
 function keysAt(path: readonly PropertyKey[]): readonly string[] {
-  const shapes: Readonly<Record<string, unknown>> = configSchema.shape;
-  const section = path.length === 0 ? configSchema : unwrapped(shapes[String(path[0])]);
+  let section: unknown = configSchema;
+  for (const key of path) {
+    const shape = isObject(section) && isObject(section.shape) ? section.shape : {};
+    section = unwrapped(shape[String(key)]);
+  }
   return isObject(section) && isObject(section.shape) ? Object.keys(section.shape) : [];
 }
 

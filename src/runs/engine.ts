@@ -1,29 +1,18 @@
 // The engine of a run: a LLaVA model behind the interface of `run-engine.ts`. Programs are compiled once per method and
 // serve every stage; only the parameters fed to them change.
-import { appendFileSync, existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { createAdapter } from '../adapters/index.ts';
-import {
-  CONFIG_FILE,
-  PROJECTOR_FILE,
-  readAdapter,
-  readProjector,
-  serializeAdapter,
-  serializeProjector,
-  WEIGHTS_FILE,
-} from '../adapters/peft.ts';
-import { Generator } from '../evaluation/generator.ts';
-import { sha256, writeFileAtomic } from '../formats/files.ts';
+import { appendFileSync } from 'node:fs';
+import { Generator, type Prompt } from '../evaluation/generator.ts';
+import { createEmbeddings } from '../methods/embeddings.ts';
 import { methods } from '../methods/index.ts';
+import type { Embeddings, Inference, InferenceTools, Query, Route } from '../methods/method.ts';
 import { ImageEncoder } from '../models/llava/image-encoder.ts';
 import { type LlavaModel, openLlava } from '../models/llava/model.ts';
+import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
 import { tasks } from '../tasks/index.ts';
-import type { Prediction, TestSample, TrainSample } from '../tasks/task.ts';
+import type { Prediction, TestSample } from '../tasks/task.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
-import type { TokenizedSample } from '../training/batches.ts';
-import { readState, serializeState } from '../training/checkpoint.ts';
-import { projectorNames, StageTrainer } from '../training/stage.ts';
-import type { MethodName, RunConfig } from './config-schema.ts';
+import { projectorNames } from '../training/traced.ts';
+import { type MethodName, type RunConfig, settingsOf } from './config-schema.ts';
 import type {
   EvaluateMeasurements,
   EvaluateRequest,
@@ -31,6 +20,7 @@ import type {
   TrainMeasurements,
   TrainRequest,
 } from './run-engine.ts';
+import { StageTraining } from './stage-training.ts';
 
 export interface EngineOptions {
   readonly config: RunConfig;
@@ -51,70 +41,60 @@ class LlavaEngine implements RunEngine {
   readonly #config: RunConfig;
   readonly #model: LlavaModel;
   readonly #encoder: ImageEncoder;
-  #trainer: { readonly method: MethodName; readonly trainer: StageTrainer } | undefined;
+  readonly #training: StageTraining;
+  readonly #embeddings: Embeddings;
   #generator: { readonly method: MethodName | undefined; readonly generator: Generator } | undefined;
 
   constructor(config: RunConfig, model: LlavaModel, encoder: ImageEncoder) {
     this.#config = config;
     this.#model = model;
     this.#encoder = encoder;
+    this.#embeddings = embeddingsOf(model);
+    this.#training = new StageTraining({
+      config,
+      model,
+      projector: this.#baseProjector(),
+      embeddings: this.#embeddings,
+      features: (paths) => this.#features(paths),
+    });
   }
 
   async trainStage(request: TrainRequest): Promise<TrainMeasurements> {
-    const started = performance.now();
-    const { method, stage, samples, previousAdapter, signal } = request;
-    const trainer = await this.#trainerOf(method);
-    const tokenized = await this.#tokenize(samples, signal);
-    const checkpoint = join(request.checkpointFolder, 'state.safetensors');
-    const identity = this.#identity(request);
-    const resume = existsSync(checkpoint) ? readState(checkpoint, identity) : undefined;
-    const trainingStarted = performance.now();
-    let seen = 0;
-    const { values, steps, finalLoss } = await trainer.train({
-      samples: tokenized,
-      seed: this.#config.seed,
-      stage,
-      signal,
-      ...(previousAdapter === undefined ? {} : { previous: this.#readValues(method, previousAdapter) }),
-      ...(resume === undefined ? {} : { resume }),
-      onCheckpoint: (state) => {
-        mkdirSync(request.checkpointFolder, { recursive: true });
-        writeFileAtomic(checkpoint, serializeState(state, identity));
-      },
-      onStep: ({ step, steps, loss, samples: count }) => {
-        seen += count;
-        request.onProgress({ step, steps, loss, samplesPerSecond: seen / secondsSince(trainingStarted) });
-      },
-    });
-    this.#writeValues(method, request.adapterFolder, values);
-    return {
-      seconds: secondsSince(started),
-      steps,
-      finalLoss,
-      trainableParameters: trainer.trainableParameters,
-    };
+    return this.#training.train(request);
   }
 
   async evaluate(request: EvaluateRequest): Promise<EvaluateMeasurements> {
     const started = performance.now();
-    const { method, adapterFolder, samples, signal } = request;
+    const { method, stage, adapterFolder, samples, signal } = request;
     const { slots, maxNewTokens } = this.#config.evaluation;
     const generator = await this.#generatorOf(method);
-    const values =
-      method === undefined || adapterFolder === undefined
-        ? this.#baseProjector()
-        : this.#readValues(method, adapterFolder);
+    const { parameters: values, route } = this.#inferenceOf(method, stage, adapterFolder);
     const parameters = Object.fromEntries(values);
     const limit = Math.min(maxNewTokens, tasks[request.task].maxNewTokens);
     const prompts = samples.map((sample) => ({ sample, inputIds: this.#promptOf(sample) }));
+    let [routed, routedRight] = [0, 0];
     // Prompts of like length share a batch; ties keep the order of the file.
     prompts.sort((a, b) => a.inputIds.length - b.inputIds.length);
     for (let start = 0; start < prompts.length; start += slots) {
       signal.throwIfAborted();
       const part = prompts.slice(start, start + slots);
       const features = await this.#features(part.map(({ sample }) => sample.image));
+      const queries = part.map(
+        ({ sample, inputIds }, i): Query => ({
+          text: sample.text,
+          inputIds,
+          task: request.task,
+          ...withFeatures(features[i]),
+        }),
+      );
+      const routes = await route?.(queries, this.#inferenceTools(generator));
+      for (const { choice } of routes ?? []) {
+        if (choice === undefined) continue;
+        routed++;
+        if (choice === request.task) routedRight++;
+      }
       const answers = await generator.generate(
-        part.map(({ inputIds }, i) => ({ inputIds, ...withFeatures(features[i]) })),
+        queries.map((query, i) => routedPrompt(query, routes?.[i])),
         parameters,
         limit,
       );
@@ -129,27 +109,13 @@ class LlavaEngine implements RunEngine {
       const done = start + part.length;
       request.onProgress({ done, total: prompts.length, samplesPerSecond: done / secondsSince(started) });
     }
-    return { seconds: secondsSince(started) };
+    return { seconds: secondsSince(started), ...(routed > 0 ? { routed, routedRight } : {}) };
   }
 
   async close(): Promise<void> {
-    await this.#trainer?.trainer.dispose();
+    await this.#training.close();
     await this.#generator?.generator.dispose();
     await this.#encoder.dispose();
-  }
-
-  async #trainerOf(method: MethodName): Promise<StageTrainer> {
-    if (this.#trainer?.method === method) return this.#trainer.trainer;
-    await this.#trainer?.trainer.dispose();
-    const trainer = await StageTrainer.compile({
-      config: this.#model.config,
-      weights: this.#model.weights,
-      adapter: methods[method].adapter(this.#config.adapter),
-      settings: this.#config.training,
-      provider: this.#config.provider,
-    });
-    this.#trainer = { method, trainer };
-    return trainer;
   }
 
   async #generatorOf(method: MethodName | undefined): Promise<Generator> {
@@ -162,25 +128,35 @@ class LlavaEngine implements RunEngine {
       program: { provider: this.#config.provider },
       ...(method === undefined
         ? {}
-        : { adapter: createAdapter(methods[method].adapter(this.#config.adapter)) }),
+        : {
+            adapter: methods[method]
+              .open(settingsOf(this.#config, method))
+              .graph({ use: 'inference', model: this.#model.config }),
+          }),
     });
     this.#generator = { method, generator };
     return generator;
   }
 
-  async #tokenize(samples: readonly TrainSample[], signal: AbortSignal): Promise<TokenizedSample[]> {
-    const result: TokenizedSample[] = [];
-    const part = 64;
-    for (let start = 0; start < samples.length; start += part) {
-      signal.throwIfAborted();
-      const some = samples.slice(start, start + part);
-      const features = await this.#features(some.map(({ image }) => image));
-      some.forEach(({ turns, image }, i) => {
-        const tokens = this.#model.processor.processTraining(turns, { hasImage: image !== undefined });
-        result.push({ ...tokens, ...withFeatures(features[i]) });
-      });
-    }
-    return result;
+  /** What answers are given with: of a method's stage, or of the model before any training. */
+  #inferenceOf(method: MethodName | undefined, stage = 0, adapterFolder?: string): Inference {
+    if (method === undefined || adapterFolder === undefined) return { parameters: this.#baseProjector() };
+    const { config } = this.#model;
+    const { seed, tasks: stream } = this.#config;
+    return methods[method]
+      .open(settingsOf(this.#config, method))
+      .inference(this.#training.read(method, adapterFolder), { seed, stage, tasks: stream, model: config });
+  }
+
+  #inferenceTools(generator: Generator): InferenceTools {
+    return {
+      embeddings: this.#embeddings,
+      generate: async (queries, parameters, maxNewTokens) => {
+        const prompts = queries.map((query) => routedPrompt(query));
+        const answers = await generator.generate(prompts, Object.fromEntries(parameters), maxNewTokens);
+        return answers.map((ids) => this.#model.tokenizer.decode(ids).trim());
+      },
+    };
   }
 
   #promptOf({ text, image }: TestSample): Int32Array {
@@ -201,36 +177,34 @@ class LlavaEngine implements RunEngine {
       }),
     );
   }
-
-  /** The projector must be there in full: the reference loses it between tasks without a word (coin.md 4.4). */
-  #readValues(method: MethodName, folder: string): Values {
-    const spec = methods[method].adapter(this.#config.adapter);
-    const { values } = readAdapter(folder);
-    const expected = new Map([...this.#baseProjector()].map(([name, { shape }]) => [name, { shape }]));
-    if (values.size === 0) throw new Error(`internal: the adapter of ${spec.kind} in ${folder} is empty`);
-    return new Map([...values, ...readProjector(folder, expected)]);
-  }
-
-  #writeValues(method: MethodName, folder: string, values: Values): void {
-    const split = (wanted: boolean) =>
-      new Map([...values].filter(([name]) => projectorNames.includes(name) === wanted));
-    const spec = methods[method].adapter(this.#config.adapter);
-    const files = serializeAdapter({ spec, values: split(false), baseModel: this.#config.model });
-    writeFileAtomic(join(folder, CONFIG_FILE), files[CONFIG_FILE]);
-    writeFileAtomic(join(folder, WEIGHTS_FILE), files[WEIGHTS_FILE]);
-    writeFileAtomic(join(folder, PROJECTOR_FILE), serializeProjector(split(true)));
-  }
-
-  /** A checkpoint counts only for the very same training. */
-  #identity({ method, stage, task, samples }: TrainRequest): string {
-    const { adapter, training, seed, provider } = this.#config;
-    const turns = samples.map(({ id, turns }) => [id, turns]);
-    return sha256(JSON.stringify({ method, stage, task, adapter, training, seed, provider, turns }));
-  }
 }
 
 function withFeatures(features: Float32Array | undefined): { readonly features?: Float32Array } {
   return features === undefined ? {} : { features };
+}
+
+function routedPrompt({ inputIds, features }: Query, route: Route = {}): Prompt {
+  const { insert = [], rows } = route;
+  const ids =
+    insert.length === 0
+      ? inputIds
+      : Int32Array.from([...inputIds.slice(0, 1), ...insert, ...inputIds.slice(1)]);
+  return { inputIds: ids, ...withFeatures(features), ...(rows === undefined ? {} : { rows }) };
+}
+
+/** Made when a method first asks, as it reads the whole table of words. */
+function embeddingsOf({ config, weights, tokenizer }: LlavaModel): Embeddings {
+  let made: Embeddings | undefined;
+  const get = () => {
+    made ??= createEmbeddings({
+      table: weights.values(`${LANGUAGE_MODEL}.embed_tokens.weight`).data,
+      hiddenSize: config.text.hiddenSize,
+      visionSize: config.vision.hiddenSize,
+      tokenize: (text) => tokenizer.encode(text, { first: true }),
+    });
+    return made;
+  };
+  return { image: (features) => get().image(features), text: (text) => get().text(text) };
 }
 
 function secondsSince(start: number): number {

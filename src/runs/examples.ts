@@ -36,13 +36,15 @@ export async function exampleResults(
     const histories = methods
       .map((method) => ({
         method,
-        steps: (stages.get(method) ?? []).flatMap((stage) => stage.filter((step) => step.task === task)),
+        steps: (stages.get(method) ?? []).flatMap((row, index) =>
+          row.filter((step) => step.task === task).map((step) => ({ step, after: tasks[index] ?? '' })),
+        ),
       }))
       .filter(({ steps }) => steps.length > 0)
       .map(({ method, steps }) => ({
         method,
-        stages: steps.map((step) => ({
-          after: step.trained?.task ?? '',
+        stages: steps.map(({ step, after }) => ({
+          after,
           texts: new Map(data.predictions(step).map(({ question_id, text }) => [question_id, text])),
           verdicts: new Map(data.score(step, 'strict').samples.map(({ id, verdict }) => [id, verdict])),
         })),

@@ -129,7 +129,8 @@ class Execution {
       method: step.method,
       stage: step.stage,
       task: step.task,
-      samples: trainSamples(config, source, step.task),
+      tasks: step.tasks,
+      samplesOf: (task) => trainSamples(config, source, task),
       previousAdapter: step.previous && this.#path(step.previous.adapterFolder),
       adapterFolder: aside,
       checkpointFolder: this.#path(step.checkpointFolder),
@@ -172,6 +173,7 @@ class Execution {
         ? { seconds: 0 }
         : await engine.evaluate({
             method: step.trained?.method,
+            stage: step.trained?.stage,
             adapterFolder: step.trained && this.#path(step.trained.adapterFolder),
             task: step.task,
             samples: left,
@@ -215,10 +217,12 @@ class Execution {
       ]),
     );
     return steps.map((step) => {
-      const { train = 0, test = 0 } = count.get(step.task) ?? {};
       return {
         step,
-        samples: step.kind === 'train' ? train : test,
+        samples:
+          step.kind === 'train'
+            ? step.tasks.reduce((total, task) => total + (count.get(task)?.train ?? 0), 0)
+            : (count.get(step.task)?.test ?? 0),
         complete: this.#completion.isComplete(step),
       };
     });

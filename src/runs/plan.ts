@@ -1,5 +1,7 @@
 // The steps of a run in order, and where each leaves its files. Nothing is executed here.
-// Zero-shot evaluations come first and are shared by the methods; then each method goes through the stream.
+// Zero-shot evaluations come first and are shared by the methods; then each method goes through the stream its own way.
+import { dirname } from 'node:path/posix';
+import { methods, type Stream } from '../methods/index.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { MethodName, RunConfig } from './config-schema.ts';
 
@@ -10,7 +12,10 @@ export interface TrainStep {
   readonly key: string;
   readonly method: MethodName;
   readonly stage: number;
+  /** The last of `tasks`. */
   readonly task: TaskName;
+  /** What it trains on: one task of a stream, or all of them shuffled together. */
+  readonly tasks: readonly TaskName[];
   /** The train step before it in the stream. */
   readonly previous?: TrainStep;
   /** Below the run's folder. */
@@ -31,15 +36,62 @@ export interface EvaluateStep {
 
 export type Step = TrainStep | EvaluateStep;
 
-/** Every step of a run: with T tasks, T zero-shot evaluations and, per method, T trainings and T(T+1)/2 evaluations. */
-export function planRun({
-  tasks,
-  methods,
-  evaluation,
-}: Pick<RunConfig, 'tasks' | 'methods' | 'evaluation'>): readonly Step[] {
+type PlanConfig = Pick<RunConfig, 'tasks' | 'methods' | 'evaluation'>;
+
+/**
+ * Every step of a run: with T tasks, T zero-shot evaluations and, per method with a stream, T trainings and T(T+1)/2
+ * evaluations. A method whose model does not change over the stream is evaluated once.
+ */
+export function planRun({ tasks, methods: names, evaluation }: PlanConfig): readonly Step[] {
   const zeroShot = evaluation.zeroShot ? tasks.map(zeroShotStep) : [];
-  return [...zeroShot, ...methods.flatMap((method) => planMethod(method, tasks))];
+  const steps = [...zeroShot, ...names.flatMap((method) => stepsOf[methods[method].stream](method, tasks))];
+  // Zero-shot evaluations are asked for by the run and by the method that is nothing else.
+  return [...new Map(steps.map((step) => [step.key, step])).values()];
 }
+
+/**
+ * The evaluations behind each row of a method's matrix: every task seen after each stage. Where the model does not
+ * change over the stream, an evaluation stands in every row.
+ */
+export function matrixRows(
+  method: MethodName,
+  steps: readonly Step[],
+  tasks: readonly TaskName[],
+): readonly (readonly EvaluateStep[])[] {
+  const { stream } = methods[method];
+  const own = steps.filter(
+    (step): step is EvaluateStep =>
+      step.kind === 'evaluate' && step.trained?.method === (stream === 'untrained' ? undefined : method),
+  );
+  return tasks.map((_, index) => {
+    const seen = tasks.slice(0, index + 1);
+    return own.filter(
+      ({ task, trained }) => seen.includes(task) && (stream !== 'sequential' || trained?.stage === index + 1),
+    );
+  });
+}
+
+const stepsOf: {
+  readonly [S in Stream]: (method: MethodName, tasks: readonly TaskName[]) => readonly Step[];
+} = {
+  untrained: (_, tasks) => tasks.map(zeroShotStep),
+  joint: (method, tasks) => {
+    const trained = trainStep({ method, stage: 1, tasks, folder: `${method}/all` });
+    return [trained, ...tasks.map((task) => evaluateStep(trained, task))];
+  },
+  sequential: (method, tasks) => {
+    const steps: Step[] = [];
+    let previous: TrainStep | undefined;
+    for (const [index, task] of tasks.entries()) {
+      const stage = index + 1;
+      const folder = `${method}/${stage}-${task}`;
+      const trained = trainStep({ method, stage, tasks: [task], folder, previous });
+      steps.push(trained, ...tasks.slice(0, stage).map((seen) => evaluateStep(trained, seen)));
+      previous = trained;
+    }
+    return steps;
+  },
+};
 
 /** Zero-shot predictions lie in `zero-shot/<Task>.jsonl`. */
 function zeroShotStep(task: TaskName): EvaluateStep {
@@ -51,33 +103,34 @@ function zeroShotStep(task: TaskName): EvaluateStep {
   };
 }
 
-function planMethod(method: MethodName, tasks: readonly TaskName[]): readonly Step[] {
-  const steps: Step[] = [];
-  let previous: TrainStep | undefined;
-  for (const [index, task] of tasks.entries()) {
-    const stage = index + 1;
-    const folder = `${method}/${stage}-${task}`;
-    const trained: TrainStep = {
-      kind: 'train',
-      key: `${folder}/train`,
-      method,
-      stage,
-      task,
-      previous,
-      adapterFolder: `${folder}/adapter`,
-      checkpointFolder: `${folder}/checkpoint`,
-    };
-    steps.push(trained);
-    for (const seen of tasks.slice(0, stage)) {
-      steps.push({
-        kind: 'evaluate',
-        key: `${folder}/evaluate/${seen}`,
-        task: seen,
-        trained,
-        predictionFile: `${folder}/predictions/${seen}.jsonl`,
-      });
-    }
-    previous = trained;
-  }
-  return steps;
+function trainStep(options: {
+  readonly method: MethodName;
+  readonly stage: number;
+  readonly tasks: readonly TaskName[];
+  readonly folder: string;
+  readonly previous?: TrainStep;
+}): TrainStep {
+  const { method, stage, tasks, folder, previous } = options;
+  return {
+    kind: 'train',
+    key: `${folder}/train`,
+    method,
+    stage,
+    task: tasks.at(-1) as TaskName,
+    tasks,
+    previous,
+    adapterFolder: `${folder}/adapter`,
+    checkpointFolder: `${folder}/checkpoint`,
+  };
+}
+
+function evaluateStep(trained: TrainStep, task: TaskName): EvaluateStep {
+  const folder = dirname(trained.adapterFolder);
+  return {
+    kind: 'evaluate',
+    key: `${folder}/evaluate/${task}`,
+    task,
+    trained,
+    predictionFile: `${folder}/predictions/${task}.jsonl`,
+  };
 }

@@ -7,6 +7,7 @@ export const presets: Readonly<Record<string, ConfigInput>> = {
     name: 'nano',
     model: 'nano',
     benchmark: 'nano',
+    methods: ['lora', 'moelora'],
     trainSamples: 400,
     testSamples: 100,
     // Without dropout: its masks would cost more than the adapters themselves at this size.

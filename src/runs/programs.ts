@@ -1,5 +1,4 @@
 // The programs of a run as graphs, by name, for looking at: as text, or as ONNX in a viewer such as Netron.
-import { createAdapter } from '../adapters/index.ts';
 import { decodeGraph, prefillGraph } from '../evaluation/generator.ts';
 import { methods } from '../methods/index.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
@@ -8,8 +7,8 @@ import { Scope } from '../nn/scope.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import { input } from '../tensor/ops.ts';
 import { gradientGraph } from '../training/learner.ts';
-import { projectorNames, traceTraining } from '../training/stage.ts';
-import type { MethodName, RunConfig } from './config-schema.ts';
+import { projectorNames, traceTraining } from '../training/traced.ts';
+import { type MethodName, type RunConfig, settingsOf } from './config-schema.ts';
 
 type Outputs = Readonly<Record<string, Tensor>>;
 type Build = (model: LlavaModel, config: RunConfig, method: MethodName | undefined) => Outputs;
@@ -21,11 +20,14 @@ export const programs = {
     const pixels = input('pixels', 'float32', ['images', 3, imageSize, imageSize]);
     return { features: imageFeatures(new Scope(weights.provider()), config, pixels) };
   },
-  /** Loss and gradients of the adapter and the projector. */
-  train: ({ config, weights }, { adapter: settings }, method = 'lora') => {
-    const { loss, adapter, projector } = traceTraining(config, weights, methods[method].adapter(settings));
-    const trained = [...projector].map(([name, tensor]) => ({ name, tensor }));
-    return gradientGraph(loss, [...adapter.parameters.values(), ...trained]);
+  /** Loss and gradients of what trains. */
+  train: ({ config, weights }, run, method = 'lora') => {
+    const open = methods[method].open(settingsOf(run, method));
+    const { loss, trained } = traceTraining({ config, weights, open });
+    return gradientGraph(
+      loss,
+      [...trained].map(([name, tensor]) => ({ name, tensor })),
+    );
   },
   /** A prompt to its first answer token and its cache. */
   prefill: (model, config, method) => prefillGraph(scopeOf(model, config, method), model.config),
@@ -46,11 +48,9 @@ export function buildProgram(
   return (programs[name] as Build)(model, config, method);
 }
 
-function scopeOf({ weights }: LlavaModel, { adapter }: RunConfig, method: MethodName | undefined): Scope {
+function scopeOf({ weights, config }: LlavaModel, run: RunConfig, method: MethodName | undefined): Scope {
   const provider = weights.provider(new Set(projectorNames));
-  return new Scope(
-    provider,
-    '',
-    method === undefined ? undefined : createAdapter(methods[method].adapter(adapter)),
-  );
+  if (method === undefined) return new Scope(provider);
+  const open = methods[method].open(settingsOf(run, method));
+  return new Scope(provider, '', open.graph({ use: 'inference', model: config }));
 }

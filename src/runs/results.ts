@@ -12,7 +12,7 @@ import type { Prediction, ScoringMode, TaskScore, TaskSource, TestSample } from 
 import type { MethodName, RunConfig } from './config-schema.ts';
 import { type EvaluationData, exampleResults, type Stages } from './examples.ts';
 import { type JournalRecord, readJournal, recordsByKey } from './journal.ts';
-import { type EvaluateStep, planRun, type Step } from './plan.ts';
+import { type EvaluateStep, matrixRows, planRun, type Step } from './plan.ts';
 import { readPredictions, requireKnownIds } from './predictions.ts';
 import { type Provenance, readProvenance, requireSameData } from './provenance.ts';
 import { readRunConfig, runFiles } from './run-folder.ts';
@@ -86,9 +86,7 @@ export function metricsAgree(folder: string, results: RunResults): boolean | und
 function wholeStages({ tasks, methods }: RunConfig, done: readonly EvaluateStep[]): Stages {
   return new Map(
     methods.map((method) => {
-      const stages = tasks.map((_, index) =>
-        done.filter(({ trained }) => trained?.method === method && trained.stage === index + 1),
-      );
+      const stages = matrixRows(method, done, tasks);
       const broken = stages.findIndex((evaluations, index) => evaluations.length <= index);
       return [method, broken === -1 ? stages : stages.slice(0, broken)];
     }),

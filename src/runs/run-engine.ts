@@ -29,8 +29,12 @@ export interface TrainRequest extends Request {
   readonly method: MethodName;
   /** Counted from 1. */
   readonly stage: number;
+  /** The last of `tasks`. */
   readonly task: TaskName;
-  readonly samples: readonly TrainSample[];
+  /** What is trained on in this stage. */
+  readonly tasks: readonly TaskName[];
+  /** The training samples of a task of the run, in file order. */
+  samplesOf(task: TaskName): readonly TrainSample[];
   /** Folder of the adapter that training goes on from; absent in the first stage. */
   readonly previousAdapter?: string;
   readonly adapterFolder: string;
@@ -53,12 +57,23 @@ export interface TrainMeasurements {
   readonly steps: number;
   readonly finalLoss: number;
   readonly trainableParameters: number;
+  /** Bytes kept between tasks beside the model that answers. */
+  readonly memoryBytes: number;
+  /** Numbers beside the base model that answering takes. */
+  readonly inferenceParameters: number;
+  /** Samples of the stream, and how many of them are of earlier tasks. */
+  readonly streamSamples: number;
+  readonly replayedSamples: number;
+  /** The method's own figures. */
+  readonly [figure: string]: number;
 }
 
 export interface EvaluateRequest extends Request {
   /** Absent, as is the adapter, for the model before any training. */
   readonly method?: MethodName;
   readonly adapterFolder?: string;
+  /** Counted from 1; absent before any training. */
+  readonly stage?: number;
   readonly task: TaskName;
   /** Those that have no answer yet from an interrupted try. */
   readonly samples: readonly TestSample[];
@@ -76,4 +91,7 @@ export interface EvaluateProgress {
 export interface EvaluateMeasurements {
   /** Wall-clock seconds. */
   readonly seconds: number;
+  /** Where the method chose an expert per sample: how many samples, and how many went to their own task's. */
+  readonly routed?: number;
+  readonly routedRight?: number;
 }

@@ -51,6 +51,8 @@ export interface TrainingBatch {
   readonly labels: HostTensor;
   /** float32 [answers] */
   readonly weights: HostTensor;
+  /** int32 [answers]: which of the batch's samples an answer position is of. */
+  readonly answerSamples: HostTensor;
 }
 
 /** Throws when a sample has no answer token or its placeholders do not match its image. */
@@ -61,12 +63,14 @@ export function trainingBatch(samples: readonly TokenizedSample[], options: Batc
   );
   const rows: number[] = [];
   const labels: number[] = [];
+  const owners: number[] = [];
   samples.forEach(({ inputIds, trained }, row) => {
     const before = rows.length;
     for (let i = 1; i < inputIds.length; i++) {
       if (trained[i] !== 1) continue;
       rows.push(row * tokens + i - 1);
       labels.push(inputIds[i] as number);
+      owners.push(row);
     }
     if (rows.length === before) throw new Error('batch: a sample has no answer token');
   });
@@ -79,6 +83,7 @@ export function trainingBatch(samples: readonly TokenizedSample[], options: Batc
     answerRows: int32(rows, count),
     labels: int32(labels, count),
     weights: float32(weights, count),
+    answerSamples: int32(owners, count),
   };
 }
 

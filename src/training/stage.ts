@@ -1,18 +1,18 @@
-// Training on one task: the adapter and the projector go on from the stage before, with a fresh optimiser and schedule.
-import { type Adapter, type AdapterSpec, createAdapter } from '../adapters/index.ts';
+// Training on one task: what the method begins with, optimiser steps over its stream, what the method leaves behind.
+// Knows nothing of files; which method it has it does not ask.
+import type { Example, OpenMethod, StageState, TaskContext, TaskPlan, Values } from '../methods/method.ts';
 import type { LlavaConfig } from '../models/llava/config.ts';
-import { type LlavaWeights, PROJECTOR } from '../models/llava/weights.ts';
+import type { LlavaWeights } from '../models/llava/weights.ts';
 import { learningRateFactor, type ScheduleName } from '../nn/schedule.ts';
-import { Scope, type WeightProvider } from '../nn/scope.ts';
 import { float32, type HostTensor, int32 } from '../tensor/dtype.ts';
-import type { Tensor } from '../tensor/graph.ts';
-import { input } from '../tensor/ops.ts';
 import type { Provider } from '../tensor/program.ts';
 import { RandomStream } from '../tensor/random.ts';
-import { batchOptions, countAnswers, type TokenizedSample, trainingBatch } from './batches.ts';
+import { batchOptions, countAnswers, trainingBatch } from './batches.ts';
 import { planSteps } from './batching.ts';
 import { Learner, type LearnerState, type Parameter } from './learner.ts';
-import { instructionLoss } from './loss.ts';
+import { Probes } from './probes.ts';
+import { type StageSupplies, StageTools } from './tools.ts';
+import { projectorNames, traceTraining } from './traced.ts';
 
 export interface TrainingSettings {
   readonly epochs: number;
@@ -30,175 +30,209 @@ export interface TrainingSettings {
   readonly checkpointEverySteps: number;
 }
 
-export interface StageRequest {
-  readonly samples: readonly TokenizedSample[];
+export interface StageRequest extends StageSupplies {
+  /** The stream of the task. */
+  readonly examples: readonly Example[];
   readonly seed: number;
   /** 1-based; with the seed it decides order and dropout. */
   readonly stage: number;
-  /** Values to go on from: the stage before, or nothing for a fresh adapter on the base model's projector. */
-  readonly previous?: ReadonlyMap<string, HostTensor>;
+  readonly task: string;
+  /** The tasks of the run, in training order. */
+  readonly tasks: readonly string[];
+  /** What the stage before left behind. */
+  readonly previous?: StageState;
   readonly resume?: LearnerState;
   readonly signal?: AbortSignal;
   readonly onCheckpoint?: (state: LearnerState) => void;
-  readonly onStep?: (progress: {
-    readonly step: number;
-    readonly steps: number;
-    readonly loss: number;
-    readonly samples: number;
-  }) => void;
+  readonly onStep?: (progress: StepReport) => void;
+}
+
+export interface StepReport {
+  readonly step: number;
+  readonly steps: number;
+  readonly loss: number;
+  readonly samples: number;
 }
 
 export interface StageResult {
-  /** Adapter and projector, by canonical name. */
-  readonly values: ReadonlyMap<string, HostTensor>;
+  readonly state: StageState;
+  /** Values after the last step, by name; the plan has those before the first. */
+  readonly trained: Values;
+  readonly plan: TaskPlan;
   readonly steps: number;
   /** Mean loss over the last tenth of the steps. */
   readonly finalLoss: number;
 }
 
-/** Names of the projector's weights, which train along with every adapter. */
-export const projectorNames: readonly string[] = ['linear_1', 'linear_2'].flatMap((layer) =>
-  ['weight', 'bias'].map((part) => `${PROJECTOR}.${layer}.${part}`),
-);
-
-/** The loss of a model with its adapter, and the tensors that train: the adapter's parameters and the projector. */
-export function traceTraining(
-  config: LlavaConfig,
-  weights: LlavaWeights,
-  spec: AdapterSpec,
-): { readonly loss: Tensor; readonly adapter: Adapter; readonly projector: ReadonlyMap<string, Tensor> } {
-  const adapter = createAdapter(spec, spec.dropout > 0 ? input('dropoutKey', 'int32', []) : undefined);
-  const projector = new Map<string, Tensor>();
-  const frozen = weights.provider(new Set(projectorNames));
-  const provider: WeightProvider = (name, shape) => {
-    const tensor = frozen(name, shape);
-    if (projectorNames.includes(name)) projector.set(name, tensor);
-    return tensor;
-  };
-  return { loss: instructionLoss(new Scope(provider, '', adapter), config), adapter, projector };
+/** Optimiser steps over some examples. */
+export interface Course extends Pick<StageRequest, 'signal' | 'onCheckpoint' | 'onStep'> {
+  readonly examples: readonly Example[];
+  readonly plan: TaskPlan;
+  readonly seed: number;
+  readonly stage: number;
+  readonly settings: TrainingSettings;
+  readonly resume?: LearnerState;
 }
 
-/** A model with its adapter, compiled once and trained stage after stage. */
+interface TrainerParts {
+  readonly config: LlavaConfig;
+  readonly weights: LlavaWeights;
+  readonly open: OpenMethod;
+  readonly settings: TrainingSettings;
+  readonly learner: Learner;
+  readonly probes: Probes;
+  /** What trains, and what of the projector is fed and stays. */
+  readonly parameters: readonly Parameter[];
+  readonly initialise: (seed: number) => Values;
+}
+
+/** A model with its method, compiled once and trained stage after stage. */
 export class StageTrainer {
-  private constructor(
-    readonly config: LlavaConfig,
-    readonly settings: TrainingSettings,
-    private readonly learner: Learner,
-    private readonly parameters: readonly Parameter[],
-    private readonly initialise: (seed: number) => ReadonlyMap<string, HostTensor>,
-  ) {}
+  private constructor(private readonly parts: TrainerParts) {}
 
   static async compile(options: {
     readonly config: LlavaConfig;
     readonly weights: LlavaWeights;
-    readonly adapter: AdapterSpec;
+    readonly open: OpenMethod;
     readonly settings: TrainingSettings;
     readonly provider?: Provider;
   }): Promise<StageTrainer> {
-    const { config, weights, settings } = options;
-    const { loss, adapter, projector: trained } = traceTraining(config, weights, options.adapter);
-    const initialise = (seed: number): ReadonlyMap<string, HostTensor> =>
+    const { config, weights, open, settings } = options;
+    const provider = options.provider === undefined ? {} : { provider: options.provider };
+    const { loss, graph, trained } = traceTraining({ config, weights, open });
+    const initialise = (seed: number): Values =>
       new Map([
-        ...[...adapter.parameters.values()].map(
-          (p) => [p.name, float32(p.initialise(seed), p.shape)] as const,
-        ),
-        ...[...trained.keys()].map((name) => {
+        ...[...graph.parameters.values()].map((p) => [p.name, float32(p.initialise(seed), p.shape)] as const),
+        ...projectorNames.map((name) => {
           const { data, shape } = weights.values(name);
           return [name, float32(data, shape)] as const;
         }),
       ]);
     const values = initialise(0);
-    const parameter =
-      (group: string) =>
-      (name: string, tensor: Parameter['tensor']): Parameter => ({
+    const parameters = [...trained].map(
+      ([name, tensor]): Parameter => ({
         name,
         tensor,
-        group,
+        group: projectorNames.includes(name) ? 'projector' : 'adapter',
         values: values.get(name)?.data as Float32Array,
-      });
-    const parameters = [
-      ...[...adapter.parameters.values()].map(({ name, tensor }) => parameter('adapter')(name, tensor)),
-      ...[...trained].map(([name, tensor]) => parameter('projector')(name, tensor)),
-    ];
-    const learner = await Learner.compile({
-      loss,
-      parameters,
-      optimizer: settings,
-      ...(options.provider === undefined ? {} : { provider: options.provider }),
-    });
-    return new StageTrainer(config, settings, learner, parameters, initialise);
+      }),
+    );
+    const learner = await Learner.compile({ loss, parameters, optimizer: settings, ...provider });
+    const probes = new Probes({ config, weights, open, ...provider });
+    return new StageTrainer({ config, weights, open, settings, learner, probes, parameters, initialise });
   }
 
   /** Trainable numbers in all. */
   get trainableParameters(): number {
-    return this.parameters.reduce((total, { values }) => total + values.length, 0);
+    return this.parts.parameters.reduce((total, { values }) => total + values.length, 0);
+  }
+
+  get probes(): Probes {
+    return this.parts.probes;
   }
 
   /** Trains on one task. Throws the signal's reason when it is aborted between two steps. */
   async train(request: StageRequest): Promise<StageResult> {
-    const { samples, seed, stage, signal } = request;
-    const { settings, learner } = this;
-    learner.restore(request.resume ?? freshState(request.previous ?? this.initialise(seed)));
-    const plan = planSteps({
+    const { open, config, weights, settings, probes, initialise } = this.parts;
+    const { seed, stage, task, tasks, examples, previous } = request;
+    const tools = new StageTools({
+      ...request,
+      weights,
+      probes,
+      initialise,
+      train: (course) => this.#course(course).then(({ values }) => values),
+      settings,
+    });
+    const context: TaskContext = {
+      seed,
+      stage,
+      task,
+      tasks,
+      examples,
+      model: config,
+      tools,
+      ...(previous === undefined ? {} : { previous }),
+    };
+    const plan = await open.beginTask(context);
+    const { values, steps, finalLoss } = await this.#course({ ...request, plan, settings });
+    return { state: await open.finishTask(context, values), trained: values, plan, steps, finalLoss };
+  }
+
+  async dispose(): Promise<void> {
+    await this.parts.learner.dispose();
+    await this.parts.probes.dispose();
+  }
+
+  async #course(course: Course): Promise<{ values: Values; steps: number; finalLoss: number }> {
+    const { learner, parameters, config } = this.parts;
+    const { examples, plan, seed, stage, settings, signal } = course;
+    const names = new Set(parameters.map(({ name }) => name));
+    // What does not train is fed: the projector of a method that leaves it alone.
+    const still = [...plan.initial].filter(([name]) => !names.has(name));
+    const constant = Object.fromEntries([...still, ...(plan.feeds ?? [])]);
+    learner.restore(course.resume ?? freshState([...plan.initial].filter(([name]) => names.has(name))));
+    const steps = planSteps({
       ...settings,
-      lengths: samples.map(({ inputIds }) => inputIds.length),
+      lengths: examples.map(({ inputIds }) => inputIds.length),
       seed,
       stage,
     });
     const schedule = {
       name: settings.schedule,
-      steps: plan.length,
-      warmupSteps: Math.ceil(plan.length * settings.warmupRatio),
+      steps: steps.length,
+      warmupSteps: Math.ceil(steps.length * settings.warmupRatio),
     };
     const losses: number[] = [];
-    for (let step = learner.step; step < plan.length; step++) {
+    for (let step = learner.step; step < steps.length; step++) {
       signal?.throwIfAborted();
-      const batches = (plan[step]?.batches ?? []).map((batch) =>
-        batch.map((index) => samples[index] as TokenizedSample),
+      const batches = (steps[step]?.batches ?? []).map((batch) =>
+        batch.map((index) => examples[index] as Example),
       );
       let loss = 0;
       const totalAnswers = batches.reduce((total, batch) => total + countAnswers(batch), 0);
       for (const [micro, batch] of batches.entries()) {
         const dropoutKey = int32([dropoutKeyOf(seed, stage, step, micro)], []);
-        const feeds = trainingBatch(batch, { ...batchOptions(this.config), totalAnswers });
-        loss += await learner.accumulate({ ...feeds, dropoutKey });
+        const feeds = trainingBatch(batch, { ...batchOptions(config), totalAnswers });
+        const own = Object.fromEntries((await plan.batchFeeds?.(batch)) ?? []);
+        loss += await learner.accumulate({ ...constant, ...feeds, ...own, dropoutKey });
       }
       const factor = learningRateFactor(schedule, step);
       await learner.apply({
         adapter: settings.learningRate * factor,
         projector: settings.projectorLearningRate * factor,
       });
+      if (plan.afterStep !== undefined) await replaceParameters(learner, plan.afterStep);
       losses.push(loss);
-      request.onStep?.({
+      course.onStep?.({
         step: step + 1,
-        steps: plan.length,
+        steps: steps.length,
         loss,
         samples: batches.reduce((n, batch) => n + batch.length, 0),
       });
-      const due = (step + 1) % settings.checkpointEverySteps === 0 && step + 1 < plan.length;
-      if (due && request.onCheckpoint !== undefined) request.onCheckpoint(await learner.state());
+      const due = (step + 1) % settings.checkpointEverySteps === 0 && step + 1 < steps.length;
+      if (due && course.onCheckpoint !== undefined) course.onCheckpoint(await learner.state());
     }
-    const { parameters } = await learner.state();
-    const last = losses.slice(-Math.max(1, Math.ceil(plan.length / 10)));
+    const last = losses.slice(-Math.max(1, Math.ceil(steps.length / 10)));
     return {
-      values: new Map(Object.entries(parameters)),
-      steps: plan.length,
+      values: new Map([...Object.entries((await learner.state()).parameters), ...still]),
+      steps: steps.length,
       finalLoss: last.reduce((a, b) => a + b, 0) / last.length,
     };
   }
-
-  async dispose(): Promise<void> {
-    await this.learner.dispose();
-  }
 }
 
-function freshState(values: ReadonlyMap<string, HostTensor>): LearnerState {
-  const parameters = Object.fromEntries(values);
+async function replaceParameters(learner: Learner, change: (parameters: Values) => Values): Promise<void> {
+  const state = await learner.state();
+  const changed = change(new Map(Object.entries(state.parameters)));
+  learner.restore({ ...state, parameters: { ...state.parameters, ...Object.fromEntries(changed) } });
+}
+
+function freshState(values: readonly (readonly [string, HostTensor])[]): LearnerState {
   const zeros = () =>
     Object.fromEntries(
-      [...values].map(([name, { shape, data }]) => [name, float32(new Float32Array(data.length), shape)]),
+      values.map(([name, { shape, data }]) => [name, float32(new Float32Array(data.length), shape)]),
     );
-  return { step: 0, parameters, firstMoments: zeros(), secondMoments: zeros() };
+  return { step: 0, parameters: Object.fromEntries(values), firstMoments: zeros(), secondMoments: zeros() };
 }
 
 function dropoutKeyOf(seed: number, stage: number, step: number, micro: number): number {

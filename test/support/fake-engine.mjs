@@ -19,7 +19,8 @@ export class FakeEngine {
   }
 
   async trainStage(request) {
-    const { config, samples, method, stage, task, signal, checkpointFolder, previousAdapter } = request;
+    const { config, tasks, method, stage, task, signal, checkpointFolder, previousAdapter } = request;
+    const samples = tasks.flatMap((name) => request.samplesOf(name));
     const steps = Math.ceil((samples.length * config.training.epochs) / config.training.batchSize);
     const checkpoint = join(checkpointFolder, 'state.json');
     let [step, state] = [0, previousAdapter ? readFileSync(join(previousAdapter, 'weights'), 'utf8') : ''];

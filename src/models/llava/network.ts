@@ -60,7 +60,8 @@ export function mergedEmbeddings(
 ): Tensor {
   const isText = less(imageRows, 0);
   const images = gather(flatten(projected, 2), where(isText, 0, imageRows));
-  const words = gather(embeddingTable(root, config), ids);
+  const lookup = (rows: Tensor) => gather(embeddingTable(root, config), rows);
+  const words = root.adapter?.embed?.(ids, lookup) ?? lookup(ids);
   return where(reshape(isText, [ids.dim(0), ids.dim(1), 1]), words, images); // [batch, tokens, hidden]
 }
 

@@ -1,0 +1,43 @@
+// One adapter and the projector that go on training from task to task, with a fresh optimiser each: what every method
+// without experts of its own has in common, and changes in part.
+import { type AdapterSpec, createAdapter } from '../adapters/index.ts';
+import type {
+  AdapterSettings,
+  GraphOptions,
+  MethodGraph,
+  OpenMethod,
+  StageState,
+  TaskContext,
+  Values,
+} from './method.ts';
+
+export const noMemory: StageState['memory'] = { tensors: new Map(), notes: {} };
+
+export function loraSpec({ rank, alpha, dropout }: AdapterSettings): AdapterSpec {
+  return { kind: 'lora', rank, alpha, dropout };
+}
+
+/** The graph of an adapter whose projector trains along. */
+export function adapterGraph(spec: AdapterSpec, { dropoutKey }: GraphOptions): MethodGraph {
+  const adapter = createAdapter(spec, dropoutKey);
+  return {
+    parameters: adapter.parameters,
+    trainsProjector: true,
+    adapt: (name, x, y) => adapter.adapt(name, x, y),
+  };
+}
+
+/** Where the stage before ended, or a fresh start. */
+export function carriedOn({ previous, tools }: TaskContext): Values {
+  return previous?.trained ?? tools.fresh();
+}
+
+export function carriedAdapter(spec: AdapterSpec): OpenMethod {
+  return {
+    adapter: spec,
+    graph: (options) => adapterGraph(spec, options),
+    beginTask: (context) => ({ initial: carriedOn(context) }),
+    finishTask: (_, trained) => ({ trained, memory: noMemory }),
+    inference: ({ trained }) => ({ parameters: trained }),
+  };
+}

@@ -1,0 +1,78 @@
+// A claim: a statement about a method's mechanism that is checked by running it, with the number that was found. The
+// laboratory is a toy model and a toy stream of tasks, trained for real; it stands in a later room.
+import type {
+  AdapterSettings,
+  Example,
+  Method,
+  OpenMethod,
+  Query,
+  Route,
+  StageState,
+  Values,
+} from './method.ts';
+
+export interface Claim {
+  readonly statement: string;
+  check(laboratory: Laboratory): Promise<Finding>;
+}
+
+export interface Finding {
+  /** The number that was found, in words. */
+  readonly found: string;
+  readonly holds: boolean;
+}
+
+export interface Laboratory {
+  /** Trains a method through the first tasks of the toy stream with the real trainer. */
+  run(method: Method, options?: ExperimentOptions): Promise<Experiment>;
+}
+
+export interface ExperimentOptions {
+  /** Changes to the method's own settings. */
+  readonly own?: Readonly<Record<string, unknown>>;
+  readonly adapter?: Partial<AdapterSettings>;
+  /** Tasks of the stream, 2 by default, at most 4. */
+  readonly tasks?: number;
+  readonly learningRate?: number;
+  readonly epochs?: number;
+}
+
+/** A method that has been through the toy stream. */
+export interface Experiment {
+  readonly open: OpenMethod;
+  readonly tasks: readonly string[];
+  readonly stages: readonly ExperimentStage[];
+  /** Trained names by layer would be the same for all stages; of the last one. */
+  readonly last: ExperimentStage;
+}
+
+export interface ExperimentStage {
+  readonly task: string;
+  /** The stream it trained on. */
+  readonly examples: readonly Example[];
+  /** Values before the first step, and fed to every step. */
+  readonly initial: Values;
+  readonly feeds: Values;
+  /** Values after the last step, before the task was finished. */
+  readonly trained: Values;
+  readonly state: StageState;
+  readonly measured: Readonly<Record<string, number>>;
+  /** The training loss of a batch in its parts and its gradients by parameter; no dropout. */
+  losses(examples: readonly Example[], values: Values): Promise<TrainingLosses>;
+  /** Σ −log p of answers, its gradients by parameter. */
+  gradients(examples: readonly Example[], values: Values): Promise<Values>;
+  /** Logits of the training model at the answers of some examples. */
+  trainingLogits(examples: readonly Example[], values: Values): Promise<Float32Array>;
+  /** Logits of the inference model at the answers of some examples, each routed. */
+  inferenceLogits(examples: readonly Example[]): Promise<Float32Array>;
+  route(queries: readonly Query[]): Promise<readonly Route[]>;
+  /** Test questions of a task of the stream. */
+  queries(task: string): readonly Query[];
+}
+
+export interface TrainingLosses {
+  readonly crossEntropy: number;
+  readonly extra: number;
+  /** Of the extra loss alone. */
+  readonly extraGradients: Values;
+}

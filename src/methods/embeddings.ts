@@ -1,0 +1,70 @@
+// Unit vectors for pictures and texts, for methods that choose by similarity. The papers use CLIP's own picture and text
+// embeddings. Here a picture is the mean of its patch features from the model's CLIP tower. LLaVA's checkpoints hold no
+// text half of CLIP, so a text is the mean of the decoder's input embeddings of its tokens (without the common part,
+// the mean over the vocabulary): a substitute, which knows words but not their order (docs/methods.md).
+import type { Embeddings } from './method.ts';
+
+export interface EmbeddingOptions {
+  /** [vocabulary, hidden], row-major. */
+  readonly table: Float32Array;
+  readonly hiddenSize: number;
+  /** [visionHidden] */
+  readonly visionSize: number;
+  readonly tokenize: (text: string) => ArrayLike<number>;
+}
+
+export function createEmbeddings({ table, hiddenSize, visionSize, tokenize }: EmbeddingOptions): Embeddings {
+  let common: Float64Array | undefined;
+  return {
+    image: (features) => {
+      const mean = new Float64Array(visionSize);
+      if (features === undefined) return Float32Array.from(mean);
+      for (let i = 0; i < features.length; i++)
+        mean[i % visionSize] = (mean[i % visionSize] as number) + (features[i] as number);
+      return unit(mean);
+    },
+    text: (text) => {
+      common ??= meanRow(table, hiddenSize);
+      const mean = new Float64Array(hiddenSize);
+      const ids = Array.from(tokenize(text));
+      for (const id of ids) {
+        for (let i = 0; i < hiddenSize; i++) {
+          mean[i] = (mean[i] as number) + (table[id * hiddenSize + i] as number) - (common[i] as number);
+        }
+      }
+      return unit(mean);
+    },
+  };
+}
+
+/** A vector of length one in its direction; zeros stay zeros. */
+export function unit(vector: ArrayLike<number>): Float32Array {
+  let squares = 0;
+  for (let i = 0; i < vector.length; i++) squares += (vector[i] as number) ** 2;
+  const scale = squares > 0 ? 1 / Math.sqrt(squares) : 0;
+  return Float32Array.from(vector, (value) => value * scale);
+}
+
+/** Of unit vectors. */
+export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let total = 0;
+  for (let i = 0; i < a.length; i++) total += (a[i] as number) * (b[i] as number);
+  return total;
+}
+
+/** The mean of some vectors; zeros where there are none. */
+export function meanOf(vectors: readonly ArrayLike<number>[], size: number): Float32Array {
+  const mean = new Float64Array(size);
+  for (const vector of vectors) {
+    for (let i = 0; i < size; i++) mean[i] = (mean[i] as number) + (vector[i] as number) / vectors.length;
+  }
+  return Float32Array.from(mean);
+}
+
+function meanRow(table: Float32Array, size: number): Float64Array {
+  const mean = new Float64Array(size);
+  const rows = table.length / size;
+  for (let i = 0; i < table.length; i++)
+    mean[i % size] = (mean[i % size] as number) + (table[i] as number) / rows;
+  return mean;
+}

@@ -1,0 +1,137 @@
+// Replay: some samples of every earlier task are kept and trained on again beside the new task's (Rolnick et al., 2019;
+// CoIN's own ablation keeps 100 or 500). Which are kept is drawn uniformly, once per task, by the seed of the run.
+import { statSync } from 'node:fs';
+import { z } from 'zod';
+import type { TrainSample } from '../tasks/task.ts';
+import { RandomStream } from '../tensor/random.ts';
+import { carriedAdapter, loraSpec } from './carried.ts';
+import { defineMethod, type SampleContext, type StreamSample } from './method.ts';
+
+const settings = z.strictObject({
+  samplesPerTask: z.int().min(0).default(20).describe('samples kept of each task'),
+  share: z
+    .union([z.literal('all'), z.number().gt(0).lt(1)])
+    .default('all')
+    .describe(
+      'of the stream that is replayed: all kept samples once, or a fraction, for which they are repeated or thinned',
+    ),
+});
+
+export const replay = defineMethod({
+  name: 'replay',
+  label: 'Replay',
+  summary: 'samples kept of every task are trained on again with each later one',
+  settings,
+  problems: ({ own }) =>
+    own.samplesPerTask > 0
+      ? []
+      : [
+          {
+            path: ['methodSettings', 'replay', 'samplesPerTask'],
+            message: 'expected at least 1 sample to replay, found 0',
+            hint: 'replay that keeps nothing is sequential LoRA; put lora into methods instead',
+          },
+        ],
+  open: ({ adapter, own }) => {
+    const carried = carriedAdapter(loraSpec(adapter));
+    const keep = (task: string, samples: readonly TrainSample[], seed: number) =>
+      keptSamples(samples, own.samplesPerTask, seed, task);
+    return {
+      ...carried,
+      selectSamples: (context) => replayStream(context, own.share, keep),
+      finishTask: ({ previous, task, examples, seed }, trained) => {
+        const own = examples.filter((example) => example.task === task).map(({ sample }) => sample);
+        const kept = keep(task, own, seed);
+        const before = previous?.memory ?? { notes: {}, sampleBytes: 0 };
+        return {
+          trained,
+          memory: {
+            tensors: new Map(),
+            notes: { ...before.notes, [task]: kept.map(({ id }) => id) },
+            sampleBytes:
+              (before.sampleBytes ?? 0) + kept.reduce((total, sample) => total + bytesOf(sample), 0),
+          },
+        };
+      },
+    };
+  },
+  claims: () => [
+    {
+      statement: 'the stream holds every kept sample of the earlier tasks once',
+      check: async (laboratory) => {
+        const { stages } = await laboratory.run(replay, { own: { samplesPerTask: 5 }, tasks: 3 });
+        const counts = stages.map(({ examples, task }) => examples.filter((one) => one.task !== task).length);
+        const last = stages.at(-1)?.examples ?? [];
+        const distinct = new Set(last.map(({ sample }) => sample.id)).size;
+        return {
+          found: `replayed ${counts.join(', ')} of ${stages.map(({ examples }) => examples.length).join(', ')}`,
+          holds: counts.join() === '0,5,10' && distinct === last.length,
+        };
+      },
+    },
+    {
+      statement: 'a stated share of the stream is met, evenly over the earlier tasks',
+      check: async (laboratory) => {
+        const own = { samplesPerTask: 5, share: 0.4 };
+        const { last } = await laboratory.run(replay, { own, tasks: 3 });
+        const of = (task: string) => last.examples.filter((one) => one.task === task).length;
+        const found = (of('Alpha') + of('Beta')) / last.examples.length;
+        return {
+          found: `${found} of the samples: Alpha ${of('Alpha')}, Beta ${of('Beta')}, Gamma ${of('Gamma')}`,
+          holds: Math.abs(found - 0.4) <= 1 / last.examples.length && Math.abs(of('Alpha') - of('Beta')) <= 1,
+        };
+      },
+    },
+    {
+      statement: 'a task keeps the same samples for all later ones',
+      check: async (laboratory) => {
+        const { stages } = await laboratory.run(replay, { own: { samplesPerTask: 5 }, tasks: 3 });
+        const kept = stages.slice(1).map(({ examples }) =>
+          examples
+            .filter(({ task }) => task === 'Alpha')
+            .map(({ sample }) => sample.id)
+            .join(' '),
+        );
+        return { found: kept[0] ?? '', holds: kept.length === 2 && kept[0] === kept[1] && kept[0] !== '' };
+      },
+    },
+  ],
+});
+
+type Keep = (task: string, samples: readonly TrainSample[], seed: number) => readonly TrainSample[];
+
+/** The task's samples, then those kept of earlier tasks; how they are mixed is the trainer's shuffle. */
+function replayStream(
+  { task, tasks, samples, samplesOf, seed }: SampleContext,
+  share: 'all' | number,
+  keep: Keep,
+): readonly StreamSample[] {
+  const own = samples.map((sample) => ({ sample, task }));
+  const kept = tasks
+    .slice(0, tasks.indexOf(task))
+    .map((earlier) => keep(earlier, samplesOf(earlier), seed).map((sample) => ({ sample, task: earlier })));
+  if (kept.length === 0) return own;
+  const all = kept.reduce((total, { length }) => total + length, 0);
+  const wanted = share === 'all' ? all : Math.round((own.length * share) / (1 - share));
+  // Round robin over the tasks, so that a thinned memory is thinned evenly.
+  const replayed: StreamSample[] = [];
+  for (let round = 0; replayed.length < wanted; round++) {
+    for (const memory of kept) {
+      const next = memory[share === 'all' ? round : round % memory.length];
+      if (next !== undefined && replayed.length < wanted) replayed.push(next);
+    }
+  }
+  return [...own, ...replayed];
+}
+
+/** Drawn without replacement; a pure function of its arguments. */
+function keptSamples(samples: readonly TrainSample[], count: number, seed: number, task: string) {
+  const order = new RandomStream(seed, `samples kept of ${task}`).shuffle(samples.map((_, index) => index));
+  return order.slice(0, count).map((index) => samples[index] as TrainSample);
+}
+
+/** What keeping a sample takes: its picture's file and its text. */
+function bytesOf({ image, turns }: TrainSample): number {
+  const text = Buffer.byteLength(JSON.stringify(turns));
+  return text + (image === undefined ? 0 : (statSync(image, { throwIfNoEntry: false })?.size ?? 0));
+}

@@ -1,0 +1,132 @@
+// The state of a stage as files: the adapter as PEFT lays it out where it is one adapter, the projector beside it, and
+// what the method remembers besides in a file of its own. Gives bytes and reads folders; it writes no file.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type ExpectedTensors,
+  PROJECTOR_FILE,
+  readAdapter,
+  readProjector,
+  serializeAdapter,
+  serializeProjector,
+} from '../adapters/peft.ts';
+import { DataError } from '../errors.ts';
+import { isObject, parseJson } from '../formats/json.ts';
+import { openSafetensors, readFloat32, serializeSafetensors } from '../formats/safetensors.ts';
+import { float32, type HostTensor } from '../tensor/dtype.ts';
+import { MEMORY_VERSION, type Method, type OpenMethod, type StageState, type Values } from './method.ts';
+
+export const MEMORY_FILE = 'method_state.safetensors';
+
+export interface StageFilesOptions {
+  readonly method: Pick<Method, 'name'>;
+  readonly open: Pick<OpenMethod, 'adapter'>;
+  /** Names and shapes of the projector's weights. */
+  readonly projector: ExpectedTensors;
+}
+
+/** The files of a stage, by name. `baseModel`: for the reader's information. */
+export function serializeStage(
+  { trained, memory }: StageState,
+  { method, open, projector, baseModel }: StageFilesOptions & { readonly baseModel?: string },
+): Readonly<Record<string, string | Uint8Array>> {
+  const of = (keep: (name: string) => boolean) =>
+    new Map([...trained].filter(([name]) => !projector.has(name) && keep(name)));
+  const inAdapter = (name: string) => open.adapter !== undefined && ofAdapter.test(name);
+  const rest = of((name) => !inAdapter(name));
+  const files: Record<string, string | Uint8Array> = {
+    [PROJECTOR_FILE]: serializeProjector(
+      new Map([...projector.keys()].map((name) => [name, requiredValue(trained, name)])),
+    ),
+  };
+  if (open.adapter !== undefined) {
+    const named = baseModel === undefined ? {} : { baseModel };
+    Object.assign(files, serializeAdapter({ spec: open.adapter, values: of(inAdapter), ...named }));
+  }
+  if (rest.size > 0 || memory.tensors.size > 0 || Object.keys(memory.notes).length > 0) {
+    files[MEMORY_FILE] = serializeMemory(method.name, rest, memory);
+  }
+  return files;
+}
+
+/**
+ * Reads what `serializeStage` wrote. The projector must be there in full: the reference loses it between tasks without
+ * a word (coin.md 4.4).
+ * @throws UserError or DataError when a file is missing, damaged, of another method or of a layout not known here.
+ */
+export function readStage(folder: string, { method, open, projector }: StageFilesOptions): StageState {
+  const adapter = open.adapter === undefined ? new Map() : readAdapter(folder).values;
+  const { trained, memory } = readMemory(join(folder, MEMORY_FILE), method.name);
+  return { trained: new Map([...adapter, ...trained, ...readProjector(folder, projector)]), memory };
+}
+
+/** Bytes that are kept between tasks beside the model that answers: what the method remembers, samples included. */
+export function memoryBytes({ memory }: StageState): number {
+  let bytes = memory.sampleBytes ?? 0;
+  for (const { data } of memory.tensors.values()) bytes += data.byteLength;
+  return bytes;
+}
+
+const ofAdapter = /\.lora_(A|B|router)\.weight$/;
+
+function serializeMemory(
+  method: string,
+  trained: Values,
+  { tensors, notes, sampleBytes }: StageState['memory'],
+) {
+  const all = [
+    ...[...trained].map(([name, value]) => [`trained.${name}`, value] as const),
+    ...[...tensors].map(([name, value]) => [`memory.${name}`, value] as const),
+  ].map(([name, { dtype, shape, data }]) => {
+    if (dtype !== 'float32') throw new Error(`method state: ${name}: expected float32, found ${dtype}`);
+    return [name, { dtype: 'F32', shape, data: data as Float32Array }] as const;
+  });
+  return serializeSafetensors(Object.fromEntries(all), {
+    method,
+    schema: String(MEMORY_VERSION),
+    notes: JSON.stringify(notes),
+    ...(sampleBytes === undefined ? {} : { sampleBytes: String(sampleBytes) }),
+  });
+}
+
+function readMemory(path: string, method: string): { trained: Values; memory: StageState['memory'] } {
+  if (!existsSync(path)) return { trained: new Map(), memory: { tensors: new Map(), notes: {} } };
+  const file = openSafetensors(path);
+  const { metadata } = file;
+  const expected = { method, schema: String(MEMORY_VERSION) };
+  for (const [field, value] of Object.entries(expected)) {
+    if (metadata[field] === value) continue;
+    throw new DataError({
+      file: path,
+      field,
+      message: `expected ${value}, found ${metadata[field] ?? 'nothing'}`,
+      hint: 'this state is of another method or version; train the stage again',
+    });
+  }
+  const notes = parseJson(metadata.notes ?? '{}', path);
+  if (!isObject(notes))
+    throw new DataError({ file: path, field: 'notes', message: 'expected keys and values' });
+  const part = (prefix: string): Map<string, HostTensor> =>
+    new Map(
+      [...file.tensors].flatMap(([name, { shape }]) =>
+        name.startsWith(prefix)
+          ? [[name.slice(prefix.length), float32(readFloat32(file, name), shape)] as const]
+          : [],
+      ),
+    );
+  const { sampleBytes } = metadata;
+  return {
+    trained: part('trained.'),
+    memory: {
+      tensors: part('memory.'),
+      notes,
+      ...(sampleBytes === undefined ? {} : { sampleBytes: Number(sampleBytes) }),
+    },
+  };
+}
+
+function requiredValue(values: Values, name: string): HostTensor {
+  const value = values.get(name);
+  if (value === undefined) throw new Error(`method state: the stage left no "${name}"`);
+  return value;
+}

@@ -1,0 +1,173 @@
+// The training half of a run's engine: the samples of a stage become examples, the method trains on them, and the stage's
+// folder is written. The trainer is compiled once per method and serves every stage.
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ExpectedTensors } from '../adapters/peft.ts';
+import { sha256, writeFileAtomic } from '../formats/files.ts';
+import { methods } from '../methods/index.ts';
+import type { Embeddings, Example, OpenMethod, StageState, StreamSample } from '../methods/method.ts';
+import { memoryBytes, readStage, serializeStage } from '../methods/stage-files.ts';
+import type { LlavaModel } from '../models/llava/model.ts';
+import type { TaskName } from '../tasks/index.ts';
+import { readState, serializeState } from '../training/checkpoint.ts';
+import { StageTrainer } from '../training/stage.ts';
+import { type MethodName, type RunConfig, settingsOf } from './config-schema.ts';
+import type { TrainMeasurements, TrainRequest } from './run-engine.ts';
+
+export interface StageTrainingOptions {
+  readonly config: RunConfig;
+  readonly model: LlavaModel;
+  readonly projector: ExpectedTensors;
+  readonly embeddings: Embeddings;
+  /** Patch features of picture files, one for each path that is one. */
+  readonly features: (
+    paths: readonly (string | undefined)[],
+  ) => Promise<readonly (Float32Array | undefined)[]>;
+}
+
+/** Pictures that are encoded between two looks at the signal. */
+const TOKENIZED_TOGETHER = 64;
+
+export class StageTraining {
+  readonly #options: StageTrainingOptions;
+  #trainer: { readonly method: MethodName; readonly trainer: StageTrainer } | undefined;
+
+  constructor(options: StageTrainingOptions) {
+    this.#options = options;
+  }
+
+  async train(request: TrainRequest): Promise<TrainMeasurements> {
+    const started = performance.now();
+    const { config } = this.#options;
+    const { method, stage, task, previousAdapter, signal } = request;
+    const open = methods[method].open(settingsOf(config, method));
+    const stream = this.#stream(open, request);
+    const trainer = await this.#trainerOf(method, open);
+    const tokenize = (samples: readonly StreamSample[]) => this.#tokenize(samples, signal);
+    const examples = await tokenize(stream);
+    const previous = previousAdapter === undefined ? undefined : this.read(method, previousAdapter);
+    const checkpoint = join(request.checkpointFolder, 'state.safetensors');
+    const identity = this.#identity(request, stream);
+    const resume = existsSync(checkpoint) ? readState(checkpoint, identity) : undefined;
+    const trainingStarted = performance.now();
+    let seen = 0;
+    const { state, plan, steps, finalLoss } = await trainer.train({
+      examples,
+      seed: config.seed,
+      stage,
+      task,
+      tasks: config.tasks,
+      tokenize,
+      embeddings: this.#options.embeddings,
+      signal,
+      ...(previous === undefined ? {} : { previous }),
+      ...(resume === undefined ? {} : { resume }),
+      onCheckpoint: (saved) => {
+        mkdirSync(request.checkpointFolder, { recursive: true });
+        writeFileAtomic(checkpoint, serializeState(saved, identity));
+      },
+      onStep: ({ step, steps, loss, samples: count }) => {
+        seen += count;
+        request.onProgress({ step, steps, loss, samplesPerSecond: seen / secondsSince(trainingStarted) });
+      },
+    });
+    this.#write(method, open, request.adapterFolder, state);
+    const own = new Set<string>(request.tasks);
+    const { parameters } = open.inference(state, this.#context(stage));
+    return {
+      seconds: secondsSince(started),
+      steps,
+      finalLoss,
+      trainableParameters: trainer.trainableParameters,
+      memoryBytes: memoryBytes(state),
+      inferenceParameters: [...parameters].reduce(
+        (total, [name, { data }]) => total + (this.#options.projector.has(name) ? 0 : data.length),
+        0,
+      ),
+      streamSamples: stream.length,
+      replayedSamples: stream.filter((sample) => !own.has(sample.task)).length,
+      ...plan.measured,
+    };
+  }
+
+  /** What a stage left behind. */
+  read(method: MethodName, folder: string): StageState {
+    const open = methods[method].open(settingsOf(this.#options.config, method));
+    return readStage(folder, { method: methods[method], open, projector: this.#options.projector });
+  }
+
+  async close(): Promise<void> {
+    await this.#trainer?.trainer.dispose();
+  }
+
+  #context(stage: number) {
+    const { config, model } = this.#options;
+    return { seed: config.seed, stage, tasks: config.tasks, model: model.config };
+  }
+
+  /** The samples of the step's tasks, as the method mixes and rewrites them. */
+  #stream(open: OpenMethod, { stage, task, tasks, samplesOf }: TrainRequest): readonly StreamSample[] {
+    const own = tasks.flatMap((name) => samplesOf(name).map((sample) => ({ sample, task: name })));
+    const context = {
+      ...this.#context(stage),
+      task,
+      samples: own.map(({ sample }) => sample),
+      samplesOf: (name: string) => samplesOf(name as TaskName),
+    };
+    return open.selectSamples?.(context) ?? own;
+  }
+
+  async #trainerOf(method: MethodName, open: OpenMethod): Promise<StageTrainer> {
+    if (this.#trainer?.method === method) return this.#trainer.trainer;
+    await this.#trainer?.trainer.dispose();
+    this.#trainer = undefined;
+    const { config, model } = this.#options;
+    const trainer = await StageTrainer.compile({
+      config: model.config,
+      weights: model.weights,
+      open,
+      settings: config.training,
+      provider: config.provider,
+    });
+    this.#trainer = { method, trainer };
+    return trainer;
+  }
+
+  async #tokenize(stream: readonly StreamSample[], signal: AbortSignal): Promise<readonly Example[]> {
+    const result: Example[] = [];
+    for (let start = 0; start < stream.length; start += TOKENIZED_TOGETHER) {
+      signal.throwIfAborted();
+      const some = stream.slice(start, start + TOKENIZED_TOGETHER);
+      const features = await this.#options.features(some.map(({ sample }) => sample.image));
+      some.forEach((one, i) => {
+        const { turns, image } = one.sample;
+        const tokens = this.#options.model.processor.processTraining(turns, {
+          hasImage: image !== undefined,
+        });
+        const seen = features[i];
+        result.push({ ...one, ...tokens, ...(seen === undefined ? {} : { features: seen }) });
+      });
+    }
+    return result;
+  }
+
+  #write(method: MethodName, open: OpenMethod, folder: string, state: StageState): void {
+    const { projector, config } = this.#options;
+    const options = { method: methods[method], open, projector, baseModel: config.model };
+    for (const [name, content] of Object.entries(serializeStage(state, options))) {
+      writeFileAtomic(join(folder, name), content);
+    }
+  }
+
+  /** A checkpoint counts only for the very same training. */
+  #identity({ method, stage, task }: TrainRequest, stream: readonly StreamSample[]): string {
+    const { training, seed, provider } = this.#options.config;
+    const settings = settingsOf(this.#options.config, method);
+    const turns = stream.map(({ sample, task }) => [task, sample.id, sample.turns]);
+    return sha256(JSON.stringify({ method, stage, task, settings, training, seed, provider, turns }));
+  }
+}
+
+function secondsSince(start: number): number {
+  return (performance.now() - start) / 1000;
+}

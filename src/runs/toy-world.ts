@@ -1,0 +1,159 @@
+// The toy that claims are checked on: a LLaVA of a few thousand weights, and four tasks about six things that can be told
+// apart by picture and by instruction and want different answers. Nothing here is meant to be hard.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openCheckpoint, serializeSafetensors } from '../formats/safetensors.ts';
+import type { Example, Query, StreamSample } from '../methods/method.ts';
+import { type LlavaConfig, parseLlavaConfig } from '../models/llava/config.ts';
+import { LlavaWeights, publishedName } from '../models/llava/weights.ts';
+import { Scope } from '../nn/scope.ts';
+import type { TrainSample } from '../tasks/task.ts';
+import { normalArray } from '../tensor/random.ts';
+import { instructionLoss } from '../training/loss.ts';
+import { FreshParameters } from '../training/pretraining/fresh-parameters.ts';
+
+export const toyTasks = ['Alpha', 'Beta', 'Gamma', 'Delta'] as const;
+const instructions: Readonly<Record<string, string>> = {
+  Alpha: 'name the colour',
+  Beta: 'how many legs',
+  Gamma: 'where is it',
+  Delta: 'which kind of thing',
+};
+const things = ['ball', 'cup', 'fish', 'lamp', 'tree', 'shoe'];
+const answers = ['red', 'two', 'left', 'old', 'big', 'none'];
+const [PATCHES, VISION] = [4, 8];
+const [PAD, BEGIN, END, IMAGE] = [0, 1, 2, 3];
+
+const words = [
+  '<pad>',
+  '<s>',
+  '</s>',
+  '<image>',
+  ...new Set([
+    ...toyTasks,
+    ...things,
+    ...answers,
+    ...Object.values(instructions).flatMap((text) => text.split(' ')),
+    // What methods may ask in words of their own.
+    ...'which task is this question of answer yes no or'.split(' '),
+  ]),
+  '<unknown>',
+];
+const idOf = new Map(words.map((word, id) => [word, id]));
+
+const json = {
+  model_type: 'llava',
+  image_token_index: IMAGE,
+  vision_config: {
+    hidden_size: VISION,
+    intermediate_size: 8,
+    num_hidden_layers: 1,
+    num_attention_heads: 1,
+    image_size: 4,
+    patch_size: 2,
+    projection_dim: VISION,
+  },
+  text_config: {
+    vocab_size: words.length,
+    hidden_size: 16,
+    intermediate_size: 24,
+    num_hidden_layers: 2,
+    num_attention_heads: 2,
+    num_key_value_heads: 2,
+    head_dim: 8,
+    max_position_embeddings: 64,
+    rms_norm_eps: 1e-5,
+    bos_token_id: BEGIN,
+    eos_token_id: END,
+    pad_token_id: PAD,
+  },
+};
+
+export interface ToyModel {
+  readonly config: LlavaConfig;
+  readonly weights: LlavaWeights;
+  /** Removes its folder. */
+  dispose(): void;
+}
+
+export function createToyModel(): ToyModel {
+  const config = parseLlavaConfig(json, 'toy');
+  const parameters = new FreshParameters(1);
+  instructionLoss(new Scope(parameters.provider), config);
+  const tensors = parameters.all.map(
+    ({ name, tensor, values }) =>
+      [publishedName(name), { dtype: 'F32', shape: tensor.shape as number[], data: values }] as const,
+  );
+  const folder = mkdtempSync(join(tmpdir(), 'coin-toy-'));
+  writeFileSync(join(folder, 'model.safetensors'), serializeSafetensors(Object.fromEntries(tensors)));
+  const weights = new LlavaWeights(openCheckpoint(folder));
+  return { config, weights, dispose: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** Word ids; words that the toy does not know are one. */
+export function toyTokens(text: string): number[] {
+  return text
+    .split(/\s+/)
+    .filter(Boolean)
+    .map((word) => idOf.get(word) ?? words.length - 1);
+}
+
+export function toyText(ids: readonly number[]): string {
+  return ids.map((id) => words[id] ?? '').join(' ');
+}
+
+/** Two samples of each thing: a picture is named by task, thing and number. */
+export function toySamples(task: string): readonly TrainSample[] {
+  const shift = toyTasks.indexOf(task as (typeof toyTasks)[number]);
+  return [0, 1].flatMap((copy) =>
+    things.map((thing, index) => ({
+      id: `${task}-${thing}-${copy}`,
+      image: `${task}/${index}/${copy}`,
+      turns: [
+        {
+          question: `${thing}\n${instructions[task]}`,
+          answer: answers[(index + shift) % answers.length] as string,
+        },
+      ],
+    })),
+  );
+}
+
+export function toyExample({ sample, task }: StreamSample): Example {
+  const [turn] = sample.turns;
+  const prompt = toyPrompt(turn?.question ?? '', sample.image !== undefined);
+  const answer = [...toyTokens(turn?.answer ?? ''), END];
+  return {
+    sample,
+    task,
+    inputIds: Int32Array.from([...prompt, ...answer]),
+    trained: Uint8Array.from([...prompt.map(() => 0), ...answer.map(() => 1)]),
+    ...(sample.image === undefined ? {} : { features: toyFeatures(sample.image) }),
+  };
+}
+
+/** Questions about pictures that no training sample shows. */
+export function toyQueries(task: string): readonly Query[] {
+  return things.map((thing, index) => ({
+    text: `${thing}\n${instructions[task]}`,
+    inputIds: Int32Array.from(toyPrompt(`${thing}\n${instructions[task]}`, true)),
+    features: toyFeatures(`${task}/${index}/test`),
+    task,
+  }));
+}
+
+function toyPrompt(text: string, hasImage: boolean): number[] {
+  return [BEGIN, ...(hasImage ? new Array<number>(PATCHES).fill(IMAGE) : []), ...toyTokens(text)];
+}
+
+/** [patches, vision]: what the task's pictures have in common, what shows the thing, and noise. */
+function toyFeatures(image: string): Float32Array {
+  const [task = '', thing = ''] = image.split('/');
+  const draw = (purpose: string, count: number, standardDeviation: number) =>
+    normalArray(count, { seed: 5, purpose, standardDeviation });
+  const [common, own] = [draw(`toy ${task}`, VISION, 1), draw(`toy thing ${thing}`, VISION, 0.5)];
+  return draw(`toy ${image}`, PATCHES * VISION, 0.2).map(
+    (noise, i) => noise + (common[i % VISION] as number) + (own[i % VISION] as number),
+  );
+}
