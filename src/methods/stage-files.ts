@@ -12,7 +12,8 @@ import {
 } from '../adapters/peft.ts';
 import { DataError } from '../errors.ts';
 import { isObject, parseJson } from '../formats/json.ts';
-import { openSafetensors, readFloat32, serializeSafetensors } from '../formats/safetensors.ts';
+import { openSafetensors, serializeSafetensors } from '../formats/safetensors.ts';
+import { readFloat32 } from '../formats/tensor-file.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { MEMORY_VERSION, type Method, type OpenMethod, type StageState, type Values } from './method.ts';
 
