@@ -1,12 +1,14 @@
 // Streaming gives what JSON.parse gives, whatever the size of the pieces, and the same complaints.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { buildIfStale, repository } from '../../test/support/built.ts';
 import { DataError, UserError } from '../errors.ts';
 import { readJson } from './json.ts';
-import { type JsonStreamOptions, streamJson } from './json-stream.ts';
+import { type JsonStreamOptions, readJsonValue, streamJson, streamJsonLines } from './json-stream.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'json-stream-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -15,7 +17,7 @@ const file = join(root, 'data.json');
 
 function read(content: string | Uint8Array, options: JsonStreamOptions = {}) {
   writeFileSync(file, content);
-  return [...streamJson(file, options)];
+  return [...streamJson(file, options)].map(({ row, key, value }) => ({ row, key, value }));
 }
 
 it('gives the elements of an array, the members of an object, and those of a named member', () => {
@@ -103,6 +105,66 @@ describe('what is wrong is said', () => {
     expect(() => read(new Uint8Array([0x5b, 0x22, 0xff, 0x22, 0x5d]))).toThrow(/:1:2: not UTF-8 text/);
     expect(() => [...streamJson(root)]).toThrow(/expected a file, found a folder/);
   });
+});
+
+it('knows where each element stands, to read it again', () => {
+  writeFileSync(file, '\uFEFF[\n {"a": "é"}, "x\\"]" ,\n\n[1,\n2], 7]');
+  const descriptor = openSync(file, 'r');
+  for (const chunkBytes of [3, 5, 100]) {
+    const found = [...streamJson(file, { chunkBytes })];
+    expect(found.map(({ line }) => line)).toEqual([2, 2, 4, 5]);
+    for (const { offset, length, value } of found) {
+      expect(readJsonValue(descriptor, { file, offset, length })).toEqual(value);
+    }
+  }
+  closeSync(descriptor);
+});
+
+describe('the lines of JSONL', () => {
+  const lines = (text: string) => {
+    writeFileSync(file, text);
+    return [...streamJsonLines(file, { chunkBytes: 5 })];
+  };
+
+  it('are parsed one by one; blank ones are counted, a last one needs no end', () => {
+    expect(lines('\uFEFF{"a":"é"}\r\n\n[1,\t2]\n3')).toEqual([
+      { row: 1, value: { a: 'é' } },
+      { row: 3, value: [1, 2] },
+      { row: 4, value: 3 },
+    ]);
+    expect(lines('')).toEqual([]);
+  });
+
+  it('name the line that breaks, or the file that is not there', () => {
+    expect(() => lines('1\n{"a": }\n')).toThrow(/data\.json:2:7: JSON syntax: expected value/);
+    expect(() => lines('1\n{"a":')).toThrow(/hint: the file ends too early/);
+    const missing = join(root, 'none.jsonl');
+    expect(() => [...streamJsonLines(missing, { hint: 'fetch it' })]).toThrow(
+      /no such file\n {2}hint: fetch it/,
+    );
+  });
+});
+
+it('reads 120 MB in a process that could not hold them', () => {
+  buildIfStale();
+  const large = join(root, 'large.json');
+  const row = JSON.stringify({ id: 'x', conversations: 'y'.repeat(2400) });
+  const block = Array.from({ length: 100 }, () => row).join(',\n');
+  const descriptor = openSync(large, 'w');
+  for (let index = 0; index < 500; index++) writeSync(descriptor, `${index === 0 ? '[' : ',\n'}${block}`);
+  writeSync(descriptor, ']');
+  closeSync(descriptor);
+  const script = `
+    const { streamJson } = await import(process.argv[1]);
+    let count = 0;
+    for (const { value } of streamJson(process.argv[2])) count += value.id.length;
+    process.stdout.write(JSON.stringify({ count, kilobytes: process.resourceUsage().maxRSS }));`;
+  const built = join(repository, 'dist', 'formats', 'json-stream.js');
+  const settings = ['--max-old-space-size=48', '--input-type=module', '-e', script, built, large];
+  const output = execFileSync(process.execPath, settings, { encoding: 'utf8' });
+  const { count, kilobytes } = JSON.parse(output) as { count: number; kilobytes: number };
+  expect(count).toBe(50_000);
+  expect(kilobytes).toBeLessThan(200_000);
 });
 
 it('reads a file that is larger than what it keeps', () => {

@@ -1,8 +1,8 @@
-// JSON files that are too large to hold: the elements of one array, or the members of one object, one at a time.
-// The file is read in pieces and each element is parsed on its own; what an element means is the caller's schema.
+// JSON files that are too large to hold: the elements of one array, the members of one object, or the lines of JSONL, one
+// at a time. The file is read in pieces and each element is parsed on its own; what an element means is the caller's schema.
 import { DataError, UserError } from '../errors.ts';
-import { readChunks } from './file-bytes.ts';
-import { jsonSyntaxError, type ReadOptions } from './json.ts';
+import { readByteRange, readChunks } from './file-bytes.ts';
+import { type JsonRow, jsonSyntaxError, parseJson, type ReadOptions } from './json.ts';
 
 export interface JsonElement {
   /** Counts from 1. */
@@ -10,6 +10,11 @@ export interface JsonElement {
   /** The member's name where an object is read, otherwise the empty string. */
   readonly key: string;
   readonly value: unknown;
+  /** Where the value begins in the file. */
+  readonly line: number;
+  /** Its bytes in the file, to be read again with `readJsonValue`. */
+  readonly offset: number;
+  readonly length: number;
 }
 
 export interface JsonStreamOptions extends ReadOptions {
@@ -26,7 +31,7 @@ export interface JsonStreamOptions extends ReadOptions {
  */
 export function* streamJson(file: string, options: JsonStreamOptions = {}): Generator<JsonElement> {
   const { member, hint, chunkBytes = 1 << 20 } = options;
-  const cursor = openCursor(file, hint, chunkBytes);
+  const cursor = new Cursor(file, withHint(hint, readChunks(file, chunkBytes)), chunkBytes);
   try {
     if (member !== undefined) {
       cursor.open('{');
@@ -41,9 +46,63 @@ export function* streamJson(file: string, options: JsonStreamOptions = {}): Gene
   }
 }
 
-function openCursor(file: string, hint: string | undefined, chunkBytes: number): Cursor {
+/** The value in a range of bytes that `streamJson` gave. */
+export function readJsonValue(
+  descriptor: number,
+  { file, offset, length }: { readonly file: string; readonly offset: number; readonly length: number },
+): unknown {
+  const bytes = readByteRange(descriptor, { path: file, offset, length });
+  return parseJson(new TextDecoder().decode(bytes), file);
+}
+
+/**
+ * The values of a JSONL file as they are read; blank lines are passed over but counted.
+ * @throws UserError when the file is missing; DataError with line and column where the syntax breaks.
+ */
+export function* streamJsonLines(file: string, options: JsonStreamOptions = {}): Generator<JsonRow> {
+  let row = 0;
+  for (const line of streamLines(file, options)) {
+    row++;
+    const text = row === 1 ? line.replace(/^\uFEFF/, '') : line;
+    if (text.trim() === '') continue;
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      throw jsonSyntaxError(text, file, { line: row });
+    }
+    yield { row, value };
+  }
+}
+
+function* streamLines(file: string, { hint, chunkBytes = 1 << 20 }: JsonStreamOptions): Generator<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  let row = 1;
+  let carry: Uint8Array = new Uint8Array();
+  const decoded = (bytes: Uint8Array) => {
+    try {
+      return decoder.decode(bytes);
+    } catch {
+      throw new DataError({ message: 'not UTF-8 text', file, line: row });
+    }
+  };
+  for (const chunk of withHint(hint, readChunks(file, chunkBytes))) {
+    const bytes = carry.length === 0 ? chunk : Buffer.concat([carry, chunk]);
+    let start = 0;
+    for (let end = bytes.indexOf(newline); end !== -1; end = bytes.indexOf(newline, start)) {
+      yield decoded(bytes.subarray(start, end));
+      row++;
+      start = end + 1;
+    }
+    carry = bytes.subarray(start);
+  }
+  if (carry.length > 0) yield decoded(carry);
+}
+
+/** A file that cannot be opened is the user's mistake, and the hint says where it comes from. */
+function* withHint<T>(hint: string | undefined, source: Generator<T, void>): Generator<T, void> {
   try {
-    return new Cursor(file, chunkBytes);
+    yield* source;
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     throw new UserError(error.issues.map((issue) => ({ ...issue, hint })));
@@ -66,14 +125,16 @@ class Cursor {
   readonly #reader: Generator<Uint8Array, void>;
   #window: Uint8Array;
   #start = 0;
+  /** Bytes of the file before the window. */
+  #before = 0;
   /** Of the byte at `#start`, counting from 1. */
   #line = 1;
   #column = 1;
 
-  constructor(file: string, chunkBytes: number) {
+  constructor(file: string, reader: Generator<Uint8Array, void>, chunkBytes: number) {
     this.#file = file;
     this.#chunkBytes = chunkBytes;
-    this.#reader = readChunks(file, chunkBytes);
+    this.#reader = reader;
     this.#window = this.#reader.next().value ?? new Uint8Array();
     if (this.#window[0] === 0xef && this.#window[1] === 0xbb && this.#window[2] === 0xbf) this.#start = 3;
   }
@@ -118,7 +179,10 @@ class Cursor {
         key = this.#name();
         this.open(':');
       }
-      yield { row, key, value: this.#value() };
+      this.#peek();
+      const [line, offset] = [this.#line, this.#before + this.#start];
+      const value = this.#value();
+      yield { row, key, value, line, offset, length: this.#before + this.#start - offset };
     }
   }
 
@@ -232,6 +296,7 @@ class Cursor {
     } while (added < Math.max(this.#chunkBytes, kept.length));
     if (added === 0) return undefined;
     const shifted = this.#start;
+    this.#before += shifted;
     this.#window = Buffer.concat(chunks);
     this.#start = 0;
     return shifted;

@@ -9,6 +9,8 @@ import { findJsonSyntaxError, unexpectedJson } from './json-syntax.ts';
 export interface RowPlace {
   readonly file: string;
   readonly row: number;
+  /** The line in the file where it begins, where that is known and not the row itself. */
+  readonly line?: number;
 }
 
 export interface JsonRow {
@@ -140,8 +142,9 @@ export function checkRow<Schema extends z.ZodType>(
 
 /** A DataError about one field of one row. */
 export function rowError(place: RowPlace, field: string | undefined, message: string, hint?: string) {
+  const line = place.line === undefined || place.line === 1 ? '' : `, line ${place.line}`;
   return new DataError({
-    message: `${message} (row ${place.row})`,
+    message: `${message} (row ${place.row}${line})`,
     file: place.file,
     line: place.row,
     field: field === '' ? undefined : field,
