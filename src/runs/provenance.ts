@@ -3,12 +3,12 @@
 import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.ts';
 import { listFiles, sha256, sha256OfFile, writeJsonAtomic } from '../formats/files.ts';
 import { checkRow, readJson } from '../formats/json.ts';
-import { instructionFolder } from '../tasks/instructions.ts';
+import { instructionFolder } from '../tasks/instruction-files.ts';
 import type { TaskSource } from '../tasks/task.ts';
 import { packageVersion, versionIn } from './package.ts';
 import { runFiles } from './run-folder.ts';
@@ -86,7 +86,7 @@ export function requireSameData(
 
 function dataFiles(source: TaskSource, tasks: readonly string[]): readonly string[] {
   const folder = instructionFolder(source);
-  const name = `Instructions_${source.instructionType}`;
+  const name = relative(source.root, folder).replaceAll(sep, '/');
   return tasks.flatMap((task) =>
     listFiles(join(folder, task))
       .filter((path) => path.endsWith('.json'))

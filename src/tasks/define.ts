@@ -1,7 +1,8 @@
 // Makes a Task out of what is particular to it. Everything common to CoIN's tasks is in the files this one calls.
+import { annotationFile, readCoinAnnotations } from './annotations.ts';
 import { readTestInstructions, readTrainInstructions, type TestRow } from './instructions.ts';
 import { type Scorer, scorePredictions } from './scoring.ts';
-import type { Task, TaskSource, TruthDetails } from './task.ts';
+import type { Task, TaskSource, TestSample, TruthDetails } from './task.ts';
 
 export interface TaskDefinition {
   /** CoIN's folder name. */
@@ -14,12 +15,17 @@ export interface TaskDefinition {
   readonly imageRequired?: boolean;
   /** The field of a test row that holds the answer; `answer` by default. */
   readonly answerField?: string;
+  /** What a test row itself says beyond its answer. */
+  readonly rowTruth?: (row: TestRow) => TruthDetails;
   /** Opens the task's official annotation files once and returns what looks a row up in them. */
   readonly truth?: (source: TaskSource) => (row: TestRow) => TruthDetails;
+  /** What the reference's scorer reads, where that is not CoIN's test file. */
+  readonly annotations?: (path: string) => readonly TestSample[];
 }
 
 export function defineTask(definition: TaskDefinition): Task {
-  const { name, summary, maxNewTokens, scorer, testFiles, imageRequired, answerField, truth } = definition;
+  const { name, summary, maxNewTokens, scorer, imageRequired } = definition;
+  const { testFiles = ['test.json'], answerField = 'answer', rowTruth, truth, annotations } = definition;
   return {
     name,
     summary,
@@ -32,8 +38,17 @@ export function defineTask(definition: TaskDefinition): Task {
         imageRequired,
         answerField,
         fileNames: testFiles,
-        truth: truth?.(source),
+        truth: joined(rowTruth, truth?.(source)),
       }),
-    score: (mode, samples, predictions) => scorePredictions(scorer, mode, samples, predictions),
+    readAnnotations:
+      annotations ?? ((path) => readCoinAnnotations(annotationFile(path, testFiles), answerField, rowTruth)),
+    score: (mode, samples, predictions, model) => scorePredictions(scorer, mode, samples, predictions, model),
   };
+}
+
+type RowTruth = (row: TestRow) => TruthDetails;
+
+function joined(own: RowTruth | undefined, official: RowTruth | undefined): RowTruth | undefined {
+  if (own === undefined || official === undefined) return own ?? official;
+  return (row) => ({ ...own(row), ...official(row) });
 }

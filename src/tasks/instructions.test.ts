@@ -48,7 +48,7 @@ describe('train.json', () => {
       { ...goodTrain, id: 7, conversations: [...goodTrain.conversations, human('And?\n'), gpt('A dog')] },
       { question_id: 'b', image: 'COCO2014/1.jpg', conversations: [human('Where?\n<image>'), gpt('Here')] },
     ];
-    expect(load(rows)).toEqual([
+    expect(load(rows).map(({ id, image, turns }) => ({ id, image, turns }))).toEqual([
       {
         id: '7',
         image: imagePath(),
@@ -63,7 +63,9 @@ describe('train.json', () => {
 
   it('has text-only entries in ScienceQA and nowhere else', () => {
     const rows = [{ id: 'a', conversations: [human('Which?'), gpt('B')] }];
-    expect(load(rows, 'ScienceQA')).toEqual([{ id: 'a', turns: [{ question: 'Which?', answer: 'B' }] }]);
+    const [sample] = load(rows, 'ScienceQA');
+    expect(sample).toEqual({ id: 'a' });
+    expect(sample?.turns).toEqual([{ question: 'Which?', answer: 'B' }]);
     expect(messageOf(() => load(rows))).toContain('image: expected the path of an image, found nothing');
   });
 
@@ -116,6 +118,43 @@ describe('train.json', () => {
     expect(load([doubled])[0]?.image).toBe(real);
   });
 
+  it('finds ImageNet under the name of its download, and paths from above cl_dataset', () => {
+    const found = write('cl_dataset/ImageNet/train/n01440764/1.JPEG', '');
+    const named = { ...goodTrain, image: './ImageNet_withlabel/train/n01440764/1.JPEG' };
+    expect(load([named])[0]?.image).toBe(found);
+    const real = write('cl_dataset/ImageNet_withlabel/train/n01440764/1.JPEG', '');
+    expect(load([named])[0]?.image).toBe(real);
+    expect(load([{ ...goodTrain, image: './cl_dataset/COCO2014/1.jpg' }])[0]?.image).toBe(imagePath());
+  });
+
+  it.each([
+    ['Original', 'Instructions_Original', 'train.json'],
+    ['Original', 'Instruction_Original', 'train.json'],
+    ['Original', 'Instructions_Type1', 'train.json'],
+    ['Original', 'playground/Instructions_Original', 'train.json'],
+    ['Original', 'playground/Instructions', 'train.json'],
+    ['Diverse', 'Instructions_Diverse', 'train.json'],
+    ['Diverse', 'Instruction_Type2', 'train.json'],
+    ['Diverse', 'Instructions', 'train_new.json'],
+    ['10Type', 'Instructions_10Type', 'train.json'],
+    ['10Type', 'Instructions_10type', 'train.json'],
+  ])('of the type %s are found in %s', (instructionType, folder, name) => {
+    write(`${folder}/OCRVQA/${name}`, [goodTrain]);
+    expect(tasks.OCRVQA.loadTrain({ ...source, instructionType })).toHaveLength(1);
+  });
+
+  it('keeps only where a row stands, and reads its turns when asked', () => {
+    const rows = Array.from({ length: 3 }, (_, index) => ({
+      ...goodTrain,
+      id: index,
+      conversations: [human(`<image>\nWhat is ${index}?`), gpt(`é${index}`)],
+    }));
+    const samples = load(rows);
+    expect(samples.map(({ turns }) => turns[0]?.answer)).toEqual(['é0', 'é1', 'é2']);
+    write('Instructions_Original/OCRVQA/train.json', '');
+    expect(messageOf(() => samples[2]?.turns)).toContain('train.json: truncated');
+  });
+
   it('reports all missing images at once', () => {
     const lost = { ...goodTrain, image: 'COCO2014/2.jpg' };
     const found = messageOf(() => load([goodTrain, lost, { ...lost, image: 'OCR-VQA/images/3.jpg' }]));
@@ -125,12 +164,14 @@ describe('train.json', () => {
 
   it('says what is there when the file is not', () => {
     expect(messageOf(() => tasks.GQA.loadTrain(source))).toContain('found no instruction folder');
-    mkdirSync(join(source.root, 'Instruction_Original'));
-    expect(messageOf(() => tasks.GQA.loadTrain(source))).toContain('found Instruction_Original');
+    mkdirSync(join(source.root, 'Instructions_Diverse'));
+    expect(messageOf(() => tasks.GQA.loadTrain(source))).toContain('found Instructions_Diverse');
+    mkdirSync(join(source.root, 'Instructions_Original'));
+    expect(messageOf(() => tasks.GQA.loadTrain(source))).toContain('expected a folder per task in');
   });
 
   it('names line and column of broken JSON', () => {
-    expect(messageOf(() => load('[{"id": "a"},\n {"id"'))).toContain('train.json:2:7: JSON syntax');
+    expect(messageOf(() => load('[\n {"id"'))).toContain('train.json:2:7: JSON syntax');
   });
 });
 
@@ -192,7 +233,7 @@ describe('what tasks add', () => {
     write('cl_dataset/TextVQA/TextVQA_0.5.1_val.json', { data: [{ question_id: 5, answers: ['x'] }] });
     expect(messageOf(load)).toContain('answers: expected 10 answers, found an array of 1');
     write('cl_dataset/TextVQA/TextVQA_0.5.1_val.json', []);
-    expect(messageOf(load)).toContain('expected one JSON object, found an array of 0');
+    expect(messageOf(load)).toContain('JSON syntax: expected {, found');
   });
 
   it('GQA: the official answer, or the instruction file alone', () => {
@@ -236,6 +277,94 @@ describe('what tasks add', () => {
     );
     expect(messageOf(() => load({ ...row, size: [640] }))).toContain('test.json:1: size');
     expect(messageOf(() => load({ ...row, size: [0, 480] }))).toContain('test.json:1: size[0]');
+  });
+});
+
+describe('annotations for scoring alone', () => {
+  const answers = Array.from({ length: 10 }, (_, index) => ({
+    answer: index < 7 ? 'red' : `answer ${index}`,
+  }));
+  const humanAnswers = answers.map(({ answer }) => answer);
+
+  it("are CoIN's test file, or the folder that holds it; no picture is looked for", () => {
+    const file = write('any/test.json', [{ question_id: 7, answer: 'cat' }]);
+    const expected = [{ id: '7', text: '', answer: 'cat', truth: {} }];
+    expect(tasks.OCRVQA.readAnnotations(file)).toEqual(expected);
+    expect(tasks.ImageNet.readAnnotations(join(source.root, 'any'))).toEqual(expected);
+    expect(tasks.VizWiz.readAnnotations(join(source.root, 'any'))).toEqual(expected);
+    expect(messageOf(() => tasks.OCRVQA.readAnnotations(source.root))).toContain(
+      'expected test.json in this folder',
+    );
+    expect(messageOf(() => tasks.OCRVQA.readAnnotations('nowhere'))).toContain('no such file or folder');
+    const twice = write('twice.json', [
+      { question_id: 7, answer: 'a' },
+      { question_id: '7', answer: 'b' },
+    ]);
+    expect(messageOf(() => tasks.OCRVQA.readAnnotations(twice))).toContain('already the id of row 1');
+  });
+
+  it('of ScienceQA are the test split and the problems', () => {
+    write('sqa/pid_splits.json', { train: ['1'], test: ['3', '2'] });
+    write('sqa/problems.json', {
+      2: { choices: ['x', 'y'], answer: 1 },
+      3: { choices: ['x', 'y'], answer: 0 },
+    });
+    const folder = join(source.root, 'sqa');
+    expect(tasks.ScienceQA.readAnnotations(folder).map(({ id, answer }) => [id, answer])).toEqual([
+      ['3', 'A'],
+      ['2', 'B'],
+    ]);
+    expect(messageOf(() => tasks.ScienceQA.readAnnotations(join(folder, 'problems.json')))).toContain(
+      'expected a folder with problems.json and pid_splits.json',
+    );
+    write('sqa/pid_splits.json', { test: ['4'] });
+    expect(messageOf(() => tasks.ScienceQA.readAnnotations(folder))).toContain('"4" has no entry in');
+  });
+
+  it('of TextVQA and GQA are the official files', () => {
+    write('o/TextVQA_0.5.1_val.json', {
+      dataset_type: 'val',
+      data: [{ question_id: 5, answers: humanAnswers }],
+    });
+    expect(tasks.TextVQA.readAnnotations(join(source.root, 'o'))[0]).toMatchObject({
+      id: '5',
+      truth: { humanAnswers },
+    });
+    write('o/testdev_balanced_questions.json', { 9: { answer: 'dog', isBalanced: true } });
+    const question = { id: '9', answer: 'dog', truth: { raw: { answer: 'dog', isBalanced: true } } };
+    expect(tasks.GQA.readAnnotations(join(source.root, 'o'))[0]).toMatchObject(question);
+  });
+
+  it('of VQAv2 and VizWiz may be official files, alone or beside the test file, or carry ten answers', () => {
+    const official = write('v/v2_mscoco_val2014_annotations.json', {
+      info: {},
+      annotations: [{ question_id: 8, multiple_choice_answer: 'red', answers }],
+    });
+    const row = { id: '8', answer: 'red', truth: { humanAnswers } };
+    expect(tasks.VQAv2.readAnnotations(official)[0]).toMatchObject(row);
+    const val = write('v/val.json', [{ question_id: 8, answer: 'blue' }]);
+    expect(tasks.VQAv2.readAnnotations(join(source.root, 'v'))[0]).toMatchObject({ ...row, answer: 'blue' });
+    expect(tasks.VQAv2.readAnnotations(val)[0]?.truth).toEqual({});
+    const rich = write('rich.json', [{ question_id: 8, answer: 'blue', answers: humanAnswers }]);
+    expect(tasks.VizWiz.readAnnotations(rich)[0]?.truth).toEqual({ humanAnswers });
+    const pictures = write('z/Annotations/val.json', [{ image: 'VizWiz_val_1.jpg', answers, answerable: 1 }]);
+    expect(tasks.VizWiz.readAnnotations(pictures)[0]).toMatchObject({ ...row, id: 'VizWiz_val_1.jpg' });
+    write('z/val.json', [{ question_id: 'q', image: './VizWiz/val/VizWiz_val_1.jpg', answer: 'blue' }]);
+    expect(tasks.VizWiz.readAnnotations(join(source.root, 'z'))[0]?.truth).toEqual({ humanAnswers });
+  });
+
+  it('of Grounding give the box in both frames', () => {
+    const size = [640, 480];
+    const bare = { question_id: 1, answer_bbox: '[0.1, 0.225, 0.3, 0.525]', size };
+    const file = write('g.json', [
+      bare,
+      { ...bare, question_id: 2, origin_answer_bbox: '[0.1, 0.2, 0.3, 0.4]' },
+    ]);
+    const [computed, given] = tasks.Grounding.readAnnotations(file);
+    for (const [index, edge] of [0.1, 0.1333333, 0.3, 0.5333333].entries()) {
+      expect(computed?.truth.unpaddedBox?.[index]).toBeCloseTo(edge, 6);
+    }
+    expect(given?.truth.unpaddedBox).toEqual([0.1, 0.2, 0.3, 0.4]);
   });
 });
 

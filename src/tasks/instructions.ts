@@ -1,10 +1,10 @@
-// Reads CoIN's instruction files (train.json; test.json or val.json) into validated samples.
-// Knows the common row schema and where files and images lie; what a task adds to a row is the task's.
-import { existsSync, readdirSync } from 'node:fs';
-import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+// Reads CoIN's instruction files (train.json; test.json or val.json) into validated samples, however large they are.
+// Knows the common row schema; what a task adds to a row is the task's, where files lie is `instruction-files.ts`.
 import { z } from 'zod';
-import { DataError, UserError } from '../errors.ts';
-import { checkRow, type RowPlace, readJsonArray, rowError } from '../formats/json.ts';
+import { withOpenFile } from '../formats/file-bytes.ts';
+import { checkRow, type RowPlace, rowError } from '../formats/json.ts';
+import { readJsonValue, streamJson } from '../formats/json-stream.ts';
+import { ImageFinder, instructionFile } from './instruction-files.ts';
 import type { TaskSource, TestSample, TrainSample, TruthDetails, Turn } from './task.ts';
 
 export interface InstructionOptions {
@@ -34,7 +34,8 @@ export interface TestRow {
 
 const imagePlaceholder = '<image>';
 
-const identifier = z
+/** A string or a whole number; 5 and "5" are the same id. */
+export const identifier = z
   .unknown()
   .refine(
     (id) => (typeof id === 'string' ? id !== '' : Number.isSafeInteger(id)),
@@ -59,34 +60,51 @@ const trainRow = z.object({
 
 const testRow = z.object({ question_id: identifier, text: nonEmpty, image: nonEmpty.optional() });
 
-/** `<root>/Instructions_<type>`: the folder of all tasks' instruction files. */
-export function instructionFolder({ root, instructionType }: TaskSource): string {
-  return join(root, `Instructions_${instructionType}`);
-}
-
-/** `<root>/cl_dataset/...`: pictures and the official annotation files. */
-export function datasetPath({ root }: TaskSource, ...parts: readonly string[]): string {
-  return join(root, 'cl_dataset', ...parts);
-}
-
 /**
- * The samples of `Instructions_<type>/<task>/train.json`, in file order.
+ * The samples of the task's train.json, in file order. Every row is checked once, now; of each is kept where it stands
+ * in the file (about 200 bytes), and its turns are read again when they are asked for.
  * Ids become strings (they may repeat); the `<image>` token is taken out of the first question.
  * @throws UserError when the file is missing, DataError naming file, row and field when a row is unusable.
  */
 export function readTrainInstructions(options: InstructionOptions): readonly TrainSample[] {
-  const file = instructionFile(options, ['train.json']);
+  const file = instructionFile(options.source, options.task, ['train.json']);
   const images = new ImageFinder(options.source);
-  const samples = readJsonArray(file).map((value, index) => {
-    const place = { file, row: index + 1 };
-    const row = checkRow(trainRow, value, place);
-    const id = row.id ?? row.question_id;
+  const samples: TrainSample[] = [];
+  for (const { value, row, line, offset, length } of streamJson(file)) {
+    const place = { file, row, line };
+    const entry = checkRow(trainRow, value, place);
+    const id = entry.id ?? entry.question_id;
     if (id === undefined) throw rowError(place, 'id', 'expected an id, found neither id nor question_id');
-    const image = images.find(row.image, place, options.imageRequired ?? true);
-    return { id, ...(image !== undefined && { image }), turns: turnsOf(row, place) };
-  });
+    const image = images.find(entry.image, place, options.imageRequired ?? true);
+    turnsOf(entry, place);
+    samples.push(new FiledSample(id, image, place, offset, length));
+  }
   images.requireAll();
   return samples;
+}
+
+/** A training sample whose turns stay in the file. */
+class FiledSample implements TrainSample {
+  readonly id: string;
+  declare readonly image?: string;
+  readonly #place: RowPlace;
+  readonly #offset: number;
+  readonly #length: number;
+
+  constructor(id: string, image: string | undefined, place: RowPlace, offset: number, length: number) {
+    this.id = id;
+    if (image !== undefined) this.image = image;
+    this.#place = place;
+    this.#offset = offset;
+    this.#length = length;
+  }
+
+  get turns(): readonly Turn[] {
+    const { file } = this.#place;
+    const bytes = { file, offset: this.#offset, length: this.#length };
+    const value = withOpenFile(file, (descriptor) => readJsonValue(descriptor, bytes));
+    return turnsOf(checkRow(trainRow, value, this.#place), this.#place);
+  }
 }
 
 /**
@@ -95,32 +113,41 @@ export function readTrainInstructions(options: InstructionOptions): readonly Tra
  */
 export function readTestInstructions(options: TestInstructionOptions): readonly TestSample[] {
   const { fileNames = ['test.json'], answerField = 'answer', imageRequired = true, truth } = options;
-  const file = instructionFile(options, fileNames);
+  const file = instructionFile(options.source, options.task, fileNames);
   const images = new ImageFinder(options.source);
   const answerRow = z.object({ [answerField]: nonEmpty });
-  const rowOfId = new Map<string, number>();
-  const samples = readJsonArray(file).map((value, index) => {
-    const place = { file, row: index + 1 };
-    const row = checkRow(testRow, value, place);
+  const ids = new UniqueIds();
+  const samples: TestSample[] = [];
+  for (const { value, row, line } of streamJson(file)) {
+    const place = { file, row, line };
+    const entry = checkRow(testRow, value, place);
     const answer = checkRow(answerRow, value, place)[answerField] ?? '';
-    const id = row.question_id;
-    const earlier = rowOfId.get(id);
+    const id = entry.question_id;
+    ids.add(id, place);
+    const image = images.find(entry.image, place, imageRequired);
+    samples.push({
+      id,
+      ...(image !== undefined && { image }),
+      text: withoutPlaceholder(entry.text),
+      answer,
+      truth: truth?.({ id, image, value, place }) ?? {},
+    });
+  }
+  images.requireAll();
+  return samples;
+}
+
+/** Refuses an id that an earlier row has. */
+export class UniqueIds {
+  readonly #rowOfId = new Map<string, number>();
+
+  add(id: string, place: RowPlace): void {
+    const earlier = this.#rowOfId.get(id);
     if (earlier !== undefined) {
       throw rowError(place, 'question_id', `"${id}" is already the id of row ${earlier}`);
     }
-    rowOfId.set(id, place.row);
-    const image = images.find(row.image, place, imageRequired);
-    const text = withoutPlaceholder(row.text);
-    return {
-      id,
-      ...(image !== undefined && { image }),
-      text,
-      answer,
-      truth: truth?.({ id, image, value, place }) ?? {},
-    };
-  });
-  images.requireAll();
-  return samples;
+    this.#rowOfId.set(id, place.row);
+  }
 }
 
 function turnsOf(row: z.output<typeof trainRow>, place: RowPlace): readonly Turn[] {
@@ -158,76 +185,4 @@ function turnsOf(row: z.output<typeof trainRow>, place: RowPlace): readonly Turn
 /** The reference trims the text around the token after taking it out; text without a token stays as it is. */
 function withoutPlaceholder(text: string): string {
   return text.includes(imagePlaceholder) ? text.replace(imagePlaceholder, '').trim() : text;
-}
-
-function instructionFile({ source, task }: InstructionOptions, names: readonly string[]): string {
-  const folder = join(instructionFolder(source), task);
-  const found = names.map((name) => join(folder, name)).find((path) => existsSync(path));
-  if (found !== undefined) return found;
-  const others = existsSync(source.root)
-    ? readdirSync(source.root).filter((name) => /^instruction/i.test(name))
-    : [];
-  throw new UserError({
-    message: `no ${names.join(' or ')} of the task ${task}`,
-    file: join(folder, names[0] ?? ''),
-    hint: existsSync(instructionFolder(source))
-      ? `expected a folder per task in ${instructionFolder(source)}`
-      : `expected a folder Instructions_${source.instructionType} in ${source.root}, found ${
-          others.length === 0 ? 'no instruction folder' : others.join(', ')
-        }`,
-  });
-}
-
-/** Resolves image paths below `cl_dataset` and reports all that do not exist at once, listing each folder once. */
-class ImageFinder {
-  readonly #root: string;
-  readonly #folders = new Map<string, ReadonlySet<string>>();
-  readonly #missing: { readonly place: RowPlace; readonly path: string }[] = [];
-  #sought = 0;
-
-  constructor(source: TaskSource) {
-    this.#root = resolve(datasetPath(source));
-  }
-
-  /** The absolute path; undefined for a row without an image. */
-  find(image: string | undefined, place: RowPlace, required: boolean): string | undefined {
-    if (image === undefined) {
-      if (required) throw rowError(place, 'image', 'expected the path of an image, found nothing');
-      return undefined;
-    }
-    const path = resolve(this.#root, image);
-    const inside = relative(this.#root, path);
-    if (isAbsolute(image) || isAbsolute(inside) || inside.startsWith('..') || inside === '') {
-      throw rowError(place, 'image', `expected a path inside ${this.#root}, found "${image}"`);
-    }
-    this.#sought++;
-    // Some of CoIN's rows name x.jpg.jpg where the file is x.jpg.
-    const repaired = path.replace(/(\.(?:jpe?g|png))\1$/i, '$1');
-    const found = [path, repaired].find((candidate) => this.#exists(candidate));
-    if (found === undefined) this.#missing.push({ place, path: repaired });
-    return found ?? repaired;
-  }
-
-  /** @throws DataError naming the first row whose image is not there, and how many more there are. */
-  requireAll(): void {
-    const first = this.#missing[0];
-    if (first === undefined) return;
-    throw new DataError({
-      message: `image not found: ${first.path} (row ${first.place.row}; ${this.#missing.length} of ${this.#sought} images are missing)`,
-      file: first.place.file,
-      line: first.place.row,
-      field: 'image',
-      hint: `images are looked for in ${this.#root}`,
-    });
-  }
-
-  #exists(path: string): boolean {
-    const folder = dirname(path);
-    let names = this.#folders.get(folder);
-    if (names === undefined) {
-      names = new Set(existsSync(folder) ? readdirSync(folder) : []);
-      this.#folders.set(folder, names);
-    }
-    return names.has(basename(path));
-  }
 }

@@ -1,4 +1,4 @@
-// Strict exact match of short answers: what counts as the same word, and what does not.
+// Exact match of short answers: what counts as the same word, and what does not.
 import { type Judge, rightIf, unparseable } from './scoring.ts';
 import type { TestSample } from './task.ts';
 
@@ -12,6 +12,10 @@ export function normaliseShortAnswer(text: string): string {
   return bare === '' ? plain : bare;
 }
 
+/** The reference's equality of VizWiz and VQAv2 answers: upper case, nothing trimmed. */
+export const upperCasedMatch: Judge = ({ answer }, text) =>
+  rightIf(text.toUpperCase() === answer.toUpperCase(), text.toUpperCase());
+
 /** Right when prediction and gold are the same after normalisation; an empty prediction is no answer. */
 export function exactMatch(
   goldOf: (sample: TestSample) => readonly string[] = ({ answer }) => [answer],
@@ -20,6 +24,9 @@ export function exactMatch(
   return (sample, text) => {
     if (text.trim() === '') return unparseable;
     const given = normalise(text);
-    return rightIf(goldOf(sample).some((gold) => normalise(gold) === given));
+    return rightIf(
+      goldOf(sample).some((gold) => normalise(gold) === given),
+      given,
+    );
   };
 }

@@ -11,7 +11,7 @@ function predict(question_id: string, text: string): Prediction {
   return { question_id, prompt: '', text };
 }
 
-const equal = ({ answer }: TestSample, text: string) => rightIf(answer === text);
+const equal = ({ answer }: TestSample, text: string) => rightIf(answer === text, text);
 const scorer: Scorer = { reference: { judge: equal }, strict: exactMatch() };
 const samples = samplesOf({ p: 'red', q: 'blue', r: 'green', s: 'white' });
 const predictions = [
@@ -28,16 +28,18 @@ describe('strict scoring', () => {
     expect(score).toEqual({
       mode: 'strict',
       accuracy: 50,
+      correct: 2,
       denominator: 4,
+      expected: 4,
       missing: 1,
       unparseable: 1,
       extra: 1,
       duplicate: 1,
       samples: [
-        { id: 'p', verdict: 'right', score: 1 },
-        { id: 'q', verdict: 'right', score: 1 },
-        { id: 'r', verdict: 'unparseable', score: 0 },
-        { id: 's', verdict: 'missing', score: 0 },
+        { id: 'p', verdict: 'right', score: 1, parsed: 'red' },
+        { id: 'q', verdict: 'right', score: 1, parsed: 'blue' },
+        { id: 'r', verdict: 'unparseable', score: 0, parsed: null },
+        { id: 's', verdict: 'missing', score: 0, parsed: null },
       ],
     });
   });
@@ -59,7 +61,6 @@ describe('reference scoring (coin.md 2, common traits)', () => {
       'p right',
       'p wrong',
       'r wrong',
-      's missing',
     ]);
   });
 

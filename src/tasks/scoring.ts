@@ -1,25 +1,36 @@
 // The common part of scoring: which prediction belongs to which sample, what is counted, and the percent.
-// How one answer is judged is each task's `score.ts`; nothing here knows a task.
-import type { Prediction, SampleScore, ScoringMode, TaskScore, TestSample, Verdict } from './task.ts';
+// How one answer is judged is each task's `score.ts`; nothing here knows a task or a model.
+import type {
+  Parsed,
+  Prediction,
+  SampleScore,
+  ScoredModel,
+  ScoringMode,
+  TaskScore,
+  TestSample,
+  Verdict,
+} from './task.ts';
 
 /** The judgement of one given answer. */
 export interface Judgement {
   readonly verdict: Exclude<Verdict, 'missing'>;
   /** 0 to 1. */
   readonly score: number;
+  readonly parsed: Parsed;
 }
 
 export type Judge = (sample: TestSample, text: string) => Judgement;
 
-/** How a reference script counts. The defaults are what most of CoIN's scripts do. */
-export interface ReferenceRule {
+/** How answers are counted. The defaults are what most of CoIN's scripts do. */
+export interface CountingRule {
   readonly judge: Judge;
   /**
    * `lines`: every line of the file is counted, duplicates each time.
    * `positions`: as `lines`, but the n-th line is compared with the n-th sample whatever its id.
    * `lastOfEachId`: the lines make a dictionary first, so a later duplicate replaces an earlier one.
+   * `firstOfEachId`: a later duplicate is passed over.
    */
-  readonly pairing?: 'lines' | 'positions' | 'lastOfEachId';
+  readonly pairing?: 'lines' | 'positions' | 'lastOfEachId' | 'firstOfEachId';
   /** Whether a sample without a prediction stays in the denominator. */
   readonly missing?: 'leftOut' | 'wrong';
   /** Samples that the script passes over are neither right nor wrong. */
@@ -29,32 +40,38 @@ export interface ReferenceRule {
 }
 
 export interface Scorer {
-  readonly reference: ReferenceRule;
+  readonly reference: CountingRule;
+  /** What the reference does differently for the answers of a model. */
+  readonly referenceOf?: Readonly<Partial<Record<ScoredModel, Partial<CountingRule>>>>;
   readonly strict: Judge;
+  /** Where a model answers in another frame, which is no fault of its answers. */
+  readonly strictOf?: Readonly<Partial<Record<ScoredModel, Judge>>>;
 }
 
-export const right: Judgement = { verdict: 'right', score: 1 };
-export const wrong: Judgement = { verdict: 'wrong', score: 0 };
-export const unparseable: Judgement = { verdict: 'unparseable', score: 0 };
+export const unparseable: Judgement = { verdict: 'unparseable', score: 0, parsed: null };
 
 /** Right or wrong by a truth value. */
-export function rightIf(condition: boolean): Judgement {
-  return condition ? right : wrong;
+export function rightIf(condition: boolean, parsed: Parsed): Judgement {
+  return condition ? { verdict: 'right', score: 1, parsed } : { verdict: 'wrong', score: 0, parsed };
 }
 
 /** A soft score between 0 and 1; anything above 0 reads as right, the score says how far. */
-export function softly(score: number): Judgement {
-  return { verdict: score > 0 ? 'right' : 'wrong', score };
+export function softly(score: number, parsed: Parsed): Judgement {
+  return { verdict: score > 0 ? 'right' : 'wrong', score, parsed };
+}
+
+/** Answers without the one space in front that the reference drops since commit 41411ab (coin.md 2). */
+export function afterOneSpace(judge: Judge): Judge {
+  return (sample, text) => judge(sample, text.startsWith(' ') ? text.slice(1) : text);
 }
 
 /**
- * Scores the predictions of one task.
+ * Scores the predictions of one task, which are read once and not kept.
  *
  * `strict`: each sample counts once, found by id; the denominator is the number of samples; a sample without a
  * prediction is `missing` and scores 0; of several predictions with one id the first counts.
  *
- * `reference`: as `scorer.reference` says. `samples` of the result then holds one entry per counted line, in file
- * order, and after them the samples without a prediction.
+ * `reference`: as `scorer.reference` says.
  * reference: stops with a KeyError at an unknown id and a ZeroDivisionError at an empty file /
  * here: unknown ids are left out and counted in `extra`; nothing counted gives 0 %.
  */
@@ -62,92 +79,85 @@ export function scorePredictions(
   scorer: Scorer,
   mode: ScoringMode,
   samples: readonly TestSample[],
-  predictions: readonly Prediction[],
+  predictions: Iterable<Prediction>,
+  model: ScoredModel = 'llava',
 ): TaskScore {
-  const { reference, strict } = scorer;
-  const counted =
-    mode === 'strict'
-      ? strictScores(strict, samples, predictions)
-      : referenceScores(reference, samples, predictions);
-  const { scores, denominator } = counted;
-  let sum = 0;
-  for (const { score } of scores) sum += score;
-  const percent = (mode === 'reference' && reference.percent) || percentOf;
-  const { missing, extra, duplicate } = compareIds(samples, predictions);
+  const rule = ruleOf(scorer, mode, model);
+  const { percent = percentOf, counts = () => true } = rule;
+  const { scores, ...ids } = countScores(rule, samples, predictions);
+  let correct = 0;
+  let unreadable = 0;
+  for (const { score, verdict } of scores) {
+    correct += score;
+    if (verdict === 'unparseable') unreadable++;
+  }
   return {
     mode,
-    accuracy: denominator === 0 ? 0 : percent(sum, denominator),
-    denominator,
-    missing,
-    unparseable: scores.filter(({ verdict }) => verdict === 'unparseable').length,
-    extra,
-    duplicate,
+    accuracy: scores.length === 0 ? 0 : percent(correct, scores.length),
+    correct,
+    denominator: scores.length,
+    expected: mode === 'strict' ? samples.length : samples.filter(counts).length,
+    unparseable: unreadable,
+    ...ids,
     samples: scores,
   };
+}
+
+function ruleOf(scorer: Scorer, mode: ScoringMode, model: ScoredModel): CountingRule {
+  if (mode === 'reference') return { ...scorer.reference, ...scorer.referenceOf?.[model] };
+  const judge = scorer.strictOf?.[model] ?? scorer.strict;
+  return { judge, pairing: 'firstOfEachId', missing: 'wrong' };
 }
 
 function percentOf(sum: number, denominator: number): number {
   return (100 * sum) / denominator;
 }
 
-interface CountedScores {
+interface Counted {
+  /** In the order of the lines, or of the samples where each counts once. */
   readonly scores: readonly SampleScore[];
-  readonly denominator: number;
+  readonly missing: number;
+  readonly extra: number;
+  readonly duplicate: number;
 }
 
-function strictScores(
-  judge: Judge,
+function countScores(
+  rule: CountingRule,
   samples: readonly TestSample[],
-  predictions: readonly Prediction[],
-): CountedScores {
-  const firstOfId = new Map<string, string>();
-  for (const { question_id, text } of predictions) {
-    if (!firstOfId.has(question_id)) firstOfId.set(question_id, text);
-  }
-  const scores = samples.map((sample): SampleScore => {
-    const text = firstOfId.get(sample.id);
-    return text === undefined ? missingScore(sample.id) : { id: sample.id, ...judge(sample, text) };
-  });
-  return { scores, denominator: samples.length };
-}
-
-function referenceScores(
-  rule: ReferenceRule,
-  samples: readonly TestSample[],
-  predictions: readonly Prediction[],
-): CountedScores {
+  predictions: Iterable<Prediction>,
+): Counted {
   const { judge, pairing = 'lines', missing = 'leftOut', counts = () => true } = rule;
-  const sampleOfId = new Map(samples.map((sample) => [sample.id, sample]));
-  const lines =
-    pairing === 'lastOfEachId'
-      ? [...new Map(predictions.map((prediction) => [prediction.question_id, prediction])).values()]
-      : predictions;
-  const scores: SampleScore[] = [];
-  for (const [index, line] of lines.entries()) {
-    const sample = pairing === 'positions' ? samples[index] : sampleOfId.get(line.question_id);
-    if (sample !== undefined && counts(sample)) {
-      scores.push({ id: line.question_id, ...judge(sample, line.text) });
+  const indexOfId = new Map(samples.map(({ id }, index) => [id, index]));
+  const linesOfSample = new Uint32Array(samples.length);
+  const extra = new Set<string>();
+  const scoreOfSample: SampleScore[] = new Array(pairing.endsWith('OfEachId') ? samples.length : 0);
+  const scoreOfLine: SampleScore[] = [];
+  let line = 0;
+  for (const { question_id: id, text } of predictions) {
+    const named = indexOfId.get(id);
+    if (named === undefined) extra.add(id);
+    else linesOfSample[named] = (linesOfSample[named] ?? 0) + 1;
+    const index = pairing === 'positions' ? line : named;
+    line++;
+    const sample = index === undefined ? undefined : samples[index];
+    if (index === undefined || sample === undefined || !counts(sample)) continue;
+    if (pairing === 'firstOfEachId' && scoreOfSample[index] !== undefined) continue;
+    const score = { id, ...judge(sample, text) };
+    if (pairing === 'lines' || pairing === 'positions') scoreOfLine.push(score);
+    else scoreOfSample[index] = score;
+  }
+  // Indices of an array of holes, so that the samples without a score are visited too.
+  for (const [index, sample] of samples.entries()) {
+    const known = scoreOfSample[index];
+    if (known !== undefined) scoreOfLine.push(known);
+    else if (missing === 'wrong' && linesOfSample[index] === 0 && counts(sample)) {
+      scoreOfLine.push({ id: sample.id, verdict: 'missing', score: 0, parsed: null });
     }
   }
-  const answered = new Set(predictions.map(({ question_id }) => question_id));
-  const absent = samples.filter((sample) => !answered.has(sample.id) && counts(sample));
-  const denominator = scores.length + (missing === 'wrong' ? absent.length : 0);
-  return { scores: [...scores, ...absent.map(({ id }) => missingScore(id))], denominator };
-}
-
-function missingScore(id: string): SampleScore {
-  return { id, verdict: 'missing', score: 0 };
-}
-
-function compareIds(samples: readonly TestSample[], predictions: readonly Prediction[]) {
-  const linesOfId = new Map<string, number>();
-  for (const { question_id } of predictions) {
-    linesOfId.set(question_id, (linesOfId.get(question_id) ?? 0) + 1);
-  }
-  const known = new Set(samples.map(({ id }) => id));
   return {
-    missing: [...known].filter((id) => !linesOfId.has(id)).length,
-    extra: [...linesOfId.keys()].filter((id) => !known.has(id)).length,
-    duplicate: [...linesOfId.values()].filter((lines) => lines > 1).length,
+    scores: scoreOfLine,
+    missing: samples.filter((sample, index) => linesOfSample[index] === 0 && counts(sample)).length,
+    extra: extra.size,
+    duplicate: linesOfSample.reduce((sum, lines) => sum + (lines > 1 ? 1 : 0), 0),
   };
 }

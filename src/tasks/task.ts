@@ -33,6 +33,8 @@ export interface TruthDetails {
   readonly humanAnswers?: readonly string[];
   /** Grounding: x1, y1, x2, y2 as fractions of the padded square, and the image's size in pixels. */
   readonly box?: readonly [number, number, number, number];
+  /** The same box in MiniGPT-v2's frame: fractions of width and height, without padding. */
+  readonly unpaddedBox?: readonly [number, number, number, number];
   readonly imageSize?: readonly [number, number];
   /** The raw JSON value of the entry, as the reference scorers read it. */
   readonly raw?: Readonly<Record<string, unknown>>;
@@ -47,27 +49,40 @@ export interface Prediction {
 
 export type ScoringMode = 'reference' | 'strict';
 
+/** Whose answers are scored: the reference has scorers of its own for some models. */
+export const scoredModels = ['llava', 'qwen', 'minigpt'] as const;
+export type ScoredModel = (typeof scoredModels)[number];
+
 /** `unparseable`: an answer was given but no answer of the task's format could be read from it. */
 export type Verdict = 'right' | 'wrong' | 'missing' | 'unparseable';
+
+/** What was read out of an answer: a letter, a normalised text, a box; null when there was nothing to read. */
+export type Parsed = string | readonly number[] | null;
 
 export interface SampleScore {
   readonly id: string;
   readonly verdict: Verdict;
   /** 0 to 1 (soft scores between). */
   readonly score: number;
+  readonly parsed: Parsed;
 }
 
 export interface TaskScore {
   readonly mode: ScoringMode;
   /** Percent, 0 to 100. */
   readonly accuracy: number;
-  /** What the sum of scores was divided by. */
+  /** The sum of the scores. */
+  readonly correct: number;
+  /** What it was divided by: `samples.length`. */
   readonly denominator: number;
+  /** Samples that the annotations expect an answer to. */
+  readonly expected: number;
   readonly missing: number;
   readonly unparseable: number;
-  /** Prediction ids that no test sample has, and ids that occur more than once. */
+  /** Prediction ids that no test sample has, and samples that more than one prediction is for. */
   readonly extra: number;
   readonly duplicate: number;
+  /** One for each that is counted. */
   readonly samples: readonly SampleScore[];
 }
 
@@ -80,7 +95,14 @@ export interface Task {
   readonly maxNewTokens: number;
   loadTrain(source: TaskSource): readonly TrainSample[];
   loadTest(source: TaskSource): readonly TestSample[];
-  score(mode: ScoringMode, samples: readonly TestSample[], predictions: readonly Prediction[]): TaskScore;
+  /** What the reference's scorer is given: its annotation file, or the folder that holds it. Pictures play no part. */
+  readAnnotations(path: string): readonly TestSample[];
+  score(
+    mode: ScoringMode,
+    samples: readonly TestSample[],
+    predictions: Iterable<Prediction>,
+    model?: ScoredModel,
+  ): TaskScore;
 }
 
 /** A data folder in CoIN's own layout. */

@@ -19,6 +19,20 @@ export function softAccuracy(given: string, answers: readonly string[]): number 
   return sum / answers.length;
 }
 
+/** The same people's answers meet many predictions: each list is normalised once. */
+export function normalisedOnce(
+  normalise: (answer: string) => string,
+): (answers: readonly string[]) => readonly string[] {
+  const known = new WeakMap<readonly string[], readonly string[]>();
+  return (answers) => {
+    const before = known.get(answers);
+    if (before !== undefined) return before;
+    const normalised = answers.map(normalise);
+    known.set(answers, normalised);
+    return normalised;
+  };
+}
+
 const numberWords: ReadonlyMap<string, string> = new Map(
   'zero one two three four five six seven eight nine ten'
     .split(' ')
@@ -49,10 +63,13 @@ export function normaliseHumanAnswer(text: string): string {
   return (meaningful.length === 0 ? words : meaningful).join(' ');
 }
 
+const strictAnswers = normalisedOnce(normaliseHumanAnswer);
+
 /** Soft accuracy where ten human answers are known, otherwise exact match with the single answer. */
 export const strictVqa: Judge = (sample, text) => {
   const { humanAnswers } = sample.truth;
   if (humanAnswers === undefined) return exactMatch()(sample, text);
   if (text.trim() === '') return unparseable;
-  return softly(softAccuracy(normaliseHumanAnswer(text), humanAnswers.map(normaliseHumanAnswer)));
+  const given = normaliseHumanAnswer(text);
+  return softly(softAccuracy(given, strictAnswers(humanAnswers)), given);
 };

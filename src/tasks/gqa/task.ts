@@ -3,13 +3,25 @@
 // and the answer is the same.
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { checkRow, readJsonObject } from '../../formats/json.ts';
-import { annotationOf } from '../annotations.ts';
+import { checkRow } from '../../formats/json.ts';
+import { streamJson } from '../../formats/json-stream.ts';
+import { annotationFile, annotationOf, holdsObject, readCoinAnnotations } from '../annotations.ts';
 import { defineTask } from '../define.ts';
-import { datasetPath } from '../instructions.ts';
+import { datasetPath } from '../instruction-files.ts';
 import { gqaScorer } from './score.ts';
 
+const officialFile = 'testdev_balanced_questions.json';
 const question = z.object({ answer: z.string(), isBalanced: z.boolean() });
+type Question = Readonly<z.output<typeof question>>;
+
+/** The official questions by id. */
+function readQuestions(file: string): ReadonlyMap<string, Question> {
+  const questions = new Map<string, Question>();
+  for (const { key, value, row, line } of streamJson(file)) {
+    questions.set(key, checkRow(question, value, { file, row, line }));
+  }
+  return questions;
+}
 
 export const gqa = defineTask({
   name: 'GQA',
@@ -17,13 +29,19 @@ export const gqa = defineTask({
   maxNewTokens: 128,
   scorer: gqaScorer,
   truth: (source) => {
-    const file = datasetPath(source, 'GQA', 'testdev_balanced_questions.json');
+    const file = datasetPath(source, 'GQA', officialFile);
     if (!existsSync(file)) return () => ({});
-    const questions = readJsonObject(file);
-    const rowOfQuestion = new Map(Object.keys(questions).map((id, index) => [id, index + 1]));
-    return (row) => {
-      const entry = annotationOf(questions[row.id], row, 'question_id', file);
-      return { raw: checkRow(question, entry, { file, row: rowOfQuestion.get(row.id) ?? 0 }) };
-    };
+    const questions = readQuestions(file);
+    return (row) => ({ raw: annotationOf(questions.get(row.id), row, 'question_id', file) });
+  },
+  annotations: (path) => {
+    const file = annotationFile(path, [officialFile, 'test.json']);
+    if (!holdsObject(file)) return readCoinAnnotations(file, 'answer');
+    return [...readQuestions(file)].map(([id, raw]) => ({
+      id,
+      text: '',
+      answer: raw.answer,
+      truth: { raw },
+    }));
   },
 });

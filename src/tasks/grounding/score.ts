@@ -1,7 +1,9 @@
-// Boxes and their overlap. Reference: coin.md 2.6 and 2.10 (eval_grounding.py at 4122465).
+// Boxes and their overlap. Reference: coin.md 2.6 and 2.10 (LLaVA's and MiniGPT-v2's
+// eval_grounding.py at 4122465).
 import { present } from '../../errors.ts';
 import { greatestLikePython, leastLikePython, parseFloatLikePython } from '../python.ts';
-import { rightIf, type Scorer, unparseable } from '../scoring.ts';
+import { afterOneSpace, type Judge, rightIf, type Scorer, unparseable } from '../scoring.ts';
+import type { TestSample } from '../task.ts';
 
 /** x1, y1, x2, y2. */
 export type Box = readonly [number, number, number, number];
@@ -16,6 +18,17 @@ const roundingTolerance = 1e-9;
 export function referenceBox(text: string): Box | undefined {
   const inside = [...text.replace(/[[\]]/g, '')].slice(1, -1).join('');
   return boxOf(inside.split(',').map(parseFloatLikePython));
+}
+
+const miniGptNumber = /[1-9]\p{Nd}*\.\p{Nd}*|0\.\p{Nd}*[1-9]\p{Nd}*/gu;
+
+/**
+ * The box the reference reads for MiniGPT-v2: the first four decimals that do not look like zero, so that "0.0", "0"
+ * and "1" are passed over and what follows takes their place. Undefined when there are fewer than four.
+ */
+export function miniGptBox(text: string): Box | undefined {
+  const numbers = [...text.matchAll(miniGptNumber)].slice(0, 4);
+  return boxOf(numbers.map(([number]) => parseFloatLikePython(number)));
 }
 
 /**
@@ -42,25 +55,43 @@ export function intersectionOverUnion(first: Box, second: Box): number {
   return union > 0 ? intersection / union : 0;
 }
 
-export const groundingScorer: Scorer = {
-  reference: {
-    judge: ({ truth }, text) => {
-      const box = referenceBox(text);
-      if (box === undefined) return unparseable;
-      const gold = present(truth.box, 'the box of a Grounding sample');
-      // Pixels instead of fractions change the overlap by rounding only, which decides at exactly one half.
-      const side = Math.max(...present(truth.imageSize, 'the image size of a Grounding sample'));
-      return rightIf(intersectionOverUnion(scaled(box, side), scaled(gold, side)) > 0.5);
-    },
-  },
-  strict: ({ truth }, text) => {
+const referenceJudge: Judge = ({ truth }, text) => {
+  const box = referenceBox(text);
+  if (box === undefined) return unparseable;
+  const gold = present(truth.box, 'the box of a Grounding sample');
+  // Pixels instead of fractions change the overlap by rounding only, which decides at exactly one half.
+  const side = Math.max(...present(truth.imageSize, 'the image size of a Grounding sample'));
+  return rightIf(intersectionOverUnion(scaled(box, side), scaled(gold, side)) > 0.5, box);
+};
+
+const strictlyAgainst =
+  (goldOf: (sample: TestSample) => Box): Judge =>
+  (sample, text) => {
     const box = strictBox(text);
     if (box === undefined) return unparseable;
     const [x1, y1, x2, y2] = box;
-    const gold = present(truth.box, 'the box of a Grounding sample');
-    const overlap = x1 < x2 && y1 < y2 ? intersectionOverUnion(box, gold) : 0;
-    return rightIf(overlap >= 0.5 - roundingTolerance);
+    const overlap = x1 < x2 && y1 < y2 ? intersectionOverUnion(box, goldOf(sample)) : 0;
+    return rightIf(overlap >= 0.5 - roundingTolerance, box);
+  };
+
+const paddedBox = ({ truth }: TestSample) => present(truth.box, 'the box of a Grounding sample');
+const unpaddedBox = ({ truth }: TestSample) =>
+  present(truth.unpaddedBox, "the box in MiniGPT-v2's frame of a Grounding sample");
+
+export const groundingScorer: Scorer = {
+  reference: { judge: referenceJudge },
+  referenceOf: {
+    qwen: { judge: afterOneSpace(referenceJudge) },
+    minigpt: {
+      judge: (sample, text) => {
+        const box = miniGptBox(text);
+        if (box === undefined) return unparseable;
+        return rightIf(intersectionOverUnion(box, unpaddedBox(sample)) > 0.5, box);
+      },
+    },
   },
+  strict: strictlyAgainst(paddedBox),
+  strictOf: { minigpt: strictlyAgainst(unpaddedBox) },
 };
 
 function scaled([x1, y1, x2, y2]: Box, side: number): Box {

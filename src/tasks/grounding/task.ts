@@ -6,28 +6,43 @@ import { defineTask } from '../define.ts';
 import type { TestRow } from '../instructions.ts';
 import { parseFloatLikePython } from '../python.ts';
 import type { TruthDetails } from '../task.ts';
-import { groundingScorer } from './score.ts';
+import { type Box, groundingScorer } from './score.ts';
 
 const groundingRow = z.object({
   answer_bbox: z.string(),
+  origin_answer_bbox: z.string().optional(),
   size: z.tuple([z.number().positive(), z.number().positive()]),
 });
 
 function groundingTruth(row: TestRow): TruthDetails {
-  const { answer_bbox, size } = checkRow(groundingRow, row.value, row.place);
-  const [x1, y1, x2, y2, ...rest] = answer_bbox.replace(/[[\]]/g, '').split(',').map(parseFloatLikePython);
-  const usable = [x1, y1, x2, y2].every((edge) => edge !== undefined && Number.isFinite(edge));
-  if (
-    !usable ||
-    x1 === undefined ||
-    y1 === undefined ||
-    x2 === undefined ||
-    y2 === undefined ||
-    rest.length > 0
-  ) {
-    throw rowError(row.place, 'answer_bbox', `expected "[x1, y1, x2, y2]", found "${answer_bbox}"`);
+  const { answer_bbox, origin_answer_bbox, size } = checkRow(groundingRow, row.value, row.place);
+  const box = boxIn(answer_bbox, 'answer_bbox', row);
+  const unpaddedBox =
+    origin_answer_bbox === undefined
+      ? withoutPadding(box, size)
+      : boxIn(origin_answer_bbox, 'origin_answer_bbox', row);
+  return { box, unpaddedBox, imageSize: size };
+}
+
+function boxIn(text: string, field: string, { place }: TestRow): Box {
+  const [x1, y1, x2, y2, ...rest] = text.replace(/[[\]]/g, '').split(',').map(finiteNumber);
+  if (x1 === undefined || y1 === undefined || x2 === undefined || y2 === undefined || rest.length > 0) {
+    throw rowError(place, field, `expected "[x1, y1, x2, y2]", found "${text}"`);
   }
-  return { box: [x1, y1, x2, y2], imageSize: size };
+  return [x1, y1, x2, y2];
+}
+
+function finiteNumber(text: string): number | undefined {
+  const number = parseFloatLikePython(text);
+  return number !== undefined && Number.isFinite(number) ? number : undefined;
+}
+
+/** From fractions of the square that the image is padded to, to fractions of the image itself. */
+function withoutPadding([x1, y1, x2, y2]: Box, [width, height]: readonly [number, number]): Box {
+  const side = Math.max(width, height);
+  const across = (x: number) => (x * side - (side - width) / 2) / width;
+  const down = (y: number) => (y * side - (side - height) / 2) / height;
+  return [across(x1), down(y1), across(x2), down(y2)];
 }
 
 export const grounding = defineTask({
@@ -36,5 +51,5 @@ export const grounding = defineTask({
   maxNewTokens: 1024,
   answerField: 'answer_bbox',
   scorer: groundingScorer,
-  truth: () => groundingTruth,
+  rowTruth: groundingTruth,
 });

@@ -60,11 +60,12 @@ export const scienceqaScorer: Scorer = {
       if (letter === undefined) return unparseable;
       const choices = present(truth.choices, 'the choices of a ScienceQA sample');
       const index = referenceOptions.slice(0, choices.length).indexOf(letter);
-      return rightIf(index !== -1 && index === truth.choiceIndex);
+      return rightIf(index !== -1 && index === truth.choiceIndex, letter);
     },
   },
   strict: ({ truth }, text) => {
     const index = strictChoice(text, present(truth.choices, 'the choices of a ScienceQA sample'));
-    return index === undefined ? unparseable : rightIf(index === truth.choiceIndex);
+    if (index === undefined) return unparseable;
+    return rightIf(index === truth.choiceIndex, String.fromCharCode('A'.charCodeAt(0) + index));
   },
 };

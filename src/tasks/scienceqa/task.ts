@@ -1,13 +1,20 @@
 // ScienceQA: multiple choice on school science, half of it without a picture.
 // Options and right answers come from the official problems.json; a test row must belong to the official test split.
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
+import { DataError, UserError } from '../../errors.ts';
 import { checkRow, readJsonObject, rowError } from '../../formats/json.ts';
-import { annotationOf, readAnnotationList } from '../annotations.ts';
+import { annotationOf } from '../annotations.ts';
 import { defineTask } from '../define.ts';
-import { datasetPath } from '../instructions.ts';
+import { datasetPath } from '../instruction-files.ts';
+import { identifier } from '../instructions.ts';
+import type { TruthDetails } from '../task.ts';
 import { scienceqaScorer } from './score.ts';
 
 const hint = 'part of the ScienceQA release (github.com/lupantech/ScienceQA, folder data/scienceqa)';
+
+const splits = z.object({ test: z.array(identifier) });
 
 const problem = z
   .object({ choices: z.array(z.string()).min(2).max(26), answer: z.int().nonnegative() })
@@ -16,6 +23,34 @@ const problem = z
     path: ['answer'],
   });
 
+interface Release {
+  readonly splitFile: string;
+  readonly problemFile: string;
+  /** In the file's order. */
+  readonly testIds: readonly string[];
+  /** Undefined for an id that has no problem. Throws DataError for a problem that is none. */
+  readonly truthOf: (id: string) => TruthDetails | undefined;
+}
+
+function readRelease(folder: string): Release {
+  const splitFile = join(folder, 'pid_splits.json');
+  const { test } = checkRow(splits, readJsonObject(splitFile, { hint }), { file: splitFile, row: 1 });
+  const problemFile = join(folder, 'problems.json');
+  const problems = readJsonObject(problemFile, { hint });
+  const rowOfProblem = new Map(Object.keys(problems).map((id, index) => [id, index + 1]));
+  return {
+    splitFile,
+    problemFile,
+    testIds: test,
+    truthOf: (id) => {
+      const row = rowOfProblem.get(id);
+      if (row === undefined) return undefined;
+      const { choices, answer } = checkRow(problem, problems[id], { file: problemFile, row });
+      return { choices, choiceIndex: answer };
+    },
+  };
+}
+
 export const scienceqa = defineTask({
   name: 'ScienceQA',
   summary: 'multiple choice on science facts, with and without a picture',
@@ -23,19 +58,34 @@ export const scienceqa = defineTask({
   imageRequired: false,
   scorer: scienceqaScorer,
   truth: (source) => {
-    const splitFile = datasetPath(source, 'ScienceQA', 'pid_splits.json');
-    const testIds = new Set(readAnnotationList(splitFile, 'test', hint).map(String));
-    const problemFile = datasetPath(source, 'ScienceQA', 'problems.json');
-    const problems = readJsonObject(problemFile, { hint });
-    const rowOfProblem = new Map(Object.keys(problems).map((id, index) => [id, index + 1]));
+    const { splitFile, problemFile, testIds, truthOf } = readRelease(datasetPath(source, 'ScienceQA'));
+    const known = new Set(testIds);
     return (row) => {
-      if (!testIds.has(row.id)) {
+      if (!known.has(row.id)) {
         throw rowError(row.place, 'question_id', `"${row.id}" is not in the test split of ${splitFile}`);
       }
-      const place = { file: problemFile, row: rowOfProblem.get(row.id) ?? 0 };
-      const entry = annotationOf(problems[row.id], row, 'question_id', problemFile);
-      const { choices, answer } = checkRow(problem, entry, place);
-      return { choices, choiceIndex: answer };
+      return annotationOf(truthOf(row.id), row, 'question_id', problemFile);
     };
+  },
+  annotations: (path) => {
+    if (!existsSync(path) || !statSync(path).isDirectory()) {
+      throw new UserError({
+        file: path,
+        message: 'expected a folder with problems.json and pid_splits.json',
+        hint,
+      });
+    }
+    const { splitFile, problemFile, testIds, truthOf } = readRelease(path);
+    return testIds.map((id) => {
+      const truth = truthOf(id);
+      if (truth === undefined) {
+        throw new DataError({
+          file: splitFile,
+          field: 'test',
+          message: `"${id}" has no entry in ${problemFile}`,
+        });
+      }
+      return { id, text: '', answer: String.fromCharCode(65 + (truth.choiceIndex ?? 0)), truth };
+    });
   },
 });

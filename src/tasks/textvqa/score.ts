@@ -1,14 +1,17 @@
 // TextVQA's soft accuracy in both modes. Reference: coin.md 2.2 (m4c_evaluator.py at 4122465).
 import { present } from '../../errors.ts';
 import { type Scorer, softly } from '../scoring.ts';
-import { softAccuracy, strictVqa } from '../vqa.ts';
+import { normalisedOnce, softAccuracy, strictVqa } from '../vqa.ts';
 import { normaliseLikeEvalAi } from './evalai.ts';
+
+const referenceAnswers = normalisedOnce(normaliseLikeEvalAi);
 
 export const textvqaScorer: Scorer = {
   reference: {
     judge: ({ truth }, text) => {
       const answers = present(truth.humanAnswers, 'the human answers of a TextVQA sample');
-      return softly(softAccuracy(normaliseLikeEvalAi(text), answers.map(normaliseLikeEvalAi)));
+      const given = normaliseLikeEvalAi(text);
+      return softly(softAccuracy(given, referenceAnswers(answers)), given);
     },
     percent: (sum, denominator) => 100 * (sum / denominator),
   },

@@ -2,16 +2,31 @@
 // in both modes; the instruction file's single answer is not used for scoring.
 import { z } from 'zod';
 import { checkRow } from '../../formats/json.ts';
-import { annotationOf, readAnnotationList } from '../annotations.ts';
+import { streamJson } from '../../formats/json-stream.ts';
+import { annotationFile, annotationOf } from '../annotations.ts';
 import { defineTask } from '../define.ts';
-import { datasetPath } from '../instructions.ts';
+import { datasetPath } from '../instruction-files.ts';
+import { identifier } from '../instructions.ts';
 import { humanAnswerCount } from '../vqa.ts';
 import { textvqaScorer } from './score.ts';
 
+const officialFile = 'TextVQA_0.5.1_val.json';
+const hint = 'the validation annotations from textvqa.org, version 0.5.1';
+
 const annotation = z.object({
-  question_id: z.union([z.string(), z.number()]),
+  question_id: identifier,
   answers: z.array(z.string()).length(humanAnswerCount, `expected ${humanAnswerCount} answers`),
 });
+
+/** Ten human answers by question id. */
+function readAnswers(file: string): ReadonlyMap<string, readonly string[]> {
+  const answers = new Map<string, readonly string[]>();
+  for (const { value, row, line } of streamJson(file, { member: 'data', hint })) {
+    const entry = checkRow(annotation, value, { file, row, line });
+    answers.set(entry.question_id, entry.answers);
+  }
+  return answers;
+}
 
 export const textvqa = defineTask({
   name: 'TextVQA',
@@ -21,20 +36,15 @@ export const textvqa = defineTask({
   testFiles: ['val.json', 'test.json'],
   scorer: textvqaScorer,
   truth: (source) => {
-    const file = datasetPath(source, 'TextVQA', 'TextVQA_0.5.1_val.json');
-    const list = readAnnotationList(
-      file,
-      'data',
-      'the validation annotations from textvqa.org, version 0.5.1',
-    );
-    const answersOfId = new Map(
-      list.map((value, index) => {
-        const row = checkRow(annotation, value, { file, row: index + 1 });
-        return [String(row.question_id), row.answers] as const;
-      }),
-    );
-    return (row) => ({
-      humanAnswers: annotationOf(answersOfId.get(row.id), row, 'question_id', file),
-    });
+    const file = datasetPath(source, 'TextVQA', officialFile);
+    const answers = readAnswers(file);
+    return (row) => ({ humanAnswers: annotationOf(answers.get(row.id), row, 'question_id', file) });
   },
+  annotations: (path) =>
+    [...readAnswers(annotationFile(path, [officialFile], hint))].map(([id, humanAnswers]) => ({
+      id,
+      text: '',
+      answer: humanAnswers[0] ?? '',
+      truth: { humanAnswers },
+    })),
 });

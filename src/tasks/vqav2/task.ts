@@ -1,21 +1,47 @@
 // VQAv2: questions in natural wording about a picture.
-// Strict scoring uses the ten human answers of the official annotation file where it lies in cl_dataset/VQAv2.
-import { existsSync } from 'node:fs';
-import { annotationOf, humanAnswersBy, readAnnotationList } from '../annotations.ts';
+// Strict scoring uses ten human answers where they are known: in a test row itself, or in the official annotation file
+// (in cl_dataset/VQAv2, or beside the test file that is scored against).
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  annotationFile,
+  annotationOf,
+  holdsObject,
+  officialAnswersBy,
+  ownHumanAnswers,
+  readCoinAnnotations,
+  samplesOf,
+} from '../annotations.ts';
 import { defineTask } from '../define.ts';
-import { datasetPath } from '../instructions.ts';
+import { datasetPath } from '../instruction-files.ts';
+import type { TestRow } from '../instructions.ts';
+import type { TruthDetails } from '../task.ts';
 import { vqav2Scorer } from './score.ts';
+
+const officialFile = 'v2_mscoco_val2014_annotations.json';
+const testFiles = ['val.json', 'test.json'];
+
+/** Looks a row up in the official file, if that is there. */
+function officialTruth(file: string): ((row: TestRow) => TruthDetails) | undefined {
+  if (!existsSync(file)) return undefined;
+  const answers = officialAnswersBy('question_id', file);
+  return (row) => ({
+    humanAnswers: annotationOf(answers.get(row.id), row, 'question_id', file).humanAnswers,
+  });
+}
 
 export const vqav2 = defineTask({
   name: 'VQAv2',
   summary: 'questions in natural wording about a picture',
   maxNewTokens: 1024,
-  testFiles: ['val.json', 'test.json'],
+  testFiles,
   scorer: vqav2Scorer,
-  truth: (source) => {
-    const file = datasetPath(source, 'VQAv2', 'v2_mscoco_val2014_annotations.json');
-    if (!existsSync(file)) return () => ({});
-    const answers = humanAnswersBy('question_id', readAnnotationList(file, 'annotations'), file);
-    return (row) => ({ humanAnswers: annotationOf(answers.get(row.id), row, 'question_id', file) });
+  rowTruth: ownHumanAnswers,
+  truth: (source) => officialTruth(datasetPath(source, 'VQAv2', officialFile)) ?? (() => ({})),
+  annotations: (path) => {
+    const file = annotationFile(path, [...testFiles, officialFile]);
+    if (holdsObject(file)) return samplesOf(officialAnswersBy('question_id', file));
+    const official = statSync(path).isDirectory() ? officialTruth(join(path, officialFile)) : undefined;
+    return readCoinAnnotations(file, 'answer', official ?? ownHumanAnswers);
   },
 });
