@@ -1,7 +1,7 @@
 // JSON files that are too large to hold: the elements of one array, the members of one object, or the lines of JSONL, one
 // at a time. The file is read in pieces and each element is parsed on its own; what an element means is the caller's schema.
 import { DataError, UserError } from '../errors.ts';
-import { readByteRange, readChunks } from './file-bytes.ts';
+import { readChunks, withByteSource } from './file-bytes.ts';
 import { type JsonRow, jsonSyntaxError, parseJson, type ReadOptions } from './json.ts';
 
 export interface JsonElement {
@@ -47,11 +47,8 @@ export function* streamJson(file: string, options: JsonStreamOptions = {}): Gene
 }
 
 /** The value in a range of bytes that `streamJson` gave. */
-export function readJsonValue(
-  descriptor: number,
-  { file, offset, length }: { readonly file: string; readonly offset: number; readonly length: number },
-): unknown {
-  const bytes = readByteRange(descriptor, { path: file, offset, length });
+export function readJsonValue(file: string, offset: number, length: number): unknown {
+  const bytes = withByteSource(file, 'a JSON file', (source) => source.read(offset, length));
   return parseJson(new TextDecoder().decode(bytes), file);
 }
 

@@ -1,7 +1,6 @@
 // Reads CoIN's instruction files (train.json; test.json or val.json) into validated samples, however large they are.
 // Knows the common row schema; what a task adds to a row is the task's, where files lie is `instruction-files.ts`.
 import { z } from 'zod';
-import { withOpenFile } from '../formats/file-bytes.ts';
 import { checkRow, type RowPlace, rowError } from '../formats/json.ts';
 import { readJsonValue, streamJson } from '../formats/json-stream.ts';
 import { ImageFinder, instructionFile } from './instruction-files.ts';
@@ -101,8 +100,7 @@ class FiledSample implements TrainSample {
 
   get turns(): readonly Turn[] {
     const { file } = this.#place;
-    const bytes = { file, offset: this.#offset, length: this.#length };
-    const value = withOpenFile(file, (descriptor) => readJsonValue(descriptor, bytes));
+    const value = readJsonValue(file, this.#offset, this.#length);
     return turnsOf(checkRow(trainRow, value, this.#place), this.#place);
   }
 }
