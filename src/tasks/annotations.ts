@@ -3,13 +3,22 @@
 import { existsSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { UserError } from '../errors.ts';
+import { DataError, UserError } from '../errors.ts';
 import { withOpenFile } from '../formats/file-bytes.ts';
-import { checkRow, isObject, rowError } from '../formats/json.ts';
+import { checkRow, describe, isObject, readJsonObject, rowError } from '../formats/json.ts';
 import { streamJson } from '../formats/json-stream.ts';
 import { identifier, type TestRow, UniqueIds } from './instructions.ts';
 import type { TestSample, TruthDetails } from './task.ts';
 import { humanAnswerCount } from './vqa.ts';
+
+/** The array under `field` of a JSON file that holds one object. `hint` says where the file comes from. */
+export function readAnnotationList(file: string, field: string, hint?: string): readonly unknown[] {
+  const list = readJsonObject(file, { hint })[field];
+  if (!Array.isArray(list)) {
+    throw new DataError({ message: `expected an array, found ${describe(list)}`, file, field });
+  }
+  return list;
+}
 
 /** The annotation of a test row; a DataError names the row and the annotation file when there is none. */
 export function annotationOf<T>(entry: T | undefined, row: TestRow, key: string, file: string): T {

@@ -5,16 +5,13 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError, UserError } from '../../errors.ts';
 import { checkRow, readJsonObject, rowError } from '../../formats/json.ts';
-import { annotationOf } from '../annotations.ts';
+import { annotationOf, readAnnotationList } from '../annotations.ts';
 import { defineTask } from '../define.ts';
 import { datasetPath } from '../instruction-files.ts';
-import { identifier } from '../instructions.ts';
 import type { TruthDetails } from '../task.ts';
 import { scienceqaScorer } from './score.ts';
 
 const hint = 'part of the ScienceQA release (github.com/lupantech/ScienceQA, folder data/scienceqa)';
-
-const splits = z.object({ test: z.array(identifier) });
 
 const problem = z
   .object({ choices: z.array(z.string()).min(2).max(26), answer: z.int().nonnegative() })
@@ -34,14 +31,14 @@ interface Release {
 
 function readRelease(folder: string): Release {
   const splitFile = join(folder, 'pid_splits.json');
-  const { test } = checkRow(splits, readJsonObject(splitFile, { hint }), { file: splitFile, row: 1 });
+  const testIds = readAnnotationList(splitFile, 'test', hint).map(String);
   const problemFile = join(folder, 'problems.json');
   const problems = readJsonObject(problemFile, { hint });
   const rowOfProblem = new Map(Object.keys(problems).map((id, index) => [id, index + 1]));
   return {
     splitFile,
     problemFile,
-    testIds: test,
+    testIds,
     truthOf: (id) => {
       const row = rowOfProblem.get(id);
       if (row === undefined) return undefined;
