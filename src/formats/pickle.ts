@@ -1,6 +1,6 @@
 // A reader of Python pickles that builds plain values and nothing else: no code runs, no object is looked up. A global
 // is whatever the caller says it is, or refused by name. Bounded in time and memory by the length of the pickle.
-// Source: the comments of Python's pickletools (protocols 2 to 5, the opcodes that plain data needs).
+// Source: the comments of Python's pickletools (protocols 0 to 5, the opcodes that plain data needs).
 import { DataError } from '../errors.ts';
 import type { ByteSource } from './file-bytes.ts';
 
@@ -45,6 +45,10 @@ export interface PickleOptions {
   readonly global?: (name: string) => PickleGlobal | undefined;
   /** What a persistent id (a reference to something outside the pickle) stands for; undefined refuses it. */
   readonly persistent?: (id: PickleValue) => PickleValue | undefined;
+  /** What the file should be, for errors; by default a checkpoint. */
+  readonly expected?: string;
+  /** The most operations it may take. */
+  readonly operations?: number;
   /** Given the state of an object that the caller made; gives back whether that is fine. By default it is not. */
   readonly build?: (object: PickleValue, state: PickleValue) => boolean;
 }
@@ -91,14 +95,20 @@ class Unpickler {
     75: (m) => m.#push(m.#unsigned(1)), // BININT1
     77: (m) => m.#push(m.#unsigned(2)), // BININT2
     138: (m) => m.#push(m.#long(m.#unsigned(1))), // LONG1
+    73: (m) => m.#push(m.#integerLine()), // INT
+    76: (m) => m.#push(m.#integerLine()), // LONG
+    70: (m) => m.#push(m.#floatLine()), // FLOAT
     71: (m) => m.#push(m.#take(8).getFloat64(0, false)), // BINFLOAT
     88: (m) => m.#push(m.#text(m.#unsigned(4))), // BINUNICODE
     84: (m) => m.#push(m.#text(m.#unsigned(4))), // BINSTRING
     140: (m) => m.#push(m.#text(m.#unsigned(1))), // SHORT_BINUNICODE
     85: (m) => m.#push(m.#text(m.#unsigned(1))), // SHORT_BINSTRING
+    83: (m) => m.#push(m.#quotedLine()), // STRING
+    86: (m) => m.#push(m.#escapedLine()), // UNICODE
     66: (m) => m.#push(m.#bytes(m.#unsigned(4))), // BINBYTES
     67: (m) => m.#push(m.#bytes(m.#unsigned(1))), // SHORT_BINBYTES
     93: (m) => m.#push(new PickleList()), // EMPTY_LIST
+    108: (m) => m.#push(m.#list(m.#sinceMark())), // LIST
     97: (m) => m.#append([m.#pop()]), // APPEND
     101: (m) => m.#append(m.#sinceMark()), // APPENDS
     41: (m) => m.#push([]), // EMPTY_TUPLE
@@ -107,11 +117,14 @@ class Unpickler {
     135: (m) => m.#push(m.#popped(3)), // TUPLE3
     116: (m) => m.#push(m.#sinceMark()), // TUPLE
     125: (m) => m.#push(new Map()), // EMPTY_DICT
+    100: (m) => m.#dictionary(m.#sinceMark()), // DICT
     115: (m) => m.#setItems(m.#popped(2)), // SETITEM
     117: (m) => m.#setItems(m.#sinceMark()), // SETITEMS
+    112: (m) => m.#remember(m.#wholeLine()), // PUT
     113: (m) => m.#remember(m.#unsigned(1)), // BINPUT
     114: (m) => m.#remember(m.#unsigned(4)), // LONG_BINPUT
     148: (m) => m.#remember(m.#memo.size), // MEMOIZE
+    103: (m) => m.#recall(m.#wholeLine()), // GET
     104: (m) => m.#recall(m.#unsigned(1)), // BINGET
     106: (m) => m.#recall(m.#unsigned(4)), // LONG_BINGET
     99: (m) => m.#global([m.#line(), m.#line()]), // GLOBAL
@@ -139,7 +152,8 @@ class Unpickler {
   }
 
   read(): Unpickled {
-    for (let count = 0; count < MAX_OPERATIONS; count++) {
+    const { operations = MAX_OPERATIONS } = this.#options;
+    for (let count = 0; count < operations; count++) {
       const code = this.#unsigned(1);
       if (code !== STOP) {
         const operation = Unpickler.#operations[code] ?? this.#refuse(code);
@@ -150,12 +164,12 @@ class Unpickler {
       if (this.#stack.length > 0 || this.#marked.length > 0) this.#fail('values are left over at its end');
       return { value, end: this.#position };
     }
-    throw this.#fault(`it takes more than ${MAX_OPERATIONS} operations`);
+    throw this.#fault(`it takes more than ${operations} operations`);
   }
 
   #refuse(code: number): never {
     const shown = code > 0x20 && code < 0x7f ? `"${String.fromCharCode(code)}"` : `0x${code.toString(16)}`;
-    throw this.#fault(`the operation ${shown} is not one that tensors need`);
+    throw this.#fault(`the operation ${shown} is not one that plain data needs`);
   }
 
   #protocol(version: number): void {
@@ -170,6 +184,17 @@ class Unpickler {
     const list = this.#top();
     if (!(list instanceof PickleList)) throw this.#fault('something is appended to what is not a list');
     for (const value of values) list.items.push(value);
+  }
+
+  #list(values: readonly PickleValue[]): PickleList {
+    const list = new PickleList();
+    list.items.push(...values);
+    return list;
+  }
+
+  #dictionary(pairs: readonly PickleValue[]): void {
+    this.#push(new Map());
+    this.#setItems(pairs);
   }
 
   #setItems(pairs: readonly PickleValue[]): void {
@@ -273,13 +298,56 @@ class Unpickler {
     return this.#decode(this.#bytes(length));
   }
 
-  #line(): string {
+  #line(longest = MAX_NAME_BYTES, encoding: 'utf-8' | 'latin1' = 'utf-8'): string {
     const bytes: number[] = [];
     for (let byte = this.#unsigned(1); byte !== 0x0a; byte = this.#unsigned(1)) {
-      if (bytes.length >= MAX_NAME_BYTES) this.#fail('a name without an end');
+      if (bytes.length >= longest) this.#fail('a line without an end');
       bytes.push(byte);
     }
+    if (encoding === 'latin1') return Buffer.from(bytes).toString('latin1');
     return this.#decode(Uint8Array.from(bytes));
+  }
+
+  /** Protocols 0 and 1 write values as text: `01` and `00` are true and false, a long ends with `L`. */
+  #integerLine(): PickleValue {
+    const text = this.#line();
+    if (text === '00' || text === '01') return text === '01';
+    const digits = /^(-?\d+)L?$/.exec(text)?.[1] ?? this.#fail(`"${text}" is no whole number`);
+    return Number.isSafeInteger(Number(digits)) ? Number(digits) : BigInt(digits);
+  }
+
+  #wholeLine(): number {
+    const value = this.#integerLine();
+    return typeof value === 'number' && value >= 0 ? value : this.#fail('a place that is no number');
+  }
+
+  #floatLine(): number {
+    const text = this.#line();
+    const value = Number(text);
+    return text !== '' && Number.isFinite(value) ? value : this.#fail(`"${text}" is no number`);
+  }
+
+  /** A string as Python 2 prints it. */
+  #quotedLine(): string {
+    const text = this.#line(MAX_STRING_BYTES);
+    const inside = /^(['"])(.*)\1$/.exec(text)?.[2] ?? this.#fail('a text without its quotes');
+    const simple: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' };
+    const bytes = Array.from(new TextEncoder().encode(inside), (byte) => String.fromCharCode(byte)).join('');
+    const plain = bytes.replace(/\\(?:x([0-9a-f]{2})|(.))/g, (_, hex?: string, mark = '') =>
+      hex === undefined ? (simple[mark] ?? mark) : String.fromCharCode(Number.parseInt(hex, 16)),
+    );
+    return this.#decode(Uint8Array.from(plain, (character) => character.charCodeAt(0)));
+  }
+
+  /** Latin-1 with other characters escaped. */
+  #escapedLine(): string {
+    return this.#line(MAX_STRING_BYTES, 'latin1').replace(
+      /\\(?:u([0-9a-f]{4})|U([0-9a-f]{8}))/g,
+      (_, short?: string, long?: string) => {
+        const code = Number.parseInt(short ?? long ?? '', 16);
+        return code > 0x10ffff ? this.#fail('a character that does not exist') : String.fromCodePoint(code);
+      },
+    );
   }
 
   #decode(bytes: Uint8Array): string {
@@ -317,7 +385,7 @@ class Unpickler {
   #fault(message: string): DataError {
     return new DataError({
       file: this.#options.source.path,
-      message: `damaged or no checkpoint: byte ${this.#position - this.#start} of its pickle: ${message}`,
+      message: `damaged or no ${this.#options.expected ?? 'checkpoint'}: byte ${this.#position - this.#start} of its pickle: ${message}`,
     });
   }
 }

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import type { TaskName } from '../../src/tasks/index.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
+import { pickle } from './pickle.ts';
 
 export interface PictureShape {
   readonly width?: number;
@@ -232,7 +233,8 @@ const writers: { readonly [Task in TaskName]: (to: Download) => Promise<void> } 
       };
     };
     const write = (folder: string, name: string, references: readonly unknown[]) => {
-      to.json(`${folder}/${name}.json`, references);
+      if (folder === 'refcoco+') to.json(`${folder}/${name}.json`, references);
+      else to.file(`${folder}/${name}.p`, pickle(references));
       to.json(`${folder}/instances.json`, instances);
     };
     write('refcoco', 'refs(unc)', [

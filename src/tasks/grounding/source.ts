@@ -3,8 +3,9 @@
 // In training, all expressions about a picture of one data set are one entry; the data sets are merged and shuffled.
 import { z } from 'zod';
 import { DataError } from '../../errors.ts';
-import { checkRow } from '../../formats/json.ts';
+import { checkRow, describe } from '../../formats/json.ts';
 import { streamJson } from '../../formats/json-stream.ts';
+import { readPlainPickle } from '../../formats/plain-pickle.ts';
 import { RandomStream } from '../../tensor/random.ts';
 import type { RawFolder } from '../raw-folder.ts';
 import { jsonRows, rawText } from '../raw-rows.ts';
@@ -50,13 +51,13 @@ const belongs: Readonly<Record<RawSplit, (split: string) => boolean>> = {
 export const groundingSource: RawSource = {
   testFile: 'test.json',
   expects: [
-    'refcoco/refs(unc).json, refcoco+/refs(unc).json, refcocog/refs(umd).json',
+    'refcoco/refs(unc).p, refcoco+/refs(unc).p, refcocog/refs(umd).p (pickle, or the same as .json)',
     'an instances.json in each of the three, train2014/COCO_train2014_*.jpg',
   ],
   open(from) {
     const files = dataSets.map(({ folder, refs }) => ({
       name: folder,
-      refs: from.require([`${folder}/${refs}.json`], hint),
+      refs: from.require([`${folder}/${refs}.p`, `${folder}/${refs}.json`], hint),
       instances: from.require([`${folder}/instances.json`], hint),
     }));
     return {
@@ -134,7 +135,12 @@ function* entriesOf(from: RawFolder, dataSet: DataSetFiles, split: RawSplit): Ge
 }
 
 function references(file: string): Iterable<{ readonly row: number; readonly value: unknown }> {
-  return streamJson(file);
+  if (file.endsWith('.json')) return streamJson(file);
+  const value = readPlainPickle(file, 'list of references');
+  if (!Array.isArray(value)) {
+    throw new DataError({ file, message: `expected a list of references, found ${describe(value)}` });
+  }
+  return value.map((reference: unknown, index) => ({ row: index + 1, value: reference }));
 }
 
 type Edges = readonly [number, number, number, number];

@@ -19,7 +19,7 @@ const question = {
   hint: z.string().default(''),
 };
 const problem = z.object({ ...question, image: z.string().nullish() });
-const parquetProblem = z.object({ ...question, hint: z.string(), image: embeddedPicture.nullable() });
+const parquetProblem = z.object({ ...question, hint: z.string(), image: embeddedPicture.nullish() });
 const parquetText = z.object({
   ...question,
   hint: z.string(),
