@@ -1,207 +1,258 @@
-// Greedy generation in batches with a KV cache. The number of rows of every run is fixed (`slots`), so that an answer's
-// bits do not depend on how many others ride along. The prompt's cache is never copied: only the generated part grows.
-import type { LlavaConfig } from '../models/llava/config.ts';
-import {
-  decodeNext,
-  decodeSequence,
-  type KeyValue,
-  mergedEmbeddings,
-  projectFeatures,
-  vocabularyLogits,
-} from '../models/llava/network.ts';
-import type { LinearAdapter, WeightProvider } from '../nn/scope.ts';
-import { Scope } from '../nn/scope.ts';
-import { float32, int32 } from '../tensor/dtype.ts';
-import type { Tensor } from '../tensor/graph.ts';
-import { argmax, input } from '../tensor/ops.ts';
-import { DeviceTensor, Program, type ProgramOptions, type Value } from '../tensor/program.ts';
-import { batchOptions, promptBatch } from '../training/batches.ts';
+// Greedy generation with a KV cache and continuous refilling: a row whose answer has ended is given to the next prompt at
+// once. An answer's bits depend on its prompt alone, as every run has a shape that follows from the prompt (shapes.ts).
+import { RecentlyUsed } from '../formats/recently-used.ts';
+import { Extender, type ExtenderOptions, type Values } from './extender.ts';
+import { KeyValues, type Move } from './key-values.ts';
+import { type Prompt, PromptReader, type ReaderOptions, type ReadPrompt } from './prompt-reader.ts';
+import { capacityFor, decodingRows } from './shapes.ts';
 
-export interface Prompt {
-  /** Image placeholders already repeated once per patch. */
-  readonly inputIds: Int32Array;
-  /** [patches, visionHidden]; absent for text-only prompts. */
-  readonly features?: Float32Array;
-  /** Inputs of the adapter that differ by sample: the sample's row of an input [batch, size], by the input's name. */
-  readonly rows?: Readonly<Record<string, Float32Array>>;
-}
+export type { Prompt } from './prompt-reader.ts';
 
-export interface GeneratorOptions {
-  readonly config: LlavaConfig;
-  readonly weights: WeightProvider;
-  readonly adapter?: LinearAdapter;
+export interface GeneratorOptions extends ExtenderOptions {
+  /** Answers in progress side by side, at most; fewer where the model's caches are large. */
   readonly slots: number;
-  readonly program?: ProgramOptions;
+  /** Bytes of prompt beginnings kept for prompts that share them. */
+  readonly prefixBytes?: number;
 }
 
-type Values = Readonly<Record<string, Value>>;
+export interface GenerateOptions
+  extends Partial<Pick<ReaderOptions, 'share' | 'textPrefix' | 'loadFeatures'>> {
+  /** Told of every answer when it is complete, in the order in which they are. */
+  readonly onAnswer?: (index: number, ids: readonly number[]) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What a call of `generate` did. */
+export interface GenerationStatistics {
+  readonly promptTokens: number;
+  /** Prompt tokens that were not read, because another prompt had read the same beginning. */
+  readonly sharedTokens: number;
+  /** Places for tokens that were computed, and the tokens in them; the others are padding and empty rows. */
+  readonly computedTokens: number;
+  readonly usefulTokens: number;
+  readonly decodingRuns: number;
+}
+
+/** An answer in progress. */
+interface Active extends Pick<Prompt, 'rows'> {
+  readonly index: number;
+  readonly answer: number[];
+  /** Tokens in the row's cache. */
+  length: number;
+  next: number;
+}
+
+/** Rows that decode side by side, all with caches of one capacity. */
+interface DecodingBatch {
+  readonly cache: KeyValues;
+  readonly rows: (Active | undefined)[];
+  /** Read, or grown out of a smaller capacity, and waiting for a row. */
+  readonly waiting: Waiting[];
+}
+
+interface Waiting {
+  readonly active: Active;
+  /** Puts the caches into a row. */
+  readonly place: (cache: KeyValues, row: number) => void;
+}
+
+const PREFIX_BYTES = 512e6;
 
 export class Generator {
-  readonly #options: GeneratorOptions;
-  readonly #prefill: Program;
-  readonly #decode: Program;
+  readonly #extender: Extender;
+  readonly #slots: number;
+  readonly #prefixes: RecentlyUsed<KeyValues>;
+  #parameters: Values | undefined;
+  #statistics: GenerationStatistics | undefined;
 
-  private constructor(options: GeneratorOptions, prefill: Program, decode: Program) {
-    this.#options = options;
-    this.#prefill = prefill;
-    this.#decode = decode;
+  private constructor(extender: Extender, slots: number, prefixBytes: number) {
+    this.#extender = extender;
+    this.#slots = slots;
+    this.#prefixes = new RecentlyUsed(prefixBytes);
   }
 
   static async compile(options: GeneratorOptions): Promise<Generator> {
-    const root = new Scope(options.weights, '', options.adapter);
-    const { config, program = {} } = options;
-    const prefill = prefillGraph(root, config);
-    const decode = decodeGraph(root, config);
-    const kept = (graph: Record<string, Tensor>) => Object.keys(graph).filter((name) => name !== 'next');
+    const { slots, prefixBytes = PREFIX_BYTES, ...rest } = options;
     return new Generator(
-      options,
-      await Program.compile(prefill, { ...program, keepOnDevice: kept(prefill) }),
-      await Program.compile(decode, { ...program, keepOnDevice: kept(decode) }),
+      await Extender.compile(rest),
+      Math.min(slots, decodingRows(options.config)),
+      prefixBytes,
     );
   }
 
   /**
-   * Token ids of one answer per prompt, without the end token. At most `slots` prompts; `parameters` are the adapter's
-   * and the projector's values. Rows that have ended ride along until the last one ends.
+   * Token ids of one answer per prompt, without the end token; `parameters` are the adapter's and the projector's
+   * values. Beginnings of prompts are kept for the next call while it is given the same `parameters` object.
    */
-  async generate(prompts: readonly Prompt[], parameters: Values, maxNewTokens: number): Promise<number[][]> {
-    const { config, slots } = this.#options;
-    if (prompts.length > slots)
-      throw new RangeError(`generate: ${prompts.length} prompts for ${slots} slots`);
-    const batch = promptBatch(prompts, batchOptions(config), slots);
-    const rows = promptRows(prompts, slots);
-    const feeds: Values = {
-      ...rows,
-      ids: batch.ids,
-      imageRows: batch.imageRows,
-      features: batch.features,
-      lengths: batch.lengths,
-      lastRows: lastRows(batch.lengths.data, batch.tokens),
+  async generate(
+    prompts: readonly Prompt[],
+    parameters: Values,
+    maxNewTokens: number,
+    options: GenerateOptions = {},
+  ): Promise<number[][]> {
+    if (parameters !== this.#parameters) this.#prefixes.clear();
+    this.#parameters = parameters;
+    const { share = true, ...rest } = options;
+    const reader = new PromptReader(this.#extender, prompts, {
+      ...rest,
+      share,
+      parameters,
+      prefixes: share ? this.#prefixes : new RecentlyUsed(0),
+    });
+    const generation = new Generation(this.#extender, reader, {
+      ...options,
+      parameters,
+      maxNewTokens,
+      slots: this.#slots,
+    });
+    const before = { computed: this.#extender.computedTokens, useful: this.#extender.usefulTokens };
+    const answers = await generation.run(prompts.length);
+    this.#statistics = {
+      promptTokens: prompts.reduce((total, { inputIds }) => total + inputIds.length, 0),
+      sharedTokens: reader.sharedTokens,
+      computedTokens: this.#extender.computedTokens - before.computed,
+      usefulTokens: this.#extender.usefulTokens - before.useful,
+      decodingRuns: generation.decodingRuns,
     };
-    const first = await this.#prefill.run({ ...feeds, ...parameters });
-    const prompt = Object.fromEntries(Object.entries(first).filter(([name]) => name !== 'next'));
-    let generated = emptyCache(config, slots);
-    const answers: number[][] = prompts.map(() => []);
-    const open = new Set(prompts.keys());
-    let next = idsOf(first.next);
-    for (let step = 0; ; step++) {
-      for (const row of open) {
-        const id = next[row] as number;
-        if (id === config.endTokenId) open.delete(row);
-        else {
-          answers[row]?.push(id);
-          if ((answers[row]?.length ?? 0) >= maxNewTokens) open.delete(row);
-        }
-      }
-      if (open.size === 0) break;
-      const positions = Int32Array.from(batch.lengths.data, (length) => length + step);
-      const result = await this.#decode.run({
-        ...parameters,
-        ...rows,
-        ...prompt,
-        ...generated,
-        nextIds: int32(next, [slots]),
-        positions: int32(positions, [slots]),
-        lengths: batch.lengths,
-      });
-      dispose(generated);
-      generated = Object.fromEntries(
-        Object.entries(result).flatMap(([name, value]) =>
-          name === 'next' ? [] : [[name.replace('grown', 'generated'), value]],
-        ),
-      );
-      next = idsOf(result.next);
-    }
-    dispose(prompt, generated);
     return answers;
   }
 
+  /** Of the last call of `generate` that came to its end. */
+  get statistics(): GenerationStatistics | undefined {
+    return this.#statistics;
+  }
+
   async dispose(): Promise<void> {
-    await this.#prefill.dispose();
-    await this.#decode.dispose();
+    this.#prefixes.clear();
+    await this.#extender.dispose();
   }
 }
 
-/** The program that reads prompts: `next`, the first answer token, and the cache `prompt.{k,v}.<layer>`. */
-export function prefillGraph(root: Scope, config: LlavaConfig): Record<string, Tensor> {
-  const features = input('features', 'float32', ['images', config.imageTokens, config.vision.hiddenSize]);
-  const ids = input('ids', 'int32', ['batch', 'tokens']);
-  const imageRows = input('imageRows', 'int32', ['batch', 'tokens']);
-  const embeddings = mergedEmbeddings(root, config, ids, projectFeatures(root, config, features), imageRows);
-  const outputs: Record<string, Tensor> = {};
-  const last = decodeSequence(root, config, embeddings, {
-    rows: input('lastRows', 'int32', ['batch']),
-    keep: (layer, { k, v }) => {
-      outputs[`prompt.k.${layer}`] = k;
-      outputs[`prompt.v.${layer}`] = v;
-    },
-  });
-  return { next: argmax(vocabularyLogits(root, config, last), 1), ...outputs };
+interface GenerationOptions extends GenerateOptions {
+  readonly parameters: Values;
+  readonly maxNewTokens: number;
+  readonly slots: number;
 }
 
-/** The program of one answer token more: `next`, and the grown cache `grown.{k,v}.<layer>`. */
-export function decodeGraph(root: Scope, config: LlavaConfig): Record<string, Tensor> {
-  const { kvHeads, headSize, layers } = config.text;
-  const cache = (kind: string, layer: number, length: string): KeyValue => ({
-    k: input(`${kind}.k.${layer}`, 'float32', ['batch', kvHeads, length, headSize]),
-    v: input(`${kind}.v.${layer}`, 'float32', ['batch', kvHeads, length, headSize]),
-  });
-  const caches = Array.from({ length: layers }, (_, layer) => ({
-    prompt: cache('prompt', layer, 'promptTokens'),
-    generated: cache('generated', layer, 'generatedTokens'),
-  }));
-  const step = {
-    ids: input('nextIds', 'int32', ['batch']),
-    positions: input('positions', 'int32', ['batch']),
-    promptLength: input('lengths', 'int32', ['batch']),
-  };
-  const { hidden, generated } = decodeNext(root, config, step, caches);
-  const outputs: Record<string, Tensor> = { next: argmax(vocabularyLogits(root, config, hidden), 1) };
-  generated.forEach(({ k, v }, layer) => {
-    outputs[`grown.k.${layer}`] = k;
-    outputs[`grown.v.${layer}`] = v;
-  });
-  return outputs;
+class Generation {
+  readonly #extender: Extender;
+  readonly #reader: PromptReader;
+  readonly #options: GenerationOptions;
+  readonly #batches = new Map<number, DecodingBatch>();
+  readonly #answers = new Map<number, number[]>();
+  decodingRuns = 0;
+
+  constructor(extender: Extender, reader: PromptReader, options: GenerationOptions) {
+    this.#extender = extender;
+    this.#reader = reader;
+    this.#options = options;
+  }
+
+  async run(count: number): Promise<number[][]> {
+    const { signal, slots } = this.#options;
+    for (;;) {
+      signal?.throwIfAborted();
+      const batch = this.#fullest();
+      // Rows stay empty only where there is nothing left to read, or where enough waits for caches of another size.
+      if (this.#reader.hasMore && (batch === undefined || demand(batch) < slots)) {
+        for (const prompt of await this.#reader.readMore()) this.#begin(prompt);
+      } else if (batch === undefined) {
+        return Array.from({ length: count }, (_, index) => this.#answers.get(index) ?? []);
+      } else {
+        this.#fill(batch);
+        await this.#decode(batch);
+      }
+    }
+  }
+
+  #begin({ index, length, next, prefix, rest, row: from, restLength, rows }: ReadPrompt): void {
+    const active: Active = { index, answer: [], length, next, ...(rows && { rows }) };
+    if (this.#accept(active, next)) return;
+    const begun = prefix?.capacity ?? 0;
+    this.#wait(active, (cache, row) => {
+      if (prefix !== undefined) cache.copyFrom(prefix, [{ from: 0, to: row, at: 0, count: begun }]);
+      cache.copyFrom(rest, [{ from, to: row, at: begun, count: restLength }]);
+    });
+  }
+
+  /** Adds a token to an answer; whether the answer has ended. */
+  #accept(active: Active, token: number): boolean {
+    const { maxNewTokens, onAnswer } = this.#options;
+    active.next = token;
+    if (token !== this.#extender.config.endTokenId) {
+      active.answer.push(token);
+      if (active.answer.length < maxNewTokens) return false;
+    }
+    this.#answers.set(active.index, active.answer);
+    onAnswer?.(active.index, active.answer);
+    return true;
+  }
+
+  #wait(active: Active, place: Waiting['place']): void {
+    const capacity = capacityFor(active.length);
+    const known = this.#batches.get(capacity);
+    if (known !== undefined) {
+      known.waiting.push({ active, place });
+      return;
+    }
+    const rows = decodingRows(this.#extender.config);
+    this.#batches.set(capacity, {
+      cache: this.#extender.buffer(rows, capacity),
+      rows: new Array<Active | undefined>(rows).fill(undefined),
+      waiting: [{ active, place }],
+    });
+  }
+
+  #fullest(): DecodingBatch | undefined {
+    let fullest: DecodingBatch | undefined;
+    for (const batch of this.#batches.values()) {
+      if (demand(batch) > (fullest === undefined ? 0 : demand(fullest))) fullest = batch;
+    }
+    return fullest;
+  }
+
+  #fill({ cache, rows, waiting }: DecodingBatch): void {
+    for (let row = 0; row < this.#options.slots && waiting.length > 0; row++) {
+      if (rows[row] !== undefined) continue;
+      const { active, place } = waiting.shift() as Waiting;
+      place(cache, row);
+      // What another answer left behind it must not reach this one: nothing times not-a-number is not nothing.
+      cache.clear(row, active.length);
+      rows[row] = active;
+    }
+  }
+
+  /** One token more for every row. */
+  async #decode(batch: DecodingBatch): Promise<void> {
+    const { cache, rows } = batch;
+    const { next, added } = await this.#extender.extend(
+      rows.map((active) => active && { ...active, ids: [active.next] }),
+      { past: cache, tokens: 1, parameters: this.#options.parameters },
+    );
+    this.decodingRuns++;
+    const moves: Move[] = [];
+    rows.forEach((active, row) => {
+      if (active === undefined) return;
+      const at = active.length++;
+      if (this.#accept(active, next[row] as number)) {
+        rows[row] = undefined;
+        return;
+      }
+      moves.push({ from: row, to: row, at, count: 1 });
+    });
+    cache.copyFrom(added, moves);
+    rows.forEach((active, row) => {
+      if (active === undefined || active.length < cache.capacity) return;
+      // The cache is full: the row goes on in a larger one.
+      const count = active.length;
+      const kept = KeyValues.allocate(this.#extender.config, 1, count);
+      kept.copyFrom(cache, [{ from: row, to: 0, at: 0, count }]);
+      rows[row] = undefined;
+      this.#wait(active, (larger, to) => larger.copyFrom(kept, [{ from: 0, to, at: 0, count }]));
+    });
+  }
 }
 
-/** Rows side by side; slots without a prompt get zeros. */
-function promptRows(prompts: readonly Prompt[], slots: number): Values {
-  const names = Object.keys(prompts[0]?.rows ?? {});
-  return Object.fromEntries(
-    names.map((name) => {
-      const size = prompts[0]?.rows?.[name]?.length ?? 0;
-      const data = new Float32Array(slots * size);
-      for (const [i, { rows }] of prompts.entries()) data.set(rows?.[name] ?? [], i * size);
-      return [name, float32(data, [slots, size])];
-    }),
-  );
-}
-
-function lastRows(lengths: ArrayLike<number>, tokens: number): Value {
-  return int32(
-    Int32Array.from(lengths, (length, row) => row * tokens + length - 1),
-    [lengths.length],
-  );
-}
-
-function emptyCache(config: LlavaConfig, slots: number): Record<string, Value> {
-  const { kvHeads, headSize, layers } = config.text;
-  const entries = Array.from({ length: layers }, (_, layer) =>
-    ['k', 'v'].map(
-      (part) =>
-        [`generated.${part}.${layer}`, float32(new Float32Array(0), [slots, kvHeads, 0, headSize])] as const,
-    ),
-  );
-  return Object.fromEntries(entries.flat());
-}
-
-function idsOf(value: Value | undefined): Int32Array {
-  if (value === undefined || value instanceof DeviceTensor || value.dtype !== 'int32')
-    throw new Error('internal: no token ids');
-  return value.data as Int32Array;
-}
-
-function dispose(...parts: readonly Values[]): void {
-  for (const values of parts)
-    for (const value of Object.values(values)) if (value instanceof DeviceTensor) value.dispose();
+function demand({ rows, waiting }: DecodingBatch): number {
+  return waiting.length + rows.reduce((count, active) => count + (active === undefined ? 0 : 1), 0);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { relativeDifference } from '../../test/support/parity.ts';
 import { dot, evaluate, normal, rowsOf, softmaxOf } from '../../test/support/plain.ts';
-import { float32, type HostTensor, int32 } from '../tensor/dtype.ts';
+import { type HostTensor, int32 } from '../tensor/dtype.ts';
 import { constant, input } from '../tensor/ops.ts';
 import { floats } from '../tensor/program.ts';
 import {
@@ -17,14 +17,6 @@ import {
 } from './attention.ts';
 
 const [heads, size] = [2, 4];
-
-/** The part [start, end) of axis 2 of a [batch, heads, tokens, size] tensor. */
-function tokensOf({ data, shape }: HostTensor, start: number, end: number): HostTensor {
-  const [batch, , tokens] = shape as [number, number, number, number];
-  const rows = rowsOf({ dtype: 'float32', shape, data });
-  const kept = rows.filter((_, row) => row % tokens >= start && row % tokens < end);
-  return float32(Float32Array.from(kept.flat()), [batch, heads, end - start, size]);
-}
 
 describe('attention', () => {
   const shape = [2, heads, 'tokens', size] as const;
@@ -73,63 +65,55 @@ describe('attention', () => {
 });
 
 describe('cachedAttention', () => {
+  const kvHeads = heads / 2;
   const cache = (name: string, tokens: string) => ({
-    k: input(`${name} k`, 'float32', ['batch', heads, tokens, size]),
-    v: input(`${name} v`, 'float32', ['batch', heads, tokens, size]),
+    k: input(`${name} k`, 'float32', ['batch', kvHeads, tokens, size]),
+    v: input(`${name} v`, 'float32', ['batch', kvHeads, tokens, size]),
   });
   const y = cachedAttention(
-    input('q', 'float32', ['batch', heads, 1, size]),
-    { ...cache('prompt', 'prompt'), length: input('length', 'int32', ['batch']) },
-    cache('generated', 'generated'),
+    input('q', 'float32', ['batch', heads, 'tokens', size]),
+    { ...cache('past', 'past'), length: input('length', 'int32', ['batch']) },
+    cache('added', 'tokens'),
   );
 
-  it.each([1, 4])(
-    'over a right-padded prompt and %s generated tokens ≡ attention over them in one row',
-    async (count) => {
-      const lengths = [6, 2, 5];
-      const padded = 6;
-      const prompt = { k: normal('pk', [3, heads, padded, size]), v: normal('pv', [3, heads, padded, size]) };
-      const generated = {
-        k: normal('gk', [3, heads, count, size]),
-        v: normal('gv', [3, heads, count, size]),
-      };
-      const q = normal('q', [3, heads, 1, size]);
-      const cached = await evaluate(
-        { y },
-        {
-          q,
-          length: int32(lengths, [3]),
-          'prompt k': prompt.k,
-          'prompt v': prompt.v,
-          'generated k': generated.k,
-          'generated v': generated.v,
-        },
-      );
-      // Each row alone, its real tokens in one piece.
-      const one = ['q', 'k', 'v'].map((name) =>
-        input(name, 'float32', [1, heads, name === 'q' ? 1 : 'tokens', size]),
-      );
-      const full = attention(...(one as [never, never, never]));
-      const rowOf = ({ data, shape }: HostTensor, row: number): HostTensor => {
-        const length = data.length / (shape[0] as number);
-        return float32(data.slice(row * length, (row + 1) * length) as Float32Array, [1, ...shape.slice(1)]);
-      };
-      for (const [row, length] of lengths.entries()) {
-        const joined = (part: 'k' | 'v') => {
-          const before = rowsOf(tokensOf(rowOf(prompt[part], row), 0, length));
-          const after = rowsOf(rowOf(generated[part], row));
-          const byHead = Array.from({ length: heads }, (_, head) => [
-            ...before.slice(head * length, (head + 1) * length),
-            ...after.slice(head * count, (head + 1) * count),
-          ]);
-          return float32(Float32Array.from(byHead.flat(2)), [1, heads, length + count, size]);
-        };
-        const alone = await evaluate({ full }, { q: rowOf(q, row), k: joined('k'), v: joined('v') });
-        const ours = floats(cached.y).subarray(row * heads * size, (row + 1) * heads * size);
-        expect(relativeDifference(ours, floats(alone.full)), `row of length ${length}`).toBeLessThan(1e-5);
+  it.each([1, 4])('of %s tokens after right-padded caches ≡ causal attention in one row', async (count) => {
+    const lengths = [6, 0, 5];
+    const past = { k: normal('pk', [3, kvHeads, 6, size]), v: normal('pv', [3, kvHeads, 6, size]) };
+    const added = { k: normal('ak', [3, kvHeads, count, size]), v: normal('av', [3, kvHeads, count, size]) };
+    const q = normal('q', [3, heads, count, size]);
+    const feeds = { 'past k': past.k, 'past v': past.v, 'added k': added.k, 'added v': added.v };
+    const cached = await evaluate({ y }, { q, length: int32(lengths, [3]), ...feeds });
+    for (const [row, length] of lengths.entries()) {
+      for (let head = 0; head < heads; head++) {
+        const shared = Math.floor(head / (heads / kvHeads));
+        const seen = (part: 'k' | 'v') => [
+          ...rowsOf(past[part])
+            .slice((row * kvHeads + shared) * 6)
+            .slice(0, length),
+          ...rowsOf(added[part])
+            .slice((row * kvHeads + shared) * count)
+            .slice(0, count),
+        ];
+        for (let token = 0; token < count; token++) {
+          const place = (row * heads + head) * count + token;
+          const visible = length + token + 1;
+          const scores = seen('k')
+            .slice(0, visible)
+            .map((key) => dot(rowsOf(q)[place] as number[], key) / 2);
+          const weights = softmaxOf(scores);
+          const wanted = Array.from({ length: size }, (_, i) =>
+            dot(
+              weights,
+              seen('v')
+                .slice(0, visible)
+                .map((value) => value[i] as number),
+            ),
+          );
+          expect(relativeDifference(rowsOf(cached.y)[place] as number[], wanted)).toBeLessThan(1e-5);
+        }
       }
-    },
-  );
+    }
+  });
 });
 
 describe('heads', () => {

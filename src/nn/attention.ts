@@ -23,6 +23,7 @@ import {
   transpose,
   where,
 } from '../tensor/ops.ts';
+import { multiplyDims } from '../tensor/shape.ts';
 
 export const MASKED = -1e9;
 
@@ -79,29 +80,40 @@ export function segmentMask(segments: Tensor): Tensor {
 }
 
 /**
- * Attention of one new token per row over a prompt that lies still and the part generated so far, so that the large
- * prompt cache is never copied. q: [batch, heads, 1, size]; prompt k, v: [batch, heads, prompt, size], right-padded to
- * `promptLength` [batch]; generated k, v: [batch, heads, generated, size].
+ * Attention of new tokens over a cache that lies still and over each other, causally. Query heads that share a key head
+ * are rows of one product, so the cache is never repeated. q: [batch, heads, tokens, size]; past k, v: [batch, kvHeads,
+ * past, size], of which the first `length` [batch] are read; added k, v: [batch, kvHeads, tokens, size].
  */
 export function cachedAttention(
   q: Tensor,
-  prompt: { readonly k: Tensor; readonly v: Tensor; readonly length: Tensor },
-  generated: { readonly k: Tensor; readonly v: Tensor },
+  past: { readonly k: Tensor; readonly v: Tensor; readonly length: Tensor },
+  added: { readonly k: Tensor; readonly v: Tensor },
 ): Tensor {
-  const scaled = mul(q, q.staticDim(-1) ** -0.5);
-  const size = prompt.k.dim(2);
+  const [batch, heads, tokens, size] = [q.dim(0), q.staticDim(1), q.dim(2), q.staticDim(3)];
+  const [kvHeads, pastTokens] = [past.k.staticDim(1), past.k.dim(2)];
+  const group = heads / kvHeads;
+  const rows = multiplyDims(group, tokens);
+  // A vector, because the runtime folds a scalar into the products, which keeps it from its kernel for single rows.
+  const scale = constant(float32(new Float32Array(size).fill(size ** -0.5), [size]));
+  const scaled = reshape(mul(q, scale), [batch, kvHeads, rows, size]);
   const valid = less(
-    reshape(iota(size), [1, 1, 1, size]),
-    reshape(prompt.length, [prompt.length.dim(0), 1, 1, 1]),
+    reshape(iota(pastTokens), [1, 1, 1, pastTokens]),
+    reshape(past.length, [batch, 1, 1, 1]),
   );
-  const promptScores = add(matmul(scaled, prompt.k, { transposeB: true }), where(valid, 0, MASKED));
-  const newScores = matmul(scaled, generated.k, { transposeB: true });
-  const weights = softmax(concat([promptScores, newScores], 3)); // [batch, heads, 1, prompt + generated]
-  const newSize = generated.k.dim(2);
-  return add(
-    matmul(slice(weights, 3, 0, size), prompt.v),
-    matmul(slice(weights, 3, size, newSize), generated.v),
+  const pastScores = add(matmul(scaled, past.k, { transposeB: true }), where(valid, 0, MASKED));
+  const addedScores = reshape(
+    add(
+      reshape(matmul(scaled, added.k, { transposeB: true }), [batch, kvHeads, group, tokens, tokens]),
+      causalMask(tokens),
+    ),
+    [batch, kvHeads, rows, tokens],
   );
+  const weights = softmax(concat([pastScores, addedScores], 3)); // [batch, kvHeads, group·tokens, past + tokens]
+  const mixed = add(
+    matmul(slice(weights, 3, 0, pastTokens), past.v),
+    matmul(slice(weights, 3, pastTokens, tokens), added.v),
+  );
+  return reshape(mixed, [batch, heads, tokens, size]);
 }
 
 export interface Rotation {

@@ -51,7 +51,9 @@ const training = z.strictObject({
 });
 
 const evaluation = z.strictObject({
-  slots: atLeast(1).default(16).describe('samples generated side by side'),
+  slots: atLeast(1)
+    .default(32)
+    .describe('answers in progress side by side, 32 at most; for memory and speed, answers are the same'),
   zeroShot: z.boolean().default(true).describe('evaluate every task before any training'),
   maxNewTokens: atLeast(1).default(1024).describe("cap on an answer's tokens; a task's own bound also holds"),
 });

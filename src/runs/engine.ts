@@ -1,7 +1,7 @@
 // The engine of a run: a LLaVA model behind the interface of `run-engine.ts`. Programs are compiled once per method and
 // serve every stage; only the parameters fed to them change.
 import { appendFileSync } from 'node:fs';
-import { Generator, type Prompt } from '../evaluation/generator.ts';
+import { type GenerationStatistics, Generator, type Prompt } from '../evaluation/generator.ts';
 import { createEmbeddings } from '../methods/embeddings.ts';
 import { methods } from '../methods/index.ts';
 import type { Embeddings, Inference, InferenceTools, Query, Route } from '../methods/method.ts';
@@ -27,6 +27,9 @@ export interface EngineOptions {
   /** In the llava-hf layout. */
   readonly modelFolder: string;
 }
+
+/** Samples that a method routes side by side. */
+const ROUTED_AT_ONCE = 64;
 
 type Values = ReadonlyMap<string, HostTensor>;
 
@@ -66,50 +69,60 @@ class LlavaEngine implements RunEngine {
   async evaluate(request: EvaluateRequest): Promise<EvaluateMeasurements> {
     const started = performance.now();
     const { method, stage, adapterFolder, samples, signal } = request;
-    const { slots, maxNewTokens } = this.#config.evaluation;
     const generator = await this.#generatorOf(method);
-    const { parameters: values, route } = this.#inferenceOf(method, stage, adapterFolder);
-    const parameters = Object.fromEntries(values);
-    const limit = Math.min(maxNewTokens, tasks[request.task].maxNewTokens);
-    const prompts = samples.map((sample) => ({ sample, inputIds: this.#promptOf(sample) }));
-    let [routed, routedRight] = [0, 0];
-    // Prompts of like length share a batch; ties keep the order of the file.
-    prompts.sort((a, b) => a.inputIds.length - b.inputIds.length);
-    for (let start = 0; start < prompts.length; start += slots) {
+    const { parameters, route } = this.#inferenceOf(method, stage, adapterFolder);
+    const limit = Math.min(this.#config.evaluation.maxNewTokens, tasks[request.task].maxNewTokens);
+    const inputIds = samples.map((sample) => this.#promptOf(sample));
+    const routes = route && (await this.#routes(route, request, inputIds, generator));
+    const prompts = samples.map(({ image }, i) => ({
+      ...routedPrompt(inputIds[i] as Int32Array, routes?.[i]),
+      ...(image === undefined ? {} : { image }),
+    }));
+    let done = 0;
+    await generator.generate(prompts, Object.fromEntries(parameters), limit, {
+      signal,
+      loadFeatures: (images) => this.#encoder.encode(images),
+      onAnswer: (index, ids) => {
+        const { id, text: prompt } = samples[index] as TestSample;
+        const text = this.#model.tokenizer.decode([...ids]).trim();
+        const line: Prediction = { question_id: id, prompt, text };
+        appendFileSync(request.predictionFile, `${JSON.stringify(line)}\n`);
+        done++;
+        request.onProgress({ done, total: prompts.length, samplesPerSecond: done / secondsSince(started) });
+      },
+    });
+    const chosen = routes?.filter(({ choice }) => choice !== undefined) ?? [];
+    const routedRight = chosen.filter(({ choice }) => choice === request.task).length;
+    return {
+      seconds: secondsSince(started),
+      ...(chosen.length > 0 ? { routed: chosen.length, routedRight } : {}),
+      ...sharesOf(generator.statistics),
+    };
+  }
+
+  /** Where the method sends each sample; a part at a time, as it may look at the pictures. */
+  async #routes(
+    route: NonNullable<Inference['route']>,
+    { samples, task, signal }: EvaluateRequest,
+    inputIds: readonly Int32Array[],
+    generator: Generator,
+  ): Promise<readonly Route[]> {
+    const routes: Route[] = [];
+    for (let start = 0; start < samples.length; start += ROUTED_AT_ONCE) {
       signal.throwIfAborted();
-      const part = prompts.slice(start, start + slots);
-      const features = await this.#features(part.map(({ sample }) => sample.image));
+      const part = samples.slice(start, start + ROUTED_AT_ONCE);
+      const features = await this.#features(part.map(({ image }) => image));
       const queries = part.map(
-        ({ sample, inputIds }, i): Query => ({
-          text: sample.text,
-          inputIds,
-          task: request.task,
+        ({ text }, i): Query => ({
+          text,
+          inputIds: inputIds[start + i] as Int32Array,
+          task,
           ...withFeatures(features[i]),
         }),
       );
-      const routes = await route?.(queries, this.#inferenceTools(generator));
-      for (const { choice } of routes ?? []) {
-        if (choice === undefined) continue;
-        routed++;
-        if (choice === request.task) routedRight++;
-      }
-      const answers = await generator.generate(
-        queries.map((query, i) => routedPrompt(query, routes?.[i])),
-        parameters,
-        limit,
-      );
-      const lines = part.map(
-        ({ sample }, i): Prediction => ({
-          question_id: sample.id,
-          prompt: sample.text,
-          text: this.#model.tokenizer.decode(answers[i] ?? []).trim(),
-        }),
-      );
-      appendFileSync(request.predictionFile, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-      const done = start + part.length;
-      request.onProgress({ done, total: prompts.length, samplesPerSecond: done / secondsSince(started) });
+      routes.push(...(await route(queries, this.#inferenceTools(generator))));
     }
-    return { seconds: secondsSince(started), ...(routed > 0 ? { routed, routedRight } : {}) };
+    return routes;
   }
 
   async close(): Promise<void> {
@@ -152,7 +165,7 @@ class LlavaEngine implements RunEngine {
     return {
       embeddings: this.#embeddings,
       generate: async (queries, parameters, maxNewTokens) => {
-        const prompts = queries.map((query) => routedPrompt(query));
+        const prompts = queries.map(({ inputIds, features }) => ({ inputIds, ...withFeatures(features) }));
         const answers = await generator.generate(prompts, Object.fromEntries(parameters), maxNewTokens);
         return answers.map((ids) => this.#model.tokenizer.decode(ids).trim());
       },
@@ -183,13 +196,12 @@ function withFeatures(features: Float32Array | undefined): { readonly features?:
   return features === undefined ? {} : { features };
 }
 
-function routedPrompt({ inputIds, features }: Query, route: Route = {}): Prompt {
-  const { insert = [], rows } = route;
+function routedPrompt(inputIds: Int32Array, { insert = [], rows }: Route = {}): Prompt {
   const ids =
     insert.length === 0
       ? inputIds
       : Int32Array.from([...inputIds.slice(0, 1), ...insert, ...inputIds.slice(1)]);
-  return { inputIds: ids, ...withFeatures(features), ...(rows === undefined ? {} : { rows }) };
+  return { inputIds: ids, ...(rows === undefined ? {} : { rows }) };
 }
 
 /** Made when a method first asks, as it reads the whole table of words. */
@@ -205,6 +217,12 @@ function embeddingsOf({ config, weights, tokenizer }: LlavaModel): Embeddings {
     return made;
   };
   return { image: (features) => get().image(features), text: (text) => get().text(text) };
+}
+
+function sharesOf(statistics: GenerationStatistics | undefined) {
+  if (statistics === undefined) return {};
+  const { promptTokens, sharedTokens, computedTokens, usefulTokens } = statistics;
+  return { paddingShare: 1 - usefulTokens / computedTokens, sharedShare: sharedTokens / promptTokens };
 }
 
 function secondsSince(start: number): number {

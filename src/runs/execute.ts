@@ -152,13 +152,11 @@ class Execution {
     const { earlierFile, partialFile } = partialFiles(file);
     remove(file);
 
-    // What an interrupted try answered is kept, in whole batches, so that the same samples share a batch again.
-    const partial = readPartialPredictions(partialFile);
-    const whole = partial.slice(0, partial.length - (partial.length % config.evaluation.slots));
+    // What an interrupted try answered is kept.
     const known = new Set(samples.map(({ id }) => id));
-    const earlier = [...readPartialPredictions(earlierFile), ...whole].filter(({ question_id }) =>
-      known.has(question_id),
-    );
+    const earlier = [earlierFile, partialFile]
+      .flatMap((path) => readPartialPredictions(path))
+      .filter(({ question_id }) => known.has(question_id));
     const answered = new Set(earlier.map(({ question_id }) => question_id));
     if (earlier.length > 0) {
       const answeredSamples = samples.filter(({ id }) => answered.has(id));

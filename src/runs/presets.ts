@@ -19,6 +19,6 @@ export const presets: Readonly<Record<string, ConfigInput>> = {
       projectorLearningRate: 1e-4,
       checkpointEverySteps: 20,
     },
-    evaluation: { slots: 50, maxNewTokens: 32 },
+    evaluation: { maxNewTokens: 32 },
   },
 };

@@ -1,5 +1,5 @@
 // The programs of a run as graphs, by name, for looking at: as text, or as ONNX in a viewer such as Netron.
-import { decodeGraph, prefillGraph } from '../evaluation/generator.ts';
+import { extendGraph, projectGraph } from '../evaluation/graphs.ts';
 import { methods } from '../methods/index.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
 import { imageFeatures } from '../models/llava/network.ts';
@@ -29,10 +29,10 @@ export const programs = {
       [...trained].map(([name, tensor]) => ({ name, tensor })),
     );
   },
-  /** A prompt to its first answer token and its cache. */
-  prefill: (model, config, method) => prefillGraph(scopeOf(model, config, method), model.config),
-  /** One answer token more. */
-  decode: (model, config, method) => decodeGraph(scopeOf(model, config, method), model.config),
+  /** Patch features to the decoder's space. */
+  project: (model, config, method) => projectGraph(scopeOf(model, config, method), model.config),
+  /** Tokens after what a cache holds, prompt or answer, to the next token and their caches. */
+  generate: (model, config, method) => extendGraph(scopeOf(model, config, method), model.config),
 } as const satisfies Readonly<Record<string, Build>>;
 
 export type ProgramName = keyof typeof programs;

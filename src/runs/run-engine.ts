@@ -12,8 +12,8 @@ export interface RunEngine {
    */
   trainStage(request: TrainRequest): Promise<TrainMeasurements>;
   /**
-   * Appends one `Prediction` as a line of JSON per sample to `predictionFile`, in batches of `evaluation.slots`. Which
-   * samples share a batch may depend only on the samples that are given and on their order.
+   * Appends one `Prediction` as a line of JSON per sample to `predictionFile`, in any order. An answer depends on its
+   * sample alone, not on the others that are given.
    */
   evaluate(request: EvaluateRequest): Promise<EvaluateMeasurements>;
   close(): Promise<void>;
@@ -94,4 +94,8 @@ export interface EvaluateMeasurements {
   /** Where the method chose an expert per sample: how many samples, and how many went to their own task's. */
   readonly routed?: number;
   readonly routedRight?: number;
+  /** Share of the computed tokens that was padding or an empty row. */
+  readonly paddingShare?: number;
+  /** Share of the prompts' tokens that did not have to be read, as another prompt had the same beginning. */
+  readonly sharedShare?: number;
 }

@@ -11,91 +11,77 @@ import {
 import { relativeDifference } from '../../../test/support/parity.ts';
 import { evaluate } from '../../../test/support/plain.ts';
 import { Scope } from '../../nn/scope.ts';
-import { float32, type HostTensor, int32 } from '../../tensor/dtype.ts';
+import { float32, int32 } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/graph.ts';
-import { input } from '../../tensor/ops.ts';
+import { gather, input } from '../../tensor/ops.ts';
 import { floats, Program } from '../../tensor/program.ts';
-import { decodeNext, type KeyValue, mergedEmbeddings, vocabularyLogits } from './network.ts';
+import {
+  embeddingTable,
+  extendSequences,
+  type KeyValue,
+  mergedEmbeddings,
+  vocabularyLogits,
+} from './network.ts';
 
 const ids = fixture.inputs.get('input_ids');
 const [, tokens] = ids.shape as [number, number];
 const { vocabularySize, kvHeads, headSize, layers, hiddenSize } = config.text;
 const root = new Scope(weights.provider());
 
-describe('decodeNext', () => {
-  /** A step's graph: logits of the next token and the grown caches, from caches fed by name. */
-  function stepGraph(): Record<string, Tensor> {
-    const cache = (part: string, layer: number): KeyValue => {
-      const shape = ['batch', kvHeads, `${part} tokens`, headSize];
-      return {
-        k: input(`${part} k${layer}`, 'float32', shape),
-        v: input(`${part} v${layer}`, 'float32', shape),
-      };
-    };
-    const caches = Array.from({ length: layers }, (_, layer) => ({
-      prompt: cache('prompt', layer),
-      generated: cache('generated', layer),
-    }));
-    const [next, positions, promptLength] = ['next', 'positions', 'lengths'].map((name) =>
-      input(name, 'int32', ['batch']),
-    ) as [Tensor, Tensor, Tensor];
-    const { hidden, generated } = decodeNext(root, config, { ids: next, positions, promptLength }, caches);
-    const grown = generated.flatMap(({ k, v }, layer) => [
-      [`grown k${layer}`, k] as const,
-      [`grown v${layer}`, v] as const,
-    ]);
-    return { logits: vocabularyLogits(root, config, hidden), ...Object.fromEntries(grown) };
-  }
+describe('extendSequences', () => {
+  it.each([1, 4])(
+    'reads %s tokens after caches of different lengths ≡ the whole sequence at once',
+    async (count) => {
+      const { logits: whole, caches } = traceLlava();
+      const named = caches.flatMap(({ k, v }, layer) => [
+        [`k${layer}`, k] as const,
+        [`v${layer}`, v] as const,
+      ]);
+      const prefill = await Program.compile({ logits: whole, ...Object.fromEntries(named) });
+      const { logits, ...cached } = await prefill.runOnHost(batchFeeds());
+      await prefill.dispose();
 
-  it('with caches of prompts of different lengths ≡ the whole sequence at once', async () => {
-    const { logits: whole, caches } = traceLlava();
-    const prefill = await Program.compile({
-      logits: whole,
-      ...Object.fromEntries(
-        caches.flatMap(({ k, v }, layer) => [
-          [`prompt k${layer}`, k] as const,
-          [`prompt v${layer}`, v] as const,
-        ]),
-      ),
-    });
-    const { logits, ...cached } = await prefill.runOnHost(batchFeeds());
-    await prefill.dispose();
-
-    // The first tokens of each row are its prompt; behind them the cache holds what must not be seen.
-    const lengths = [23, 20];
-    const steps = 4;
-    const expected = floats(logits);
-    const decode = await Program.compile(stepGraph());
-    let generated: Record<string, HostTensor> = Object.fromEntries(
-      ['k', 'v'].flatMap((part) =>
-        Array.from({ length: layers }, (_, layer) => [
-          `generated ${part}${layer}`,
-          float32(new Float32Array(0), [2, kvHeads, 0, headSize]),
-        ]),
-      ),
-    );
-    for (let step = 0; step < steps; step++) {
-      const places = lengths.map((length) => length + step);
-      const next = places.map((place, row) => ids.data[row * tokens + place] as number);
-      const { logits: ours, ...grown } = await decode.runOnHost({
-        ...cached,
-        ...generated,
-        next: int32(next, [2]),
-        positions: int32(places, [2]),
-        lengths: int32(lengths, [2]),
+      // Behind the first tokens of each row the cache holds what must not be seen.
+      const lengths = [23, 20];
+      const cache = (name: string) => input(name, 'float32', ['batch', kvHeads, 'past', headSize]);
+      const words = gather(embeddingTable(root, config), input('ids', 'int32', ['batch', 'tokens']));
+      const { hidden, added } = extendSequences(root, config, words, {
+        begun: {
+          lengths: input('lengths', 'int32', ['batch']),
+          caches: Array.from(
+            { length: layers },
+            (_, layer): KeyValue => ({ k: cache(`k${layer}`), v: cache(`v${layer}`) }),
+          ),
+        },
+        rows: input('rows', 'int32', ['rows']),
       });
-      const wanted = places.flatMap((place, row) => {
-        const start = (row * tokens + place) * vocabularySize;
-        return [...expected.subarray(start, start + vocabularySize)];
+      const extend = await Program.compile({
+        logits: vocabularyLogits(root, config, hidden),
+        k: added[0]?.k as Tensor,
       });
-      expect(relativeDifference(floats(ours), wanted), `step ${step}`).toBeLessThan(1e-5);
-      generated = Object.fromEntries(
-        Object.entries(grown).map(([name, value]) => [name.replace('grown', 'generated'), value]),
+      const places = lengths.flatMap((length, row) =>
+        Array.from({ length: count }, (_, i) => row * tokens + length + i),
       );
-    }
-    expect(generated['generated k0']?.shape).toEqual([2, kvHeads, steps, headSize]);
-    await decode.dispose();
-  });
+      const results = await extend.run({
+        ...cached,
+        ids: int32(
+          places.map((place) => ids.data[place] as number),
+          [2, count],
+        ),
+        lengths: int32(lengths, [2]),
+        rows: int32(
+          places.map((_, i) => i),
+          [2 * count],
+        ),
+      });
+      await extend.dispose();
+      const wanted = places.flatMap((place) => [
+        ...floats(logits).subarray(place * vocabularySize, (place + 1) * vocabularySize),
+      ]);
+      expect(relativeDifference(floats(results.logits), wanted)).toBeLessThan(1e-5);
+      expect(results.k?.shape).toEqual([2, kvHeads, count, headSize]);
+    },
+  );
 });
 
 describe('the decoder', () => {

@@ -1,21 +1,11 @@
 // LLaVA-1.5 (Liu et al., 2023): CLIP's patch features, a two-layer GELU projector, and a LLaMA decoder that reads them in
 // place of the image's placeholder tokens.
+import { present } from '../../errors.ts';
 import { attention, cachedAttention, causalMask, repeatHeads } from '../../nn/attention.ts';
 import { linear } from '../../nn/layers.ts';
 import type { Scope } from '../../nn/scope.ts';
 import type { Tensor } from '../../tensor/graph.ts';
-import {
-  concat,
-  flatten,
-  gather,
-  gelu,
-  iota,
-  less,
-  matmul,
-  reshape,
-  slice,
-  where,
-} from '../../tensor/ops.ts';
+import { add, flatten, gather, gelu, iota, less, matmul, reshape, slice, where } from '../../tensor/ops.ts';
 import { clipVision } from '../clip/network.ts';
 import { type Attend, llamaDecoder } from '../llama/network.ts';
 import type { LlavaConfig } from './config.ts';
@@ -93,40 +83,32 @@ export function decodeSequence(
   return llamaDecoder(root.child(LANGUAGE_MODEL), config.text, embeddings, positions, attend, rows);
 }
 
+/** Sequences that are begun: their caches, of which the first `lengths` (int32 [batch]) tokens of a row are read. */
+export interface BegunSequences {
+  readonly lengths: Tensor;
+  readonly caches: readonly KeyValue[]; // per layer [batch, kvHeads, past, headSize]
+}
+
 /**
- * Last hidden states of one new token per row, given the prompt's cache and that of the tokens generated before.
- * ids, positions, promptLength: int32 [batch]; result [batch, hidden] and the grown caches.
+ * Reads more tokens of begun sequences, right-padded. embeddings: [batch, tokens, hidden]; rows: int32 [n] into
+ * batch·tokens. The last hidden states of those rows, [n, hidden], and the caches of the tokens added.
  */
-export function decodeNext(
+export function extendSequences(
   root: Scope,
   config: LlavaConfig,
-  step: { readonly ids: Tensor; readonly positions: Tensor; readonly promptLength: Tensor },
-  caches: readonly { readonly prompt: KeyValue; readonly generated: KeyValue }[],
-): { readonly hidden: Tensor; readonly generated: readonly KeyValue[] } {
-  const batch = step.ids.dim(0);
-  const embedded = gather(embeddingTable(root, config), reshape(step.ids, [batch, 1]));
-  const grown: KeyValue[] = [];
-  const { heads, hiddenSize } = config.text;
-  const positions = reshape(step.positions, [batch, 1]);
-  const hidden = llamaDecoder(
-    root.child(LANGUAGE_MODEL),
-    config.text,
-    embedded,
-    positions,
-    (layer, q, k, v) => {
-      const cache = caches[layer];
-      if (cache === undefined) throw new Error(`internal: no cache for layer ${layer}`);
-      const next = { k: concat([cache.generated.k, k], 2), v: concat([cache.generated.v, v], 2) };
-      grown.push(next);
-      const prompt = {
-        k: repeatHeads(cache.prompt.k, heads),
-        v: repeatHeads(cache.prompt.v, heads),
-        length: step.promptLength,
-      };
-      return cachedAttention(q, prompt, { k: repeatHeads(next.k, heads), v: repeatHeads(next.v, heads) });
-    },
-  );
-  return { hidden: reshape(hidden, [batch, hiddenSize]), generated: grown };
+  embeddings: Tensor,
+  { begun, rows }: { readonly begun: BegunSequences; readonly rows: Tensor },
+): { readonly hidden: Tensor; readonly added: readonly KeyValue[] } {
+  const [batch, tokens] = [embeddings.dim(0), embeddings.dim(1)];
+  const positions = add(reshape(begun.lengths, [batch, 1]), reshape(iota(tokens), [1, tokens]));
+  const added: KeyValue[] = [];
+  const attend: Attend = (layer, q, k, v) => {
+    const past = present(begun.caches[layer], `the cache of layer ${layer}`);
+    added.push({ k, v });
+    return cachedAttention(q, { ...past, length: begun.lengths }, { k, v });
+  };
+  const decoder = root.child(LANGUAGE_MODEL);
+  return { hidden: llamaDecoder(decoder, config.text, embeddings, positions, attend, rows), added };
 }
 
 /** Scores over the vocabulary. hidden: [..., hidden]. */
