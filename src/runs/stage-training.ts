@@ -127,7 +127,7 @@ export class StageTraining {
       weights: model.weights,
       open,
       settings: config.training,
-      provider: config.provider,
+      program: { provider: config.provider },
     });
     this.#trainer = { method, trainer };
     return trainer;

@@ -37,7 +37,7 @@ const sizesOfNames: readonly Sizes[] = [
 ];
 
 /** What has no meaning, or none in the runtime, on an axis without elements. */
-const needsElements: readonly string[] = ['matmul', 'argmax', 'gather'];
+const needsElements: readonly string[] = ['matmul', 'argmax', 'gather', 'rotateHalves'];
 
 /** Value `v` and gradients `g0`, `g1`, … of one case. */
 function outputsOf({ result, loss, variables }: BuiltCase, prefix: string): Record<string, Tensor> {

@@ -1,6 +1,7 @@
 // What each primitive computes, said as plainly as possible: loops in float64, a function of the index at a time.
 // It exists only to be right, as the twin that the runtime is tested against; nothing is trained with it.
-import type { Primitive, Primitives, Tensor, WeightSource } from './graph.ts';
+import type { ByteRange, Primitive, Primitives, Tensor, WeightSource } from './graph.ts';
+import { quantizedProduct } from './quantization-twin.ts';
 import { randomUniformAt } from './random-hash.ts';
 import type { Dim, Shape } from './shape.ts';
 
@@ -17,6 +18,7 @@ export interface Surroundings {
   sizes(shape: Shape): readonly number[];
   feed(name: string): Numbers;
   readWeight(source: WeightSource): ArrayLike<number>;
+  readBytes(range: ByteRange): Uint8Array;
 }
 
 type EvaluateRule<P extends Primitive> = (
@@ -154,6 +156,34 @@ export const evaluateRules: { readonly [P in Primitive]: EvaluateRule<P> } = {
       }
     });
     return { shape, data };
+  },
+  sumOfSquares: ([x], { axes }) => reduce(x, axes, 0, (total, value) => total + value * value),
+  rmsNorm: ([x, weight], { epsilon }) => {
+    const last = x.shape.length - 1;
+    const squares = reduce(x, [last], 0, (total, value) => total + value * value);
+    const roots = map(squares, (total) => Math.sqrt(total / (x.shape[last] ?? 1) + epsilon));
+    return zip(
+      zip(x, roots, (value, root) => value / root),
+      weight,
+      (value, factor) => value * factor,
+    );
+  },
+  rotateHalves: ([x, cos, sin]) => {
+    const n = (x.shape[3] ?? 0) / 2;
+    return tabulate(x.shape, ([batch = 0, head = 0, token = 0, place = 0]) => {
+      const entry = cos.shape.length === 2 ? [token, place % n] : [batch, 0, token, place % n];
+      const [a, b] = [
+        read(x, [batch, head, token, place % n]),
+        read(x, [batch, head, token, (place % n) + n]),
+      ];
+      return place < n
+        ? a * read(cos, entry) - b * read(sin, entry)
+        : b * read(cos, entry) + a * read(sin, entry);
+    });
+  },
+  quantizedMatmul: ([x], { matrix }, { readBytes }) => {
+    const data = quantizedProduct(x.data, matrix, readBytes);
+    return { shape: [...x.shape.slice(0, -1), matrix.outputs], data };
   },
 };
 

@@ -1,7 +1,13 @@
 // Reverse-mode differentiation on the graph: `grad` adds the backward pass as more tensors of the same primitives.
 // The rules read like a table; dy is the gradient of the scalar result with respect to the primitive's result y.
 import { float32 } from './dtype.ts';
-import { type Primitive, type Primitives, type Tensor, topologicalOrder } from './graph.ts';
+import {
+  type FusedPrimitive,
+  type Primitive,
+  type Primitives,
+  type Tensor,
+  topologicalOrder,
+} from './graph.ts';
 import {
   add,
   broadcastTo,
@@ -40,7 +46,7 @@ type GradientRule<P extends Primitive> = (
 
 const none = (): readonly Gradient[] => [];
 
-const gradientRules: { readonly [P in Primitive]: GradientRule<P> } = {
+const gradientRules: { readonly [P in Exclude<Primitive, FusedPrimitive>]: GradientRule<P> } = {
   input: none,
   weight: none,
   constant: none,
@@ -64,8 +70,11 @@ const gradientRules: { readonly [P in Primitive]: GradientRule<P> } = {
   add: (dy, _, [a, b]) => [unbroadcast(dy, a.shape), unbroadcast(dy, b.shape)],
   sub: (dy, _, [a, b]) => [unbroadcast(dy, a.shape), unbroadcast(neg(dy), b.shape)],
   mul: (dy, _, [a, b]) => [unbroadcast(mul(dy, b), a.shape), unbroadcast(mul(dy, a), b.shape)],
-  // d(a/b) = da/b − y·db/b
-  div: (dy, y, [a, b]) => [unbroadcast(div(dy, b), a.shape), unbroadcast(neg(div(mul(dy, y), b)), b.shape)],
+  // d(a/b) = da/b − a·db/b², summed before it is divided, as b is often one number a row.
+  div: (dy, _, [a, b]) => [
+    unbroadcast(div(dy, b), a.shape),
+    neg(div(unbroadcast(mul(dy, a), b.shape), square(b))),
+  ],
   equal: none,
   less: none,
   where: (dy, _, [condition, yes, no]) => [
@@ -138,7 +147,12 @@ export function grad(scalar: Tensor, withRespectTo: readonly Tensor[]): Tensor[]
     const dy = gradients.get(tensor);
     if (dy === undefined || !active.has(tensor) || tensor.inputs.length === 0) continue;
     if (!tensor.inputs.some((input) => active.has(input))) continue;
-    const rule = gradientRules[tensor.primitive] as GradientRule<Primitive>;
+    if (!(tensor.primitive in gradientRules)) {
+      throw new TypeError(
+        `grad: ${tensor.primitive} is fused; rewrite a graph after its gradients are there`,
+      );
+    }
+    const rule = gradientRules[tensor.primitive as 'neg'] as GradientRule<Primitive>;
     const contributions = rule(
       dy,
       tensor,

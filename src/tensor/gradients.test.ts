@@ -64,7 +64,7 @@ const sizes: fc.Arbitrary<Sizes> = fc.record({
 
 describe('the gradient of each primitive matches central differences', () => {
   for (const [primitive, row] of Object.entries(primitiveCases)) {
-    if (row.gradient === 'no gradient') continue;
+    if (row.gradient !== 'gradient') continue;
     it(primitive, () => {
       let [differentiated, present] = [0, 0];
       fc.assert(

@@ -4,12 +4,27 @@ import type { DType, HostTensor, StorageType } from './dtype.ts';
 import { type Dim, formatShape, type Shape } from './shape.ts';
 import { shapeRules } from './shape-rules.ts';
 
-/** Where a frozen weight's bytes lie: a byte range of a file, row-major. */
-export interface WeightSource {
+/** A byte range of a file. */
+export interface ByteRange {
   readonly file: string;
   readonly offset: number;
   readonly byteLength: number;
+}
+
+/** Where a frozen weight's bytes lie, row-major. */
+export interface WeightSource extends ByteRange {
   readonly storage: StorageType;
+}
+
+/** A frozen matrix in few bits, as `quantization.ts` lays it out: [inputs, outputs] in 8 bits, [outputs, blocks] in 4. */
+export interface QuantizedMatrix {
+  readonly name: string;
+  readonly bits: 8 | 4;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly numbers: ByteRange;
+  /** float32: of every output in 8 bits (all 1 where absent), of every block in 4. */
+  readonly scales?: ByteRange;
 }
 
 type None = Readonly<Record<never, never>>;
@@ -63,9 +78,24 @@ export interface Primitives {
   gather: None;
   /** Inputs: indices int32 […], updates [...indices, ...rest]; result [rows, ...rest], repeated indices add up. */
   scatterAdd: { readonly rows: Dim };
+
+  // Fused: rewrites put these in (`fusions.ts`, `quantization.ts`) when the gradients are there. No model is written in them.
+
+  /** Σ x² over some axes, which are kept with size 1. */
+  sumOfSquares: { readonly axes: readonly number[] };
+  /** Inputs: x [..., size], weight [size]; x / √(mean(x²) + ε) · weight over the last axis. */
+  rmsNorm: { readonly epsilon: number };
+  /**
+   * Halves (a, b) → (a·cos − b·sin, b·cos + a·sin). Inputs: x [batch, heads, tokens, 2n]; cos and sin [tokens, n] or
+   * [batch, 1, tokens, n].
+   */
+  rotateHalves: None;
+  /** x·M for a frozen matrix in 8 or 4 bits; x: [..., inputs] is rounded to 8 bits a row (or a block of a row). */
+  quantizedMatmul: { readonly matrix: QuantizedMatrix };
 }
 
 export type Primitive = keyof Primitives;
+export type FusedPrimitive = 'sumOfSquares' | 'rmsNorm' | 'rotateHalves' | 'quantizedMatmul';
 
 /** A symbolic tensor: immutable, made by one primitive from other tensors. */
 export class Tensor<P extends Primitive = Primitive> {

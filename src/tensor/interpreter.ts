@@ -2,7 +2,14 @@
 // Slow on purpose of being simple; for tests and for looking at small graphs.
 import type { DType } from './dtype.ts';
 import { evaluateRules, type Numbers, numbers, type Surroundings } from './evaluate-rules.ts';
-import { isMadeBy, type Primitive, type Tensor, topologicalOrder, type WeightSource } from './graph.ts';
+import {
+  type ByteRange,
+  isMadeBy,
+  type Primitive,
+  type Tensor,
+  topologicalOrder,
+  type WeightSource,
+} from './graph.ts';
 import { type Dim, factorize, formatShape, isNumeral, sumTerms } from './shape.ts';
 
 export type { Numbers } from './evaluate-rules.ts';
@@ -17,6 +24,8 @@ export interface Feed {
 export interface EvaluateOptions {
   /** The values of a frozen weight; a graph with weights needs it. */
   readonly readWeight?: (source: WeightSource) => ArrayLike<number>;
+  /** The bytes of a range; a graph with quantised matrices needs it. */
+  readonly readBytes?: (range: ByteRange) => Uint8Array;
 }
 
 /**
@@ -94,6 +103,11 @@ function bind(
       options.readWeight ??
       (() => {
         throw new TypeError('interpreter: the graph has weights, so it needs readWeight');
+      }),
+    readBytes:
+      options.readBytes ??
+      (() => {
+        throw new TypeError('interpreter: the graph has quantised matrices, so it needs readBytes');
       }),
   };
 }

@@ -2,13 +2,15 @@
 // A rule emits nodes through the emitter and returns the name of the value it made.
 import type { DType, HostTensor } from './dtype.ts';
 import { int32 } from './dtype.ts';
-import type { Primitive, Primitives, Tensor, WeightSource } from './graph.ts';
-import { addDims, type Dim, type Shape, sizeOf } from './shape.ts';
+import type { ByteRange, Primitive, Primitives, Tensor, WeightSource } from './graph.ts';
+import { quantizedMatmul } from './onnx-quantized.ts';
+import { addDims, type Dim, multiplyDims, type Shape, sizeOf } from './shape.ts';
 
 export type Provider = 'cpu' | 'webgpu' | 'cuda';
-export type AttributeValue = number | string | readonly number[];
+/** A number is written as an integer; `{ float }` as a floating-point one. */
+export type AttributeValue = number | string | readonly number[] | { readonly float: number };
 /** ONNX element types that nodes mention. */
-export type OnnxType = DType | 'int64' | 'uint32';
+export type OnnxType = DType | 'int64' | 'uint32' | 'int8' | 'uint8';
 
 /** What a rule may do to the ONNX graph under construction. */
 export interface Emitter {
@@ -24,7 +26,10 @@ export interface Emitter {
   int64(values: readonly number[], shape?: readonly number[]): string;
   uint32(value: number): string;
   cast(value: string, type: OnnxType): string;
+  uint8(value: number): string;
   weight(name: string, source: WeightSource, shape: readonly number[]): string;
+  /** Numbers of a type as they lie in a file. */
+  stored(name: string, range: ByteRange, type: OnnxType, shape: readonly number[]): string;
   /** A shape as a one-dimensional int64 value, named dimensions read from the fed inputs. */
   dims(shape: Shape): string;
 }
@@ -112,7 +117,24 @@ export const onnxRules: { readonly [P in Primitive]: OnnxRule<P> } = {
         : emit.node('FusedMatMul', [hot, flat], { transA: 1 }, 'com.microsoft');
     return exactReshape(emit, added, [rows, ...rest]);
   },
+  sumOfSquares: (emit, [x], { axes }) => emit.node('ReduceSumSquare', [x, emit.int64(axes)], { keepdims: 1 }),
+  rmsNorm: (emit, [x, weight], { epsilon }) =>
+    emit.node('SimplifiedLayerNormalization', [x, weight], { axis: -1, epsilon: { float: epsilon } }),
+  rotateHalves: (emit, [x, cos, sin], _, tensor) => rotateHalves(emit, x, cos, sin, tensor),
+  quantizedMatmul: (emit, [x], { matrix }, tensor) => quantizedMatmul(emit, x, matrix, tensor),
 };
+
+/** The runtime looks positions up in tables of [rows, n]: a row a token, or one for every token of every batch row. */
+function rotateHalves(emit: Emitter, x: string, cos: string, sin: string, tensor: Tensor): string {
+  const [batch = 1, , tokens = 1] = tensor.shape;
+  const half = tensor.staticDim(3) / 2;
+  const shared = tensor.inputs[1]?.rank === 2;
+  const table = (value: string) => (shared ? value : emit.node('Reshape', [value, emit.int64([-1, half])]));
+  // One position id stands for the place of the first token.
+  const rows = () => emit.cast(range(emit, multiplyDims(batch, tokens)), 'int64');
+  const positions = shared ? emit.int64([0]) : exactReshape(emit, rows(), [batch, tokens]);
+  return emit.node('RotaryEmbedding', [x, positions, table(cos), table(sin)], {}, 'com.microsoft');
+}
 
 function range(emit: Emitter, size: Dim): string {
   if (typeof size === 'number')

@@ -13,7 +13,7 @@ import {
   type ValueInfoProtoSchema,
 } from 'onnx-buf';
 import type { HostTensor } from './dtype.ts';
-import { isMadeBy, type Tensor, topologicalOrder, type WeightSource } from './graph.ts';
+import { type ByteRange, isMadeBy, type Tensor, topologicalOrder, type WeightSource } from './graph.ts';
 import { type AttributeValue, type Emitter, type OnnxType, onnxRules, type Provider } from './onnx-rules.ts';
 import { type Dim, factorize, isNumeral, type Shape, sumTerms } from './shape.ts';
 
@@ -33,6 +33,8 @@ const onnxTypes: Readonly<Record<OnnxType, TensorProto_DataType>> = {
   int32: TensorProto_DataType.INT32,
   int64: TensorProto_DataType.INT64,
   uint32: TensorProto_DataType.UINT32,
+  int8: TensorProto_DataType.INT8,
+  uint8: TensorProto_DataType.UINT8,
   bool: TensorProto_DataType.BOOL,
 };
 
@@ -112,6 +114,7 @@ class Writer implements Emitter {
   readonly initializers: TensorInit[] = [];
   readonly files = new Map<string, string>();
   readonly #constants = new Map<string, string>();
+  readonly #stored = new Map<string, string>();
   readonly #dims = new Map<string, string>();
   #count = 0;
 
@@ -178,22 +181,43 @@ class Writer implements Emitter {
     return name;
   }
 
+  uint8(value: number): string {
+    return this.#initializer(onnxTypes.uint8, [], Uint8Array.of(value));
+  }
+
   weight(name: string, source: WeightSource, shape: readonly number[]): string {
+    const stored = this.#external(name, source, storageTypes[source.storage], shape);
+    return source.storage === 'F32' ? stored : this.cast(stored, 'float32');
+  }
+
+  stored(name: string, range: ByteRange, type: OnnxType, shape: readonly number[]): string {
+    const key = `${range.file}:${range.offset}:${type}:${shape.join()}`;
+    const known = this.#stored.get(key) ?? this.#external(name, range, onnxTypes[type], shape);
+    this.#stored.set(key, known);
+    return known;
+  }
+
+  #external(
+    name: string,
+    { file, offset, byteLength }: ByteRange,
+    dataType: TensorProto_DataType,
+    shape: readonly number[],
+  ): string {
     const unique = `${name}#${this.#count++}`;
-    const location = this.files.get(source.file) ?? this.locate(source.file, this.files.size);
-    this.files.set(source.file, location);
+    const location = this.files.get(file) ?? this.locate(file, this.files.size);
+    this.files.set(file, location);
     this.initializers.push({
       name: unique,
-      dataType: storageTypes[source.storage],
+      dataType,
       dims: shape.map(BigInt),
       dataLocation: TensorProto_DataLocation.EXTERNAL,
       externalData: [
         { key: 'location', value: location },
-        { key: 'offset', value: String(source.offset) },
-        { key: 'length', value: String(source.byteLength) },
+        { key: 'offset', value: String(offset) },
+        { key: 'length', value: String(byteLength) },
       ],
     });
-    return source.storage === 'F32' ? unique : this.cast(unique, 'float32');
+    return unique;
   }
 
   dims(shape: Shape): string {
@@ -237,5 +261,6 @@ function attribute(name: string, value: AttributeValue): AttributeInit {
     return { name, type: AttributeProto_AttributeType.STRING, s: new TextEncoder().encode(value) };
   }
   if (typeof value === 'number') return { name, type: AttributeProto_AttributeType.INT, i: BigInt(value) };
+  if ('float' in value) return { name, type: AttributeProto_AttributeType.FLOAT, f: value.float };
   return { name, type: AttributeProto_AttributeType.INTS, ints: value.map(BigInt) };
 }

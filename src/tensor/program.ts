@@ -5,9 +5,11 @@ import { dirname, relative, sep } from 'node:path';
 import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { UserError } from '../errors.ts';
 import type { DType, HostTensor } from './dtype.ts';
-import { isMadeBy, type Primitives, type Tensor, topologicalOrder, type WeightSource } from './graph.ts';
+import { fusions, mergeSiblingProducts } from './fusions.ts';
+import { type ByteRange, isMadeBy, type Tensor, topologicalOrder } from './graph.ts';
 import { writeOnnx } from './onnx.ts';
 import type { Provider } from './onnx-rules.ts';
+import { type Rewrite, rewriteGraph } from './rewrite.ts';
 import { type Dim, formatShape, type Shape } from './shape.ts';
 
 export type { Provider } from './onnx-rules.ts';
@@ -40,6 +42,10 @@ export interface ProgramOptions {
   readonly profile?: string;
   /** Weight files that are larger than this together (bytes) are mapped by the runtime instead of copied into memory. */
   readonly mapWeightsOver?: number;
+  /** Whether operators are fused (`fusions.ts`); the result is the same up to rounding. */
+  readonly fuse?: boolean;
+  /** Rewrites beside the fusions, such as `quantizeWeights`. */
+  readonly rewrites?: readonly Rewrite[];
 }
 
 export class Program {
@@ -53,6 +59,8 @@ export class Program {
     inputs: ReadonlyMap<string, Tensor>,
     outputs: readonly string[],
     profiled: boolean,
+    /** How often each rewrite was applied, by its name. */
+    readonly rewritten: ReadonlyMap<string, number>,
   ) {
     this.#session = session;
     this.#inputs = inputs;
@@ -62,10 +70,13 @@ export class Program {
 
   /** Compiles the graph that computes the named outputs. Throws UserError where the provider or a weight file is amiss. */
   static async compile(
-    outputs: Readonly<Record<string, Tensor>>,
+    plain: Readonly<Record<string, Tensor>>,
     options: ProgramOptions = {},
   ): Promise<Program> {
     const { provider = 'cpu', threads, keepOnDevice = [], profile, mapWeightsOver = 1_000_000_000 } = options;
+    const { fuse = true, rewrites = [] } = options;
+    const fused = fuse ? [mergeSiblingProducts(plain), ...fusions] : [];
+    const { outputs, applied } = rewriteGraph(plain, [...rewrites, ...fused]);
     const inputs = new Map<string, Tensor>();
     for (const tensor of topologicalOrder(Object.values(outputs))) {
       if (!isMadeBy(tensor, 'input')) continue;
@@ -92,7 +103,7 @@ export class Program {
     const { bytes, external } = mapped ? mapWeights(outputs, provider) : copyWeights(outputs, provider);
     try {
       const session = await InferenceSession.create(bytes, { ...sessionOptions, ...external });
-      return new Program(session, inputs, Object.keys(outputs), profile !== undefined);
+      return new Program(session, inputs, Object.keys(outputs), profile !== undefined, applied);
     } catch (error) {
       if (provider === 'cpu' || !(error instanceof Error)) throw error;
       throw new UserError({
@@ -167,7 +178,7 @@ function copyWeights(outputs: Readonly<Record<string, Tensor>>, provider: Provid
  */
 function mapWeights(outputs: Readonly<Record<string, Tensor>>, provider: Provider): LocatedModel {
   let folder: string | undefined;
-  for (const { file } of weightSources(outputs)) {
+  for (const { file } of storedRanges(outputs)) {
     const here = dirname(realpathSync(file));
     folder ??= here;
     while (!`${here}${sep}`.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`)) {
@@ -183,20 +194,20 @@ function mapWeights(outputs: Readonly<Record<string, Tensor>>, provider: Provide
   return { bytes, external: { extra: { session } } };
 }
 
-function weightSources(
-  outputs: Readonly<Record<string, Tensor>>,
-): (WeightSource & { readonly name: string })[] {
+/** The ranges of files that a program's frozen numbers lie in. */
+function storedRanges(outputs: Readonly<Record<string, Tensor>>): (ByteRange & { readonly name: string })[] {
   return topologicalOrder(Object.values(outputs)).flatMap((tensor) => {
-    if (!isMadeBy(tensor, 'weight')) return [];
-    const { name, source } = tensor.attributes as Primitives['weight'];
-    return [{ ...source, name }];
+    if (isMadeBy(tensor, 'weight')) return [{ ...tensor.attributes.source, name: tensor.attributes.name }];
+    if (!isMadeBy(tensor, 'quantizedMatmul')) return [];
+    const { name, numbers, scales } = tensor.attributes.matrix;
+    return [numbers, ...(scales === undefined ? [] : [scales])].map((range) => ({ ...range, name }));
   });
 }
 
 /** The size of all weight files, bytes. Throws UserError for one that is missing or ends before a weight does. */
 function checkWeightFiles(outputs: Readonly<Record<string, Tensor>>): number {
   const sizes = new Map<string, number>();
-  for (const { file, name, offset, byteLength } of weightSources(outputs)) {
+  for (const { file, name, offset, byteLength } of storedRanges(outputs)) {
     const size = sizes.get(file) ?? statSync(file, { throwIfNoEntry: false })?.size;
     if (size === undefined) throw new UserError({ file, field: name, message: 'no such weight file' });
     sizes.set(file, size);

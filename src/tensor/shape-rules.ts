@@ -144,6 +144,35 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
     }
     return { dtype: 'float32', shape: [rows, ...given(updates).shape.slice(rank)] };
   },
+  sumOfSquares: ([x], { axes }) => {
+    const { shape } = float('sumOfSquares', x);
+    for (const axis of axes) checkAxis('sumOfSquares', given(x), axis);
+    return { dtype: 'float32', shape: shape.map((size, axis) => (axes.includes(axis) ? 1 : size)) };
+  },
+  rmsNorm: ([x, weight]) => {
+    if (!sameShape(given(weight).shape, [given(x).dim(-1)])) fail('rmsNorm', [x, weight], 'sizes differ');
+    return float('rmsNorm', x);
+  },
+  rotateHalves: ([x, cos, sin]) => {
+    const { rank } = given(x);
+    const half = rank === 4 ? given(x).staticDim(3) / 2 : 0;
+    const tables = [
+      [given(x).dim(2), half],
+      [given(x).dim(0), 1, given(x).dim(2), half],
+    ];
+    const fits = tables.some((table) =>
+      [cos, sin].every((tensor) => rank === 4 && sameShape(given(tensor).shape, table)),
+    );
+    if (!fits) {
+      const expected = '[batch, heads, tokens, 2n] and tables [tokens, n] or [batch, 1, tokens, n]';
+      fail('rotateHalves', [x, cos, sin], `expected ${expected}`);
+    }
+    return float('rotateHalves', x);
+  },
+  quantizedMatmul: ([x], { matrix: { inputs, outputs } }) => {
+    if (given(x).dim(-1) !== inputs) fail('quantizedMatmul', [x], `the matrix takes ${inputs} inputs`);
+    return { dtype: float('quantizedMatmul', x).dtype, shape: [...given(x).shape.slice(0, -1), outputs] };
+  },
 };
 
 /** The target of a reshape in which one entry may be -1 and stand for the rest. */

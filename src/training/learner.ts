@@ -2,10 +2,12 @@
 // It knows nothing of models or data: it is given a scalar loss and the inputs that are parameters.
 import { type AdamWOptions, adamW, biasCorrection, clipByGlobalNorm } from '../nn/optimizer.ts';
 import { elementCount, float32, type HostTensor } from '../tensor/dtype.ts';
+import { mergeSiblingProducts } from '../tensor/fusions.ts';
 import { grad } from '../tensor/grad.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import { add, input } from '../tensor/ops.ts';
-import { DeviceTensor, floats, Program, type Provider, type Value } from '../tensor/program.ts';
+import { DeviceTensor, floats, Program, type ProgramOptions, type Value } from '../tensor/program.ts';
+import { rewriteGraph } from '../tensor/rewrite.ts';
 
 /** A trainable tensor: a graph input of the loss, with its initial values and the group whose learning rate it takes. */
 export interface Parameter {
@@ -28,9 +30,8 @@ export interface LearnerOptions {
   readonly loss: Tensor;
   readonly parameters: readonly Parameter[];
   readonly optimizer: AdamWOptions & { readonly clipNorm: number };
-  readonly provider?: Provider;
-  readonly threads?: number;
-  readonly profile?: string;
+  /** How the programs are compiled; a profile is made of the gradients only. */
+  readonly program?: Omit<ProgramOptions, 'keepOnDevice'>;
 }
 
 type Values = Record<string, Value>;
@@ -58,22 +59,19 @@ export class Learner {
   }
 
   static async compile(options: LearnerOptions): Promise<Learner> {
-    const { loss, parameters, provider = 'cpu', threads, profile } = options;
-    const programOptions = (kept: readonly string[]) => ({
-      provider,
-      ...(threads === undefined ? {} : { threads }),
-      keepOnDevice: kept,
-    });
+    const { loss, parameters } = options;
+    const { profile, ...program } = options.program ?? {};
     const gradients = gradientGraph(loss, parameters);
     const update = updateGraph(parameters, options.optimizer);
-    const kept = Object.keys(update).filter((name) => name !== 'norm');
+    const onDevice = (graph: object, read: string) => Object.keys(graph).filter((name) => name !== read);
     return new Learner(
       options,
       await Program.compile(gradients, {
-        ...programOptions(Object.keys(gradients).filter((name) => name !== 'loss')),
+        ...program,
+        keepOnDevice: onDevice(gradients, 'loss'),
         ...(profile === undefined ? {} : { profile }),
       }),
-      await Program.compile(update, programOptions(kept)),
+      await Program.compile(update, { ...program, keepOnDevice: onDevice(update, 'norm') }),
     );
   }
 
@@ -176,9 +174,11 @@ export class Learner {
 
 /** The program that adds a batch's gradients to sums: `loss`, and `added:<name>` from the inputs `sum:<name>`. */
 export function gradientGraph(
-  loss: Tensor,
+  plainLoss: Tensor,
   parameters: readonly Pick<Parameter, 'name' | 'tensor'>[],
 ): Record<string, Tensor> {
+  const { outputs } = rewriteGraph({ loss: plainLoss }, [mergeSiblingProducts({ loss: plainLoss })]);
+  const loss = outputs.loss as Tensor;
   const gradients = grad(
     loss,
     parameters.map(({ tensor }) => tensor),

@@ -6,12 +6,12 @@ import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { grad } from '../tensor/grad.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import { flatten, matmul } from '../tensor/ops.ts';
-import { Program, type Provider } from '../tensor/program.ts';
+import { Program, type ProgramOptions } from '../tensor/program.ts';
 import { batchOptions, trainingBatch } from './batches.ts';
 import { type TraceOptions, traceTraining } from './traced.ts';
 
 export type ProbeOptions = Pick<TraceOptions, 'config' | 'weights' | 'open'> & {
-  readonly provider?: Provider;
+  readonly program?: ProgramOptions;
 };
 
 export class Probes {
@@ -87,12 +87,11 @@ export class Probes {
   }
 
   #program(name: string, outputs: () => Record<string, Tensor>): Promise<Program> {
-    const { provider } = this.#options;
     const known = this.#programs.get(name);
     if (known !== undefined) return known;
     const made = Program.compile(
       Object.fromEntries(Object.entries(outputs()).map(([output, tensor]) => [`probe:${output}`, tensor])),
-      provider === undefined ? {} : { provider },
+      this.#options.program,
     );
     this.#programs.set(name, made);
     return made;

@@ -5,7 +5,7 @@ import type { LlavaConfig } from '../models/llava/config.ts';
 import type { LlavaWeights } from '../models/llava/weights.ts';
 import { learningRateFactor, type ScheduleName } from '../nn/schedule.ts';
 import { float32, type HostTensor, int32 } from '../tensor/dtype.ts';
-import type { Provider } from '../tensor/program.ts';
+import type { ProgramOptions } from '../tensor/program.ts';
 import { RandomStream } from '../tensor/random.ts';
 import { batchOptions, countAnswers, trainingBatch } from './batches.ts';
 import { planSteps } from './batching.ts';
@@ -95,10 +95,9 @@ export class StageTrainer {
     readonly weights: LlavaWeights;
     readonly open: OpenMethod;
     readonly settings: TrainingSettings;
-    readonly provider?: Provider;
+    readonly program?: ProgramOptions;
   }): Promise<StageTrainer> {
-    const { config, weights, open, settings } = options;
-    const provider = options.provider === undefined ? {} : { provider: options.provider };
+    const { config, weights, open, settings, program = {} } = options;
     const { loss, graph, trained } = traceTraining({ config, weights, open });
     const initialise = (seed: number): Values =>
       new Map([
@@ -117,8 +116,8 @@ export class StageTrainer {
         values: values.get(name)?.data as Float32Array,
       }),
     );
-    const learner = await Learner.compile({ loss, parameters, optimizer: settings, ...provider });
-    const probes = new Probes({ config, weights, open, ...provider });
+    const learner = await Learner.compile({ loss, parameters, optimizer: settings, program });
+    const probes = new Probes({ config, weights, open, program });
     return new StageTrainer({ config, weights, open, settings, learner, probes, parameters, initialise });
   }
 

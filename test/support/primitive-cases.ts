@@ -3,7 +3,7 @@
 import * as fc from 'fast-check';
 import type { DType, HostTensor } from '../../src/tensor/dtype.ts';
 import { elementCount, float32, int32 } from '../../src/tensor/dtype.ts';
-import type { Primitive, Tensor } from '../../src/tensor/graph.ts';
+import { make, type Primitive, type Tensor } from '../../src/tensor/graph.ts';
 import { resolveDim } from '../../src/tensor/interpreter.ts';
 import * as ops from '../../src/tensor/ops.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
@@ -32,11 +32,12 @@ export interface CaseInput {
 export interface Case {
   readonly inputs: readonly CaseInput[];
   build(inputs: readonly Tensor[]): Tensor;
+  readonly differentiable?: boolean;
 }
 
 export interface Row {
   /** Whether some of the cases have a gradient. */
-  readonly gradient: 'gradient' | 'no gradient';
+  readonly gradient: 'gradient' | 'no gradient' | 'fused';
   readonly cases: fc.Arbitrary<Case>;
 }
 
@@ -56,7 +57,8 @@ export function buildCase(testCase: Case, prefix = ''): BuiltCase {
   const inputs = testCase.inputs.map(({ dtype, shape }, i) => ops.input(`${prefix}x${i}`, dtype, shape));
   const result = testCase.build(inputs);
   const variables = inputs.filter(({ dtype }) => dtype === 'float32');
-  const differentiable = result.dtype === 'float32' && variables.length > 0;
+  const { differentiable: may = true } = testCase;
+  const differentiable = may && result.dtype === 'float32' && variables.length > 0;
   return { inputs, result, variables, loss: differentiable ? weigh(result) : undefined };
 }
 
@@ -177,14 +179,19 @@ const anyDtype = fc.constantFrom<DType>('float32', 'float32', 'int32', 'bool');
 const without = (...inputs: readonly CaseInput[]) => ({ inputs });
 const yes = (cases: fc.Arbitrary<Case>): Row => ({ gradient: 'gradient', cases });
 const no = (cases: fc.Arbitrary<Case>): Row => ({ gradient: 'no gradient', cases });
+/** A row of a fused primitive: it is put in when gradients are there, and has none itself. */
+const fused = (cases: fc.Arbitrary<Case>): Row => ({
+  gradient: 'fused',
+  cases: cases.map((testCase) => ({ ...testCase, differentiable: false })),
+});
 
 function given(tensor: Tensor | undefined): Tensor {
   if (tensor === undefined) throw new Error('a case lacks an input');
   return tensor;
 }
 
-/** Cases of every primitive but `weight`, which needs files and is tested in onnx.test.ts. */
-export const primitiveCases: { readonly [P in Exclude<Primitive, 'weight'>]: Row } = {
+/** Cases of every primitive but those that need files: `weight` (onnx.test.ts) and `quantizedMatmul` (quantization.test.ts). */
+export const primitiveCases: { readonly [P in Exclude<Primitive, 'weight' | 'quantizedMatmul'>]: Row } = {
   input: yes(unary((x) => x)),
   constant: no(
     fc.tuple(fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 4 }), anyDtype).map(([shape, dtype]) => ({
@@ -349,6 +356,31 @@ export const primitiveCases: { readonly [P in Exclude<Primitive, 'weight'>]: Row
       ),
       build: ([at, updates]) => ops.scatterAdd(given(at), given(updates), rows),
     })),
+  ),
+  sumOfSquares: fused(alongAxis((x, axis) => make('sumOfSquares', [x], { axes: [axis] }), 'real')),
+  rmsNorm: fused(
+    fc.tuple(shapeOfRank(1, 3), fc.integer({ min: 1, max: 9 })).map(([shape, size]) => ({
+      ...without(
+        { dtype: 'float32', shape: [...shape, size], domain: 'real' },
+        { dtype: 'float32', shape: [size], domain: 'real' },
+      ),
+      build: (inputs) => make('rmsNorm', inputs, { epsilon: 1e-5 }),
+    })),
+  ),
+  rotateHalves: fused(
+    fc
+      .tuple(dim, dim, dim, fc.integer({ min: 1, max: 4 }), fc.boolean())
+      .map(([batch, heads, tokens, half, shared]) => {
+        const table = shared ? [tokens, half] : [batch, 1, tokens, half];
+        return {
+          ...without(
+            { dtype: 'float32', shape: [batch, heads, tokens, 2 * half], domain: 'real' },
+            { dtype: 'float32', shape: table, domain: 'real' },
+            { dtype: 'float32', shape: table, domain: 'real' },
+          ),
+          build: (inputs) => make('rotateHalves', inputs, {}),
+        };
+      }),
   ),
 };
 
