@@ -302,9 +302,9 @@ describe('the projector', () => {
     writeProjector(kept);
     expect(messageOf(() => readProjector(folder, values))).toContain(`${first}: tensor is missing`);
     writeProjector(new Map([...values, [`base_model.model.${first}`, values.get(first) as HostTensor]]));
-    expect(messageOf(() => readProjector(folder, values))).toContain(
-      `base_model.model.${first}: unknown tensor`,
-    );
+    expect(messageOf(() => readProjector(folder, values))).toContain(`${first}: stands twice, as ${first}`);
+    writeProjector(new Map([...values, [`${first}.old`, values.get(first) as HostTensor]]));
+    expect(messageOf(() => readProjector(folder, values))).toContain(`${first}.old: unknown tensor`);
     writeProjector(new Map([...values, [first, values.get(second) as HostTensor]]));
     expect(messageOf(() => readProjector(folder, values))).toContain(
       `${first}: expected shape [32, 24], found [32]`,

@@ -1,9 +1,11 @@
 // Adapter folders as PEFT writes them (LoRA), our extension of that layout (MoELoRA), and the projector trained along.
 // Gives bytes and reads folders; it writes no file. The layout is described in docs/adapters.md.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Issue, present, UserError } from '../errors.ts';
 import { openSafetensors, serializeSafetensors } from '../formats/safetensors.ts';
-import { readFloat32, type TensorFile } from '../formats/tensor-file.ts';
+import { readFloat32, type TensorEntry, type TensorFile } from '../formats/tensor-file.ts';
+import { openTorchFile } from '../formats/torch-checkpoint.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { type AdapterSpec, adaptationOf, type LayerSize, targetPattern } from './adapter.ts';
 import {
@@ -89,7 +91,7 @@ export function serializeAdapter({
 export function readAdapter(folder: string, options: ReadAdapterOptions = {}): ReadAdapter {
   const { expected, layers, canonicalName = (name) => name } = options;
   const config = readPeftConfig(folder);
-  const file = openSafetensors(join(folder, WEIGHTS_FILE));
+  const file = openTensors(folder, WEIGHTS_FILE);
   const { modulesToSave } = config.modules;
   const sorted = sortTensors(file.tensors.values(), {
     canonicalName,
@@ -122,16 +124,48 @@ export function serializeProjector(values: TensorValues): Uint8Array {
  * Reads the projector beside an adapter. The tensors must be exactly those expected.
  * @throws UserError naming every tensor that is missing, unknown or misshapen.
  */
-export function readProjector(folder: string, expected: ExpectedTensors): TensorValues {
-  const file = openSafetensors(join(folder, PROJECTOR_FILE));
-  refuse(file, differences(file.tensors, expected));
+export function readProjector(
+  folder: string,
+  expected: ExpectedTensors,
+  { canonicalName = (name) => name }: Pick<ReadAdapterOptions, 'canonicalName'> = {},
+): TensorValues {
+  const file = openTensors(folder, PROJECTOR_FILE);
+  const named = new Map<string, TensorEntry>();
+  for (const tensor of file.tensors.values()) {
+    const bare = tensor.name.startsWith(PREFIX) ? tensor.name.slice(PREFIX.length) : tensor.name;
+    const name = canonicalName(bare);
+    if (named.has(name)) refuse(file, [{ field: tensor.name, message: `stands twice, as ${name}` }]);
+    named.set(name, tensor);
+  }
+  refuse(file, differences(named, expected));
   return new Map(
     [...expected.keys()].map((name) => {
-      const { shape } = present(file.tensors.get(name), name);
-      return [name, float32(readFloat32(file, name), shape)];
+      const tensor = present(named.get(name), name);
+      return [name, float32(readFloat32(file, tensor.name), tensor.shape)];
     }),
   );
 }
+
+/** Whether a folder has a projector beside its adapter. */
+export function hasProjector(folder: string): boolean {
+  return [PROJECTOR_FILE, torchName(PROJECTOR_FILE)].some((name) => existsSync(join(folder, name)));
+}
+
+/** A folder's file of tensors, or the one of the same name in PyTorch's format, as older versions of PEFT wrote it. */
+function openTensors(folder: string, name: string): TensorFile {
+  const torch = join(folder, torchName(name));
+  const file =
+    existsSync(join(folder, name)) || !existsSync(torch)
+      ? openSafetensors(join(folder, name))
+      : openTorchFile(torch);
+  refuse(
+    file,
+    [...file.unusable].map(([field, message]) => ({ field, message })),
+  );
+  return file;
+}
+
+const torchName = (name: string): string => name.replace(/\.safetensors$/, '.bin');
 
 type Layers = ReadonlyMap<string, LayerTensors>;
 type Shapes = ReadonlyMap<string, { readonly shape: readonly number[] }>;
