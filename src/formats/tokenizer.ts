@@ -18,6 +18,10 @@ export interface Tokenizer {
   decode(ids: Iterable<number>, options?: { readonly skipSpecial?: boolean }): string;
   /** Id of a token by its exact content. */
   tokenId(token: string): number | undefined;
+  /** Contents of the tokens that stand for themselves and never for text: begin, end, placeholders, roles. */
+  readonly controlTokens: readonly string[];
+  /** Whether a text that is encoded as a whole begins with the begin token. */
+  readonly addsBegin: boolean;
   /** One more than the highest id. */
   readonly vocabularySize: number;
   readonly bosId: number | undefined;
@@ -142,7 +146,10 @@ export function createTokenizer(
       return kept.length === 0 ? '' : whole.decode(kept);
     },
     tokenId: (token) => ids.get(token),
-    vocabularySize: Math.max(...contents.keys()) + 1,
+    controlTokens: addedTokens.filter(isControl).map(({ content }) => content),
+    addsBegin:
+      typeof config.add_bos_token === 'boolean' ? config.add_bos_token : begins(tokenizer, idOf('bos_token')),
+    vocabularySize: contents.size === 0 ? 0 : [...contents.keys()].reduce((a, b) => Math.max(a, b)) + 1,
     bosId: idOf('bos_token'),
     eosId: idOf('eos_token'),
     padId: idOf('pad_token'),
@@ -227,6 +234,12 @@ function readNamedToken(
 function marksOnlyFirst(tokenizer: Json): boolean {
   const pre = tokenizer.pre_tokenizer;
   return isObject(pre) && pre.type === 'Metaspace' && pre.prepend_scheme === 'first';
+}
+
+/** Whether the post-processor writes the begin token before a text. */
+function begins(tokenizer: Json, bosId: number | undefined): boolean {
+  const text = JSON.stringify(tokenizer.post_processor ?? null);
+  return bosId !== undefined && text.includes('"TemplateProcessing"') && text.includes(`"ids":[${bosId}]`);
 }
 
 function isId(value: unknown): value is number {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { loadTokenizer, type Tokenizer } from '../../formats/tokenizer.ts';
 import type { Turn } from '../../tasks/task.ts';
 import { createProcessor } from './processor.ts';
-import { renderConversation, renderPrompt, templateNames } from './prompts.ts';
+import { templateNames } from './prompts.ts';
 
 interface Expected {
   readonly versions: { readonly tokenizers: string };
@@ -113,33 +113,6 @@ describe.each(schemes)('with the tokenizer $scheme', ({ tokenizer, expected }) =
     expect([...inputIds.subarray(0, 4)]).toEqual([tokenizer.bosId, imageTokenId, imageTokenId, imageTokenId]);
     expect(learnt(tokenizer, inputIds, trained).map((text) => text.trim())).toEqual(['a dog']);
   });
-});
-
-it('writes the conversation of LLaVA-1.5', () => {
-  const text = renderConversation(
-    'vicuna_v1',
-    [
-      { question: 'q', answer: 'a' },
-      { question: 'r', answer: 'b' },
-    ],
-    {
-      hasImage: true,
-    },
-  )
-    .map((segment) =>
-      segment.kind === 'image'
-        ? '<image>'
-        : segment.kind === 'end'
-          ? '</s>'
-          : `${segment.kind === 'answer' ? ' ' : ''}${segment.text}`,
-    )
-    .join('');
-  expect(text).toBe(
-    "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, and polite answers to the user's questions. USER: <image>\nq ASSISTANT: a</s>USER: r ASSISTANT: b</s>",
-  );
-  expect(renderPrompt('roles', 'q', { hasImage: false })).toEqual([
-    { kind: 'text', text: 'USER: q ASSISTANT:' },
-  ]);
 });
 
 it('refuses a tokenizer that names no end', () => {

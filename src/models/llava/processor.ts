@@ -4,7 +4,7 @@
 import { UserError } from '../../errors.ts';
 import type { Tokenizer } from '../../formats/tokenizer.ts';
 import type { Turn } from '../../tasks/task.ts';
-import { renderConversation, renderPrompt, type Segment, type TemplateName } from './prompts.ts';
+import { namedTemplate, type PromptTemplate, type Segment, type TemplateName } from './prompts.ts';
 
 export interface ProcessorOptions {
   readonly tokenizer: Tokenizer;
@@ -12,7 +12,12 @@ export interface ProcessorOptions {
   readonly imageTokenId: number;
   /** Patch features per picture. */
   readonly imageTokens: number;
-  readonly template: TemplateName;
+  readonly template: TemplateName | PromptTemplate;
+  /**
+   * The texts before and after the picture are encoded each by itself, as the original LLaVA does: by a tokenizer of
+   * LLaMA's, both begin with a space. By default the picture is a token like others, as in transformers.
+   */
+  readonly imageDividesText?: boolean;
 }
 
 export interface TrainingTokens {
@@ -24,27 +29,51 @@ export interface TrainingTokens {
 export interface LlavaProcessor {
   /** A whole conversation. Its ids begin with those of `processPrompt` of its first question. */
   processTraining(turns: readonly Turn[], options: { readonly hasImage: boolean }): TrainingTokens;
-  /** What the model is given to answer `text`. Without an image there is no placeholder. */
-  processPrompt(text: string, options: { readonly hasImage: boolean }): Int32Array;
+  /**
+   * What the model is given to answer `text`. Without an image there is no placeholder. The picture stands where `text` has
+   * `imageMarker`, by default before it.
+   */
+  processPrompt(
+    text: string,
+    options: { readonly hasImage: boolean; readonly imageMarker?: string },
+  ): Int32Array;
+  /** The token that ends an answer: what generation stops at. */
+  readonly endTokenId: number;
 }
 
-/** Throws UserError when the tokenizer has no end-of-sequence token: a model could never learn to stop. */
+/** Throws UserError when the tokenizer has no token to end an answer with: a model could never learn to stop. */
 export function createProcessor(options: ProcessorOptions): LlavaProcessor {
-  const { tokenizer, template } = options;
-  const { eosId } = tokenizer;
-  if (eosId === undefined)
+  const { tokenizer } = options;
+  const template = typeof options.template === 'string' ? namedTemplate(options.template) : options.template;
+  const endTokenId = template.end === undefined ? tokenizer.eosId : tokenizer.tokenId(template.end);
+  if (endTokenId === undefined)
     throw new UserError('tokenizer_config.json names no eos_token: answers could not end');
+  const encode = (segments: readonly Segment[]) =>
+    encodeSegments(segments, { ...options, endTokenId, begins: template.begins });
   return {
-    processTraining: (turns, { hasImage }) =>
-      encodeSegments(renderConversation(template, turns, { hasImage }), { ...options, eosId }),
-    processPrompt: (text, { hasImage }) =>
-      encodeSegments(renderPrompt(template, text, { hasImage }), { ...options, eosId }).inputIds,
+    endTokenId,
+    processTraining: (turns, { hasImage }) => encode(template.conversation(turns, { hasImage })),
+    processPrompt: (text, image) => encode(template.prompt({ text, ...image })).inputIds,
   };
+}
+
+/** A text that stands before what is to be encoded, and its ids. */
+interface Before {
+  readonly text: string;
+  readonly ids: readonly number[];
+  readonly first: boolean;
 }
 
 function encodeSegments(
   segments: readonly Segment[],
-  { tokenizer, imageTokenId, imageTokens, eosId }: ProcessorOptions & { readonly eosId: number },
+  {
+    tokenizer,
+    imageTokenId,
+    imageTokens,
+    imageDividesText = false,
+    endTokenId,
+    begins,
+  }: ProcessorOptions & { readonly endTokenId: number; readonly begins: boolean },
 ): TrainingTokens {
   const ids: number[] = [];
   const trained: number[] = [];
@@ -54,34 +83,50 @@ function encodeSegments(
       trained.push(learn);
     }
   };
-  if (tokenizer.bosId !== undefined) add([tokenizer.bosId], 0);
-  let before: { readonly text: string; readonly ids: readonly number[]; readonly first: boolean } | undefined;
-  for (const [index, segment] of segments.entries()) {
-    const first = index === 0;
+  const begin = tokenizer.bosId === undefined ? [] : [tokenizer.bosId];
+  if (begins) add(begin, 0);
+  let before: Before | undefined;
+  let first = true;
+  for (const segment of segments) {
     if (segment.kind === 'text') {
       before = { text: segment.text, ids: tokenizer.encode(segment.text, { first }), first };
       add(before.ids, 0);
-      continue;
+    } else if (segment.kind === 'answer') {
+      add(
+        before === undefined
+          ? tokenizer.encode(segment.text, { first })
+          : encodeAfter(tokenizer, before, segment),
+        1,
+      );
+      before = undefined;
+    } else {
+      if (segment.kind === 'image') add(new Array<number>(imageTokens).fill(imageTokenId), 0);
+      else if (segment.kind === 'begin') add(begin, 0);
+      else if (segment.kind === 'control') add([controlId(tokenizer, segment.token)], 0);
+      else add([segment.token === undefined ? endTokenId : controlId(tokenizer, segment.token)], 1);
+      before = undefined;
     }
-    if (segment.kind === 'image') add(new Array<number>(imageTokens).fill(imageTokenId), 0);
-    else if (segment.kind === 'end') add([eosId], 1);
-    else if (before === undefined) add(tokenizer.encode(segment.text, { first }), 1);
-    else add(encodeAfter(tokenizer, before, segment.text), 1);
-    before = undefined;
+    first = segment.kind === 'image' && imageDividesText;
   }
   return { inputIds: Int32Array.from(ids), trained: Uint8Array.from(trained) };
 }
 
+function controlId(tokenizer: Tokenizer, token: string): number {
+  const id = tokenizer.tokenId(token);
+  if (id === undefined) throw new Error(`prompt: the tokenizer has no token ${token}`);
+  return id;
+}
+
 /**
- * Ids of an answer as it stands after a text and a space. The ids of the text before are never changed by what
- * follows, so that a model is asked with exactly the tokens it was trained after.
+ * Ids of an answer as it stands after a text. The ids of the text before are never changed by what follows, so that a
+ * model is asked with exactly the tokens it was trained after.
  */
 function encodeAfter(
   tokenizer: Tokenizer,
-  before: { readonly text: string; readonly ids: readonly number[]; readonly first: boolean },
-  answer: string,
+  before: Before,
+  { text, separator }: { readonly text: string; readonly separator: string },
 ): number[] {
-  const whole = tokenizer.encode(`${before.text} ${answer}`, { first: before.first });
+  const whole = tokenizer.encode(before.text + separator + text, { first: before.first });
   const continues = before.ids.every((id, i) => whole[i] === id);
-  return continues ? whole.slice(before.ids.length) : tokenizer.encode(answer, { first: false });
+  return continues ? whole.slice(before.ids.length) : tokenizer.encode(text, { first: false });
 }
