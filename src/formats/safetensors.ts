@@ -2,9 +2,10 @@
 // Opening reads and checks the header only; values are read by tensor, or mapped by others at `offset`.
 // Does not write files: `serializeSafetensors` gives the bytes.
 
-import { DataError } from '../errors.ts';
+import { DataError, present } from '../errors.ts';
 import { type ByteSource, withByteSource } from './file-bytes.ts';
 import { isObject } from './json.ts';
+import { layOutSafetensors, tensorBytes } from './safetensors-layout.ts';
 import {
   type ElementType,
   elementBytes,
@@ -67,44 +68,25 @@ export function parseSafetensors(source: ByteSource): TensorFile {
   return checkHeader(path, parseHeader(path, source.read(8, headerBytes)), 8 + headerBytes, size);
 }
 
-/**
- * The bytes of a safetensors file. Deterministic: tensors are ordered by element size (largest first, so that
- * every tensor is aligned to its element) and then by name; the header is padded with spaces to 8 bytes.
- */
+/** The bytes of a safetensors file, laid out by `layOutSafetensors`: the same tensors give the same bytes. */
 export function serializeSafetensors(
   tensors: Readonly<Record<string, TensorSource>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const ordered = Object.entries(tensors).sort(
-    ([nameA, a], [nameB, b]) =>
-      elementBytes[b.dtype] - elementBytes[a.dtype] || (nameA < nameB ? -1 : nameA > nameB ? 1 : 0),
-  );
-  const entries: [string, unknown][] = [];
-  const names = Object.keys(metadata).sort();
-  if (names.length > 0) {
-    entries.push(['__metadata__', Object.fromEntries(names.map((name) => [name, metadata[name]]))]);
-  }
-  let end = 0;
-  for (const [name, { dtype, shape, data }] of ordered) {
-    const expected = elementBytes[dtype] * shape.reduce((product, size) => product * size, 1);
+  for (const [name, { dtype, shape, data }] of Object.entries(tensors)) {
+    const expected = tensorBytes({ dtype, shape });
     if (data.byteLength !== expected) {
       throw new Error(
         `safetensors: ${name}: ${data.byteLength} bytes do not fill ${dtype} [${shape.join(', ')}] (${expected} bytes)`,
       );
     }
-    entries.push([name, { dtype, shape, data_offsets: [end, end + expected] }]);
-    end += expected;
   }
-  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
-  const headerBytes = Math.ceil(json.length / 8) * 8;
-  const bytes = new Uint8Array(8 + headerBytes + end);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
-  bytes.set(json, 8);
-  bytes.fill(0x20, 8 + json.length, 8 + headerBytes);
-  let position = 8 + headerBytes;
-  for (const [, { data }] of ordered) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
-    position += data.byteLength;
+  const { header, entries, byteLength } = layOutSafetensors(tensors, metadata);
+  const bytes = new Uint8Array(byteLength);
+  bytes.set(header);
+  for (const { name, offset } of entries) {
+    const { data } = present(tensors[name], name);
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
   }
   return bytes;
 }
@@ -219,7 +201,7 @@ function checkEntry(
   if (dataStart + end > fileBytes) {
     return fail(`truncated: the tensor ends at byte ${dataStart + end}, the file at byte ${fileBytes}`);
   }
-  const expected = elementBytes[dtype] * shape.reduce((product, size) => product * size, 1);
+  const expected = tensorBytes({ dtype, shape });
   if (end - begin !== expected) {
     return fail(`${dtype} [${shape.join(', ')}] takes ${expected} bytes, data_offsets give ${end - begin}`);
   }

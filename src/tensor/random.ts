@@ -22,8 +22,22 @@ export function philox(
   counter: readonly [number, number, number, number],
   key: readonly [number, number],
 ): [number, number, number, number] {
-  let [x0, x1, x2, x3] = counter;
-  let [k0, k1] = key;
+  const block = new Uint32Array(4);
+  philoxInto(block, 0, ...counter, ...key);
+  return [...block] as [number, number, number, number];
+}
+
+/** As `philox`, written to `target` from `start` on: nothing is allocated. */
+function philoxInto(
+  target: Uint32Array,
+  start: number,
+  x0: number,
+  x1: number,
+  x2: number,
+  x3: number,
+  k0: number,
+  k1: number,
+): void {
   for (let round = 0; round < 10; round++) {
     const high0 = multiplyHigh(MULTIPLIER_0, x0);
     const low0 = Math.imul(MULTIPLIER_0, x0) >>> 0;
@@ -36,7 +50,10 @@ export function philox(
     k0 = (k0 + WEYL_0) >>> 0;
     k1 = (k1 + WEYL_1) >>> 0;
   }
-  return [x0, x1, x2, x3];
+  target[start] = x0;
+  target[start + 1] = x1;
+  target[start + 2] = x2;
+  target[start + 3] = x3;
 }
 
 /** 32-bit FNV-1a of a string's UTF-8 bytes; turns a purpose into half of a key. */
@@ -102,6 +119,25 @@ export class RandomStream {
     }
     return result;
   }
+}
+
+/**
+ * The numbers `uint32()` of a stream, `count` of them from the one at `first` (a multiple of 4) on: for arrays so large
+ * that drawing one by one would take minutes.
+ */
+export function randomWords(
+  count: number,
+  options: { seed: number; purpose: string; step?: number; first?: number },
+): Uint32Array {
+  const { seed, purpose, step = 0, first = 0 } = options;
+  if (first % 4 !== 0) throw new RangeError(`random: ${first} is not the first number of a block`);
+  const words = new Uint32Array(Math.ceil(count / 4) * 4);
+  const purposeKey = hashText(purpose);
+  const [low, high] = [step >>> 0, Math.floor(step / 0x1_0000_0000) >>> 0];
+  for (let start = 0; start < words.length; start += 4) {
+    philoxInto(words, start, (first + start) / 4, 0, low, high, seed >>> 0, purposeKey);
+  }
+  return words.subarray(0, count);
 }
 
 /** `count` normal numbers with the given standard deviation; a pure function of its arguments. */

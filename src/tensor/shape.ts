@@ -61,6 +61,23 @@ export function divideDims(dim: Dim, divisor: Dim): Dim | undefined {
   return spell(quotient);
 }
 
+/** A dimension's size, given those of its names. Throws when a name has none. */
+export function evaluateDim(dim: Dim, sizes: ReadonlyMap<string, number>): number {
+  if (typeof dim === 'number') return dim;
+  const known = sizes.get(dim);
+  if (known !== undefined) return known;
+  const terms = sumTerms(dim);
+  if (terms !== undefined) {
+    return terms.reduce(
+      (total, term) => total + evaluateDim(isNumeral(term) ? Number(term) : term, sizes),
+      0,
+    );
+  }
+  const { coefficient, names } = factorize(dim);
+  if (names.length === 1 && coefficient === 1) throw new RangeError(`shape: no size for "${dim}"`);
+  return names.reduce((product, name) => product * evaluateDim(name, sizes), coefficient);
+}
+
 /** A sum: the sorted names of each product, joined by "*" ("" for the number), and how often it is taken. Never 0 times. */
 type Terms = ReadonlyMap<string, number>;
 
