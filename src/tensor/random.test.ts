@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { philox, RandomStream } from './random.ts';
+import { philox, RandomStream, randomWords } from './random.ts';
 
 describe('philox', () => {
   // Known answers of the Random123 distribution's kat_vectors, philox4x32 with 10 rounds.
@@ -9,6 +9,17 @@ describe('philox', () => {
     expect(philox([ones, ones, ones, ones], [ones, ones])).toEqual([
       0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd,
     ]);
+  });
+});
+
+describe('randomWords', () => {
+  it('gives the numbers that a stream draws one by one, from any block on', () => {
+    const stream = new RandomStream(7, 'words', 2 ** 33 + 5);
+    const drawn = Array.from({ length: 23 }, () => stream.uint32());
+    const options = { seed: 7, purpose: 'words', step: 2 ** 33 + 5 };
+    expect([...randomWords(23, options)]).toEqual(drawn);
+    expect([...randomWords(6, { ...options, first: 8 })]).toEqual(drawn.slice(8, 14));
+    expect(() => randomWords(4, { ...options, first: 2 })).toThrow('2 is not the first number of a block');
   });
 });
 

@@ -1,0 +1,155 @@
+// Our side of the benchmark: the product's own classes behind the lines of the protocol. Where those classes change, this
+// file changes with them, and no other of this folder.
+import { Generator } from '../src/evaluation/generator.ts';
+import { type MethodName, methods, type OpenMethod } from '../src/methods/index.ts';
+import type { Example, StageState } from '../src/methods/method.ts';
+import { ImageEncoder } from '../src/models/llava/image-encoder.ts';
+import { type LlavaModel, openLlava } from '../src/models/llava/model.ts';
+import { float32 } from '../src/tensor/dtype.ts';
+import type { Value } from '../src/tensor/program.ts';
+import { StageTrainer } from '../src/training/stage.ts';
+import { projectorNames } from '../src/training/traced.ts';
+import { peakLine } from './peak.ts';
+import type { Line, Round } from './protocol.ts';
+import { countTokens, plan, type Workload } from './workload.ts';
+
+const TASK = 'GQA';
+
+/** What the compared methods never ask for. */
+const notAsked = () => {
+  throw new Error('internal: the method needs more than the benchmark has');
+};
+const supplies = { tokenize: notAsked, embeddings: { image: notAsked, text: notAsked } };
+
+/** Does a line's work once. Setting up for it is not part of `seconds`. */
+export type Job = () => Promise<Round>;
+
+/** Compiles what a line needs. */
+export async function prepareLine(line: Line, workload: Workload): Promise<Job> {
+  const model = openLlava(workload.model);
+  const { method = 'lora', ...options } = line.options ?? {};
+  const open = methods[method as MethodName].open({ adapter: workload.adapter, own: {} });
+  switch (line.kind) {
+    case 'train':
+      return training(model, workload, open, options);
+    case 'evaluate':
+      return evaluation(model, workload, open, options);
+    case 'encode':
+      return encoding(model, workload);
+    case 'peak':
+      return peakLine();
+  }
+}
+
+/** One pass over the samples, features at hand: the picture's features are cached, and known before a round. */
+async function training(
+  model: LlavaModel,
+  workload: Workload,
+  open: OpenMethod,
+  options: Readonly<Record<string, unknown>>,
+): Promise<Job> {
+  const { config, weights } = model;
+  const trainer = await StageTrainer.compile({
+    config,
+    weights,
+    open,
+    settings: workload.training,
+    ...options,
+  });
+  const features = await featuresOf(model, workload.images);
+  const examples = workload.train.map(
+    ({ inputIds, trained = [], image }, index): Example => ({
+      sample: { id: String(index), image: workload.images[image], turns: [] },
+      task: TASK,
+      inputIds: Int32Array.from(inputIds),
+      trained: Uint8Array.from(trained),
+      features: features[image] as Float32Array,
+    }),
+  );
+  const tokens = countTokens(workload.train);
+  let previous: StageState | undefined;
+  return async () => {
+    const started = performance.now();
+    const losses: number[] = [];
+    const { state } = await trainer.train({
+      examples,
+      ...plan,
+      task: TASK,
+      tasks: [TASK],
+      ...supplies,
+      ...(previous === undefined ? {} : { previous }),
+      onStep: ({ loss }) => losses.push(loss),
+    });
+    const seconds = (performance.now() - started) / 1000;
+    previous = state;
+    return { seconds, samples: examples.length, tokens, loss: mean(losses) };
+  };
+}
+
+/** Every question once, as a run evaluates; features as in training. */
+async function evaluation(
+  model: LlavaModel,
+  workload: Workload,
+  open: OpenMethod,
+  options: Readonly<Record<string, unknown>>,
+): Promise<Job> {
+  const { config, weights } = model;
+  const { slots, maxNewTokens } = workload;
+  const adapter = open.graph({ use: 'inference', model: config });
+  const generator = await Generator.compile({
+    config,
+    weights: weights.provider(new Set(projectorNames)),
+    adapter,
+    slots,
+    ...options,
+  });
+  const parameters: Record<string, Value> = Object.fromEntries([
+    ...[...adapter.parameters.values()].map((p) => [p.name, float32(p.initialise(0), p.shape)] as const),
+    ...projectorNames.map((name) => {
+      const { data, shape } = weights.values(name);
+      return [name, float32(data, shape)] as const;
+    }),
+  ]);
+  const features = await featuresOf(model, workload.images);
+  const prompts = workload.test.map(({ inputIds, image }) => ({
+    inputIds: Int32Array.from(inputIds),
+    features: features[image] as Float32Array,
+    image: workload.images[image] as string,
+  }));
+  return async () => {
+    const started = performance.now();
+    // The generator keeps what it read for as long as it is given the same object: a round must read anew.
+    const answers = await generator.generate(prompts, { ...parameters }, maxNewTokens);
+    const seconds = (performance.now() - started) / 1000;
+    const tokens = countTokens(workload.test) + answers.flat().length;
+    return { seconds, samples: prompts.length, tokens, answers };
+  };
+}
+
+/** Every picture once, decoded, transformed and run through the tower; nothing is cached before. */
+async function encoding(model: LlavaModel, workload: Workload): Promise<Job> {
+  const { config, weights, transform } = model;
+  return async () => {
+    const encoder = await ImageEncoder.open({ config, weights, transform });
+    const started = performance.now();
+    await encoder.encode(workload.images);
+    const seconds = (performance.now() - started) / 1000;
+    await encoder.dispose();
+    const samples = workload.images.length;
+    return { seconds, samples, tokens: samples * config.imageTokens };
+  };
+}
+
+async function featuresOf(
+  { config, weights, transform }: LlavaModel,
+  images: readonly string[],
+): Promise<Float32Array[]> {
+  const encoder = await ImageEncoder.open({ config, weights, transform });
+  const features = await encoder.encode(images);
+  await encoder.dispose();
+  return features;
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0) / values.length;
+}
