@@ -23,8 +23,9 @@ const FORMATS: ReadonlySet<string> = new Set(['png', 'jpeg', 'webp', 'gif']);
 sharp.cache(false);
 
 /**
- * Reads a picture. Alpha is dropped without blending and colour profiles are ignored, as the Python Imaging
- * Library's `convert('RGB')` does; grey, palette and CMYK become RGB, 16 bits become 8.
+ * Reads a picture, of an animation the first frame. Alpha is dropped without blending and colour profiles are ignored,
+ * as the Python Imaging Library's `convert('RGB')` does; grey, palette and CMYK become RGB, 16 bits become their upper 8
+ * (Pillow clips 16-bit grey to white). Transparent places of a GIF are black.
  * paper: the camera's orientation (EXIF) is ignored, some pictures lie on their side / here: it is applied.
  *
  * @throws DataError naming the file when it is absent, empty, truncated, of another format or too large.

@@ -39,7 +39,21 @@ def files() -> dict[str, bytes]:
     orientation[0x0112] = 6
     linear = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
     second = Image.fromarray(noise)
+    # Values of 16 bits whose low bytes would round up: a reader that rounds is told from one that cuts.
+    deep = (noise[:, :, 1].astype(np.uint16) << 8) | noise[:, :, 2]
+    turned = {}
+    for number in range(2, 9):
+        exif = Image.Exif()
+        exif[0x0112] = number
+        turned[f"oriented-{number}.png"] = save(waves, "PNG", exif=exif)
     return {
+        **turned,
+        "grey-16.png": save(Image.fromarray(deep), "PNG"),
+        "animated.webp": save(waves, "WEBP", lossless=True, save_all=True, append_images=[second]),
+        "animated.png": save(waves, "PNG", save_all=True, append_images=[second]),
+        "progressive.jpg": save(photo, "JPEG", quality=90, progressive=True),
+        "sampled.jpg": save(photo, "JPEG", quality=75, subsampling="4:2:0"),
+        "adobe-cmyk.jpg": adobe_inverted(save(photo.convert("CMYK"), "JPEG", quality=95)),
         "rgb.png": save(waves, "PNG"),
         "rgba.png": save(rgba, "PNG"),
         "grey.png": save(waves.convert("L"), "PNG"),
@@ -58,6 +72,14 @@ def files() -> dict[str, bytes]:
     }
 
 
+def adobe_inverted(content: bytes) -> bytes:
+    """Marks a CMYK JPEG as Adobe's, whose inks are stored the other way round: a reader then turns them."""
+    if b"Adobe" in content[:64]:
+        return content
+    marker = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
+    return content[:2] + marker + content[2:]
+
+
 def save(image: Image.Image, kind: str, **options: object) -> bytes:
     stream = io.BytesIO()
     image.save(stream, kind, **options)
@@ -67,7 +89,11 @@ def save(image: Image.Image, kind: str, **options: object) -> bytes:
 def main() -> None:
     cases = []
     for name, content in files().items():
-        image = ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB")
+        image = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
+        if image.mode == "I;16":
+            # Pillow's own conversion clips at 255, which makes such pictures white; the upper byte is what they show.
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        image = image.convert("RGB")
         width, height = image.size
         file = base64.b64encode(content).decode("ascii")
         cases.append({"name": name, "file": file, "width": width, "height": height, "data": encode(np.asarray(image))})
