@@ -67,7 +67,9 @@ describe('a picture written as PNG', () => {
 
 it("shows a GIF's transparent places black: libvips does not keep their colour", async () => {
   const rgba = Uint8Array.from({ length: 4 * 4 * 4 }, (_, i) => (i % 4 === 3 ? (i < 32 ? 0 : 255) : 200));
-  const gif = await sharp(rgba, { raw: { width: 4, height: 4, channels: 4 } }).gif().toBuffer();
+  const gif = await sharp(rgba, { raw: { width: 4, height: 4, channels: 4 } })
+    .gif()
+    .toBuffer();
   const { data } = await decodeImage(gif, 'transparent.gif');
   expect([...new Set(data.subarray(0, 24))]).toEqual([0]);
   expect([...new Set(data.subarray(24))]).toEqual([200]);

@@ -5,10 +5,11 @@ import { type GenerationStatistics, Generator, type Prompt } from '../evaluation
 import { createEmbeddings } from '../methods/embeddings.ts';
 import { methods } from '../methods/index.ts';
 import type { Embeddings, Inference, InferenceTools, Query, Route } from '../methods/method.ts';
+import type { ImageAspect } from '../models/clip/processor.ts';
 import { ImageEncoder } from '../models/llava/image-encoder.ts';
 import { type LlavaModel, openLlava } from '../models/llava/model.ts';
 import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
-import { tasks } from '../tasks/index.ts';
+import { type TaskName, tasks } from '../tasks/index.ts';
 import type { Prediction, TestSample } from '../tasks/task.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { projectorNames } from '../training/traced.ts';
@@ -81,7 +82,7 @@ class LlavaEngine implements RunEngine {
     let done = 0;
     await generator.generate(prompts, Object.fromEntries(parameters), limit, {
       signal,
-      loadFeatures: (images) => this.#encoder.encode(images),
+      loadFeatures: (images) => this.#encoder.encode(images, { aspect: this.#aspectOf(request.task) }),
       onAnswer: (index, ids) => {
         const { id, text: prompt } = samples[index] as TestSample;
         const text = this.#model.tokenizer.decode([...ids]).trim();
@@ -111,7 +112,10 @@ class LlavaEngine implements RunEngine {
     for (let start = 0; start < samples.length; start += ROUTED_AT_ONCE) {
       signal.throwIfAborted();
       const part = samples.slice(start, start + ROUTED_AT_ONCE);
-      const features = await this.#features(part.map(({ image }) => image));
+      const features = await this.#features(
+        part.map(({ image }) => image),
+        this.#aspectOf(task),
+      );
       const queries = part.map(
         ({ text }, i): Query => ({
           text,
@@ -176,9 +180,17 @@ class LlavaEngine implements RunEngine {
     return this.#model.processor.processPrompt(text, { hasImage: image !== undefined });
   }
 
-  async #features(paths: readonly (string | undefined)[]): Promise<(Float32Array | undefined)[]> {
+  /** How pictures of a task are shown in its evaluation; in training they are always padded. */
+  #aspectOf(task: TaskName): ImageAspect {
+    return this.#config.imageTransform === 'reference' ? tasks[task].referenceAspect : 'pad';
+  }
+
+  async #features(
+    paths: readonly (string | undefined)[],
+    aspect: ImageAspect = 'pad',
+  ): Promise<(Float32Array | undefined)[]> {
     const known = paths.filter((path) => path !== undefined);
-    const features = (await this.#encoder.encode(known)).values();
+    const features = (await this.#encoder.encode(known, { aspect })).values();
     return paths.map((path) => (path === undefined ? undefined : features.next().value));
   }
 

@@ -9,6 +9,8 @@ export interface TaskDefinition {
   readonly name: string;
   readonly summary: string;
   readonly maxNewTokens: number;
+  /** `pad` by default. */
+  readonly referenceAspect?: Task['referenceAspect'];
   readonly scorer: Scorer;
   /** The first that exists is the test file; `test.json` by default. */
   readonly testFiles?: readonly string[];
@@ -25,11 +27,19 @@ export interface TaskDefinition {
 
 export function defineTask(definition: TaskDefinition): Task {
   const { name, summary, maxNewTokens, scorer, imageRequired } = definition;
-  const { testFiles = ['test.json'], answerField = 'answer', rowTruth, truth, annotations } = definition;
+  const {
+    referenceAspect = 'pad',
+    testFiles = ['test.json'],
+    answerField = 'answer',
+    rowTruth,
+    truth,
+    annotations,
+  } = definition;
   return {
     name,
     summary,
     maxNewTokens,
+    referenceAspect,
     loadTrain: (source) => readTrainInstructions({ task: name, source, imageRequired }),
     loadTest: (source) =>
       readTestInstructions({

@@ -93,6 +93,11 @@ export interface Task {
   readonly summary: string;
   /** Upper bound on generated tokens in the reference's evaluation. */
   readonly maxNewTokens: number;
+  /**
+   * How the reference shows a picture when it evaluates this task. It trains on pictures padded to a square, and evaluates
+   * some tasks on the centre alone (coin.md 2.9).
+   */
+  readonly referenceAspect: 'pad' | 'crop';
   loadTrain(source: TaskSource): readonly TrainSample[];
   loadTest(source: TaskSource): readonly TestSample[];
   /** What the reference's scorer is given: its annotation file, or the folder that holds it. Pictures play no part. */

@@ -1,4 +1,4 @@
-"""Writes test/fixtures/clip-processor/transformers.json: pictures through CLIP's and LLaVA's image processors.
+"""Writes test/fixtures/clip-processor/transformers.json: pictures through CLIP's, SigLIP's and LLaVA's image processors.
 
     python tools/parity/clip_processor.py
 
@@ -19,6 +19,7 @@ import transformers
 from PIL import Image
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
+from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
 from images import encode, picture
 
@@ -38,11 +39,15 @@ CONFIGS: dict[str, dict[str, object]] = {
     },
     "bytes": {**CROP_8, "do_rescale": False, "do_normalize": False},
     "unresized": {**CROP_8, "do_resize": False},
+    "siglip": {"image_processor_type": "SiglipImageProcessor", "size": {"height": 9, "width": 9}},
+    "siglip-bilinear": {"image_processor_type": "SiglipImageProcessor", "size": {"height": 12, "width": 12}, "resample": 2},
 }
 # config, aspect, kind, width, height
 CASES = [
     *[(name, "crop", "noise", 21, 13) for name in CONFIGS],
-    *[(name, "pad", "waves", 13, 22) for name in CONFIGS],
+    # transformers does not pad for SigLIP.
+    *[(name, "pad", "waves", 13, 22) for name in CONFIGS if "siglip" not in name],
+    ("siglip", "crop", "waves", 30, 4),
     ("shortest-edge", "crop", "waves", 5, 17),
     ("shortest-edge", "pad", "noise", 19, 6),
     ("shortest-edge", "pad", "noise", 12, 12),
@@ -57,11 +62,13 @@ def main() -> None:
         pixels = picture(kind, width, height)
         name = f"{kind}-{width}x{height}"
         sources[name] = {"width": width, "height": height, "data": encode(pixels)}
-        processor = (
-            LlavaImageProcessorPil(**CONFIGS[config], do_pad=True)
-            if aspect == "pad"
-            else CLIPImageProcessorPil(**CONFIGS[config])
-        )
+        settings = {key: value for key, value in CONFIGS[config].items() if key != "image_processor_type"}
+        if "image_processor_type" in CONFIGS[config]:
+            processor = SiglipImageProcessorPil(**settings)
+        elif aspect == "pad":
+            processor = LlavaImageProcessorPil(**settings, do_pad=True)
+        else:
+            processor = CLIPImageProcessorPil(**settings)
         values = np.asarray(processor(Image.fromarray(pixels), return_tensors="np")["pixel_values"][0], np.float32)
         assert values.shape[0] == 3
         _, rows, columns = values.shape

@@ -77,6 +77,24 @@ describe('preprocessor_config.json', () => {
     expect(transform.outputSize).toEqual({ height: 336, width: 336 });
   });
 
+  it('of a SigLIP tower has other defaults', () => {
+    const transform = parse({
+      image_processor_type: 'SiglipImageProcessor',
+      size: { height: 384, width: 384 },
+    });
+    expect(transform).toMatchObject({
+      resize: { filter: 'bicubic', size: { height: 384, width: 384 } },
+      normalize: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
+      meanColor: [127, 127, 127],
+      outputSize: { height: 384, width: 384 },
+    });
+    expect(transform.centerCrop).toBeUndefined();
+    expect(parse({ image_processor_type: 'SiglipImageProcessor' }).outputSize).toEqual({
+      height: 224,
+      width: 224,
+    });
+  });
+
   it('may give sizes as single numbers, as older files do', () => {
     const transform = parse({ size: 224, crop_size: 224 });
     expect(transform.resize?.size).toEqual({ shortestEdge: 224 });
@@ -97,7 +115,7 @@ describe('preprocessor_config.json', () => {
     ['image_mean', { image_mean: [0.5, 0.5] }],
     ['image_std', { image_std: [1, 0, 1] }],
     ['rescale_factor', { rescale_factor: '1/255' }],
-    ['image_processor_type', { image_processor_type: 'SiglipImageProcessor' }],
+    ['image_processor_type', { image_processor_type: 'BlipImageProcessor' }],
     ['data_format', { data_format: 'channels_last' }],
     ['do_flip', { do_flip: true }],
   ])('is refused for %s: %j', (field, config) => {

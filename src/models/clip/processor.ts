@@ -1,6 +1,6 @@
-// CLIP's image transform, as `preprocessor_config.json` states it: resize, crop, rescale, normalise.
+// CLIP's and SigLIP's image transform, as `preprocessor_config.json` states it: resize, crop, rescale, normalise.
 // Also LLaVA's padding to a square before it. Takes decoded pictures; does not read image files.
-// Source: transformers' CLIPImageProcessor (the PIL variant); checked by fixtures of its output.
+// Source: transformers' CLIPImageProcessor and SiglipImageProcessor (the PIL variants); checked by fixtures of their output.
 
 import { join } from 'node:path';
 import { DataError } from '../../errors.ts';
@@ -41,9 +41,9 @@ export interface PixelValues {
 }
 
 /** The values that transformers assumes where the file says nothing. */
-const DEFAULTS = {
+const CLIP_DEFAULTS = {
   do_resize: true,
-  size: { shortest_edge: 224 },
+  size: { shortest_edge: 224 } as object,
   resample: 3,
   do_center_crop: true,
   crop_size: { height: 224, width: 224 },
@@ -54,6 +54,17 @@ const DEFAULTS = {
   image_std: [0.26862954, 0.26130258, 0.27577711],
   do_convert_rgb: true,
 } as const;
+
+type Key = keyof typeof CLIP_DEFAULTS;
+
+/** SigLIP's pictures are stretched to a square and not cropped. */
+const SIGLIP_DEFAULTS: Readonly<Record<Key, unknown>> = {
+  ...CLIP_DEFAULTS,
+  size: { height: 224, width: 224 },
+  do_center_crop: false,
+  image_mean: [0.5, 0.5, 0.5],
+  image_std: [0.5, 0.5, 0.5],
+};
 
 /** Keys that published files carry and that change nothing here. */
 const IGNORED: ReadonlySet<string> = new Set([
@@ -70,14 +81,16 @@ const IGNORED: ReadonlySet<string> = new Set([
   'return_tensors',
 ]);
 
-const PROCESSORS: ReadonlySet<string> = new Set(
-  ['CLIP', 'Llava'].flatMap((family) => [
-    `${family}ImageProcessor`,
-    `${family}ImageProcessorFast`,
-    `${family}ImageProcessorPil`,
-    `${family}FeatureExtractor`,
-  ]),
-);
+const namesOf = (family: string): readonly string[] =>
+  ['ImageProcessor', 'ImageProcessorFast', 'ImageProcessorPil', 'FeatureExtractor'].map(
+    (kind) => family + kind,
+  );
+
+/** By the names that transformers has given to its image processors. */
+const PROCESSORS: ReadonlyMap<string, Readonly<Record<Key, unknown>>> = new Map([
+  ...[...namesOf('CLIP'), ...namesOf('Llava')].map((name) => [name, CLIP_DEFAULTS] as const),
+  ...namesOf('Siglip').map((name) => [name, SIGLIP_DEFAULTS] as const),
+]);
 
 /** The filters of the Python Imaging Library, by its numbers. */
 const FILTERS: Readonly<Record<number, ResizeFilter>> = { 2: 'bilinear', 3: 'bicubic' };
@@ -97,11 +110,13 @@ export function parseImageTransform(config: Readonly<Record<string, unknown>>, f
   const refuse = (field: string, expected: string, found: unknown): never => {
     throw new DataError({ file, field, message: `expected ${expected}, found ${JSON.stringify(found)}` });
   };
+  const type = config.image_processor_type ?? config.feature_extractor_type ?? 'CLIPImageProcessor';
+  const defaults = PROCESSORS.get(type as string) ?? CLIP_DEFAULTS;
   for (const [key, value] of Object.entries(config)) {
-    if (Object.hasOwn(DEFAULTS, key) || IGNORED.has(key) || value === null) continue;
+    if (Object.hasOwn(defaults, key) || IGNORED.has(key) || value === null) continue;
     if (key === 'image_processor_type') {
       if (typeof value !== 'string' || !PROCESSORS.has(value))
-        refuse(key, [...PROCESSORS].join(' or '), value);
+        refuse(key, [...PROCESSORS.keys()].join(' or '), value);
     } else if (key === 'data_format') {
       if (value !== 'channels_first') refuse(key, '"channels_first"', value);
     } else {
@@ -112,8 +127,8 @@ export function parseImageTransform(config: Readonly<Record<string, unknown>>, f
       });
     }
   }
-  const get = (key: keyof typeof DEFAULTS): unknown => config[key] ?? DEFAULTS[key];
-  const flag = (key: keyof typeof DEFAULTS): boolean => {
+  const get = (key: Key): unknown => config[key] ?? defaults[key];
+  const flag = (key: Key): boolean => {
     const value = get(key);
     return typeof value === 'boolean' ? value : refuse(key, 'true or false', value);
   };

@@ -14,7 +14,6 @@ export interface ImageEncoderOptions {
   readonly config: LlavaConfig;
   readonly weights: LlavaWeights;
   readonly transform: ImageTransform;
-  readonly aspect?: ImageAspect;
   readonly provider?: Provider;
   /** Bytes of features kept in memory. */
   readonly cacheBytes?: number;
@@ -26,7 +25,7 @@ const IMAGES_PER_RUN = 16;
 export class ImageEncoder {
   readonly #options: ImageEncoderOptions;
   readonly #program: Program;
-  /** By path, least recently used first. */
+  /** By aspect and path, least recently used first. */
   readonly #cache = new Map<string, Float32Array>();
   readonly #capacity: number;
 
@@ -52,19 +51,24 @@ export class ImageEncoder {
   }
 
   /**
-   * Features of picture files, [patches, hidden] each, in the order asked for.
+   * Features of picture files, [patches, hidden] each, in the order asked for. By default a picture is padded to a square.
    * @throws DataError naming the picture that does not decode.
    */
-  async encode(paths: readonly string[]): Promise<Float32Array[]> {
+  async encode(
+    paths: readonly string[],
+    { aspect = 'pad' }: { readonly aspect?: ImageAspect } = {},
+  ): Promise<Float32Array[]> {
+    const keyOf = (path: string) => `${aspect} ${path}`;
     const wanted = new Map<string, Float32Array | undefined>(
-      paths.map((path) => [path, this.#cache.get(path)]),
+      paths.map((path) => [path, this.#cache.get(keyOf(path))]),
     );
     const missing = [...wanted].flatMap(([path, known]) => (known === undefined ? [path] : []));
     for (let start = 0; start < missing.length; start += IMAGES_PER_RUN) {
       const part = missing.slice(start, start + IMAGES_PER_RUN);
-      for (const [i, features] of (await this.#run(part)).entries()) wanted.set(part[i] as string, features);
+      const encoded = await this.#run(part, aspect);
+      for (const [i, features] of encoded.entries()) wanted.set(part[i] as string, features);
     }
-    for (const [path, features] of wanted) this.#keep(path, features as Float32Array);
+    for (const [path, features] of wanted) this.#keep(keyOf(path), features as Float32Array);
     return paths.map((path) => wanted.get(path) as Float32Array);
   }
 
@@ -73,8 +77,8 @@ export class ImageEncoder {
     await this.#program.dispose();
   }
 
-  async #run(paths: readonly string[]): Promise<Float32Array[]> {
-    const { config, transform, aspect = 'pad' } = this.#options;
+  async #run(paths: readonly string[], aspect: ImageAspect): Promise<Float32Array[]> {
+    const { config, transform } = this.#options;
     const side = config.vision.imageSize;
     const values = new Float32Array(IMAGES_PER_RUN * 3 * side * side);
     const images = await Promise.all(paths.map((path) => readImage(path)));
@@ -89,9 +93,9 @@ export class ImageEncoder {
     return paths.map((_, i) => floats(features).slice(i * size, (i + 1) * size));
   }
 
-  #keep(path: string, features: Float32Array): void {
-    this.#cache.delete(path);
-    this.#cache.set(path, features);
+  #keep(key: string, features: Float32Array): void {
+    this.#cache.delete(key);
+    this.#cache.set(key, features);
     const [oldest] = this.#cache.keys();
     if (this.#cache.size > this.#capacity && oldest !== undefined) this.#cache.delete(oldest);
   }

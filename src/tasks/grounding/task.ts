@@ -49,6 +49,7 @@ export const grounding = defineTask({
   name: 'Grounding',
   summary: 'the box of a described region',
   maxNewTokens: 1024,
+  referenceAspect: 'crop',
   answerField: 'answer_bbox',
   scorer: groundingScorer,
   rowTruth: groundingTruth,

@@ -6,5 +6,6 @@ export const imagenet = defineTask({
   name: 'ImageNet',
   summary: 'naming the pictured object, one of 100 classes',
   maxNewTokens: 1024,
+  referenceAspect: 'crop',
   scorer: imagenetScorer,
 });

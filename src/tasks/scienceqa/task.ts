@@ -52,6 +52,7 @@ export const scienceqa = defineTask({
   name: 'ScienceQA',
   summary: 'multiple choice on science facts, with and without a picture',
   maxNewTokens: 1024,
+  referenceAspect: 'crop',
   imageRequired: false,
   scorer: scienceqaScorer,
   truth: (source) => {

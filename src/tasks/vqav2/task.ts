@@ -34,6 +34,7 @@ export const vqav2 = defineTask({
   name: 'VQAv2',
   summary: 'questions in natural wording about a picture',
   maxNewTokens: 1024,
+  referenceAspect: 'crop',
   testFiles,
   scorer: vqav2Scorer,
   rowTruth: ownHumanAnswers,
