@@ -339,7 +339,10 @@ next: coin data doctor cli
   });
 
   it.each([
-    [['--task', 'Gqa', '--from', 'raw/GQA', '--to', 'x'], 'unknown task "Gqa"\n  hint: did you mean GQA?\n'],
+    [
+      ['--task', 'GQAA', '--from', 'raw/GQA', '--to', 'x'],
+      '--task: expected ScienceQA, TextVQA, ImageNet, GQA, VizWiz, Grounding, VQAv2, OCRVQA; found "GQAA"\n  hint: did you mean GQA?\n',
+    ],
     [['--task', 'GQA', '--from', 'nowhere', '--to', 'x'], 'nowhere: no such folder\n'],
     [
       ['--task', 'GQA', '--from', 'raw/VizWiz', '--to', 'x'],
@@ -354,7 +357,7 @@ next: coin data doctor cli
     ],
     [
       ['--task', 'GQA', '--from', 'raw/GQA', '--to', 'x', '--images', 'move'],
-      '--images: expected link, copy, none, found "move"\n',
+      '--images: expected link, copy, none; found "move"\n',
     ],
   ])('%j is a mistake that is said', (parameters, message) => {
     expect(coin(...parameters)).toMatchObject({ status: 2, stdout: '', stderr: message });

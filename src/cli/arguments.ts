@@ -66,6 +66,20 @@ export async function checkArguments(command: CommandDef, rest: readonly string[
   }
 }
 
+/**
+ * The one of `known` that an option names, whatever its case.
+ * @throws UserError with all of them, and the nearest.
+ */
+export function oneOf<T extends string>(option: string, text: string, known: readonly T[]): T {
+  const found =
+    known.find((name) => name === text) ?? known.find((name) => name.toLowerCase() === text.toLowerCase());
+  if (found !== undefined) return found;
+  throw new UserError({
+    message: `${option}: expected ${known.join(', ')}; found "${text}"`,
+    hint: didYouMean(text, known),
+  });
+}
+
 /** The options that change a configuration. */
 export const overrideArguments = {
   seed: { type: 'string', description: 'seed of the run', valueHint: 'NUMBER' },

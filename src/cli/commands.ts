@@ -6,6 +6,7 @@ const data = defineCommand({
   meta: { name: 'data', description: 'Make, prepare and check data sets' },
   subCommands: {
     nano: () => import('./data-nano.ts').then((file) => file.dataNano),
+    doctor: () => import('./data-doctor.ts').then((file) => file.dataDoctor),
     prepare: () => import('./data-prepare.ts').then((file) => file.dataPrepare),
   },
 });

@@ -1,12 +1,12 @@
 // `coin data prepare`: makes CoIN's files out of the raw download of a task's data sets.
 import { defineCommand } from 'citty';
-import { type PictureMode, pictureModes } from '../benchmarks/preparation/pictures.ts';
+import { pictureModes } from '../benchmarks/preparation/pictures.ts';
 import { type Preparation, prepareTask } from '../benchmarks/preparation/prepare.ts';
-import { type InstructionType, instructionTypes } from '../benchmarks/preparation/wordings.ts';
 import { UserError } from '../errors.ts';
-import { didYouMean } from '../runs/nearest.ts';
-import { isTaskName, type TaskName, taskNames } from '../tasks/index.ts';
+import { type TaskName, taskNames } from '../tasks/index.ts';
+import { instructionTypes } from '../tasks/instruction-files.ts';
 import { rawSources } from '../tasks/sources.ts';
+import { oneOf } from './arguments.ts';
 import { CountLine } from './count-line.ts';
 
 export const dataPrepare = defineCommand({
@@ -50,15 +50,15 @@ export const dataPrepare = defineCommand({
     if (task === undefined || from === undefined || to === undefined) {
       throw new UserError('expected --task, --from and --to');
     }
-    const name = taskNamed(task);
+    const name = oneOf('--task', task, taskNames);
     const line = new CountLine(`prepare ${name}`);
     try {
       const done = await prepareTask({
         task: name,
         from,
         to,
-        instructionType: oneOf<InstructionType>('--instructions', args.instructions, instructionTypes),
-        images: oneOf<PictureMode>('--images', args.images, pictureModes),
+        instructionType: oneOf('--instructions', args.instructions, instructionTypes),
+        images: oneOf('--images', args.images, pictureModes),
         missing: oneOf('--missing', args.missing, ['error', 'skip'] as const),
         ...(args.limit === undefined ? {} : { limit: positive('--limit', args.limit) }),
         ...(args.classes === undefined ? {} : { classes: args.classes }),
@@ -94,22 +94,6 @@ function withExpected(error: unknown, task: TaskName): unknown {
   const expects = rawSources[task].expects.join('\n          ');
   return new UserError(
     error.issues.map((issue) => ({ ...issue, hint: `${issue.hint}\n  expected: ${expects}` })),
-  );
-}
-
-function taskNamed(name: string): TaskName {
-  if (isTaskName(name)) return name;
-  throw new UserError({
-    message: `unknown task "${name}"`,
-    hint: didYouMean(name, taskNames) ?? `tasks: ${taskNames.join(', ')}`,
-  });
-}
-
-function oneOf<T extends string>(option: string, text: string | undefined, known: readonly T[]): T {
-  const found = known.find((name) => name.toLowerCase() === text?.toLowerCase());
-  if (found !== undefined) return found;
-  throw new UserError(
-    `${option}: expected ${known.map((name) => name.toLowerCase()).join(', ')}, found "${text}"`,
   );
 }
 

@@ -8,6 +8,7 @@ import type { TaskSource } from './task.ts';
 
 /** CoIN's instruction types; each is a folder of its own. */
 export const instructionTypes = ['Original', 'Diverse', '10Type'] as const;
+export type InstructionType = (typeof instructionTypes)[number];
 
 /** The name used today first, then older ones (coin.md 1.2). In `Instructions`, Diverse is a file of its own. */
 const releasedNames: Readonly<Record<string, readonly string[]>> = {

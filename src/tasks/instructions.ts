@@ -57,6 +57,15 @@ const trainRow = z.object({
     .min(2, 'expected a question and an answer'),
 });
 
+const answerRows = new Map<string, z.ZodObject<Record<string, typeof nonEmpty>>>();
+
+/** A row's answer under the name of its field; schemas are costly to make. */
+function answerRow(field: string) {
+  const made = answerRows.get(field) ?? z.object({ [field]: nonEmpty });
+  answerRows.set(field, made);
+  return made;
+}
+
 const testRow = z.object({ question_id: identifier, text: nonEmpty, image: nonEmpty.optional() });
 
 /**
@@ -71,15 +80,27 @@ export function readTrainInstructions(options: InstructionOptions): readonly Tra
   const samples: TrainSample[] = [];
   for (const { value, row, line, offset, length } of streamJson(file)) {
     const place = { file, row, line };
-    const entry = checkRow(trainRow, value, place);
-    const id = entry.id ?? entry.question_id;
-    if (id === undefined) throw rowError(place, 'id', 'expected an id, found neither id nor question_id');
+    const entry = checkTrainRow(value, place);
     const image = images.find(entry.image, place, options.imageRequired ?? true);
-    turnsOf(entry, place);
-    samples.push(new FiledSample(id, image, place, offset, length));
+    samples.push(new FiledSample(entry.id, image, place, offset, length));
   }
   images.requireAll();
   return samples;
+}
+
+/** A row of train.json as its schema has it; the image is not looked for. Throws DataError. */
+export function checkTrainRow(value: unknown, place: RowPlace) {
+  const row = checkRow(trainRow, value, place);
+  const id = row.id ?? row.question_id;
+  if (id === undefined) throw rowError(place, 'id', 'expected an id, found neither id nor question_id');
+  return { id, image: row.image, turns: turnsOf(row, place) };
+}
+
+/** A row of test.json or val.json as its schema has it; the image is not looked for. Throws DataError. */
+export function checkTestRow(value: unknown, place: RowPlace, answerField = 'answer') {
+  const { question_id, image, text } = checkRow(testRow, value, place);
+  const answer = checkRow(answerRow(answerField), value, place)[answerField] ?? '';
+  return { id: question_id, image, text: withoutPlaceholder(text), answer };
 }
 
 /** A training sample whose turns stay in the file. */
@@ -101,7 +122,7 @@ class FiledSample implements TrainSample {
   get turns(): readonly Turn[] {
     const { file } = this.#place;
     const value = readJsonValue(file, this.#offset, this.#length);
-    return turnsOf(checkRow(trainRow, value, this.#place), this.#place);
+    return checkTrainRow(value, this.#place).turns;
   }
 }
 
@@ -113,20 +134,17 @@ export function readTestInstructions(options: TestInstructionOptions): readonly 
   const { fileNames = ['test.json'], answerField = 'answer', imageRequired = true, truth } = options;
   const file = instructionFile(options.source, options.task, fileNames);
   const images = new ImageFinder(options.source);
-  const answerRow = z.object({ [answerField]: nonEmpty });
   const ids = new UniqueIds();
   const samples: TestSample[] = [];
   for (const { value, row, line } of streamJson(file)) {
     const place = { file, row, line };
-    const entry = checkRow(testRow, value, place);
-    const answer = checkRow(answerRow, value, place)[answerField] ?? '';
-    const id = entry.question_id;
+    const { id, text, answer, ...named } = checkTestRow(value, place, answerField);
     ids.add(id, place);
-    const image = images.find(entry.image, place, imageRequired);
+    const image = images.find(named.image, place, imageRequired);
     samples.push({
       id,
       ...(image !== undefined && { image }),
-      text: withoutPlaceholder(entry.text),
+      text,
       answer,
       truth: truth?.({ id, image, value, place }) ?? {},
     });

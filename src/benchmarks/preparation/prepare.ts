@@ -8,11 +8,12 @@ import { readChunks } from '../../formats/file-bytes.ts';
 import { FileWriter } from '../../formats/file-writer.ts';
 import { writeJsonAtomic } from '../../formats/files.ts';
 import type { TaskName } from '../../tasks/index.ts';
+import type { InstructionType } from '../../tasks/instruction-files.ts';
 import { RawFolder, type RawInput } from '../../tasks/raw-folder.ts';
 import type { RawAnnotation, RawEntry, RawSplit } from '../../tasks/source.ts';
 import { rawSources } from '../../tasks/sources.ts';
 import { type PictureMode, PicturePlacer } from './pictures.ts';
-import { type InstructionType, promptOf, templateOf } from './wordings.ts';
+import { promptOf, templateOf } from './wordings.ts';
 
 /** Changes whenever the same request gives other bytes. */
 const PREPARATION_VERSION = 1;

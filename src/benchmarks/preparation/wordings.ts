@@ -2,11 +2,9 @@
 // and ten wordings of our own for 10Type, because the paper's are in no source.
 
 import type { TaskName } from '../../tasks/index.ts';
+import type { InstructionType } from '../../tasks/instruction-files.ts';
 import { RandomStream } from '../../tensor/random.ts';
 import { type Template, templates } from '../coin/facts.ts';
-
-export const instructionTypes = ['Original', 'Diverse', '10Type'] as const;
-export type InstructionType = (typeof instructionTypes)[number];
 
 const original = (task: TaskName) => templates[task].Original.value;
 

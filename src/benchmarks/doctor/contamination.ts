@@ -1,0 +1,81 @@
+// Test and training pictures that the base model has seen: against a list of its training pictures, one a line, as a
+// name or path, a SHA-256 of the file (64 hexadecimal digits) or our perceptual hash (32).
+import { basename, relative } from 'node:path';
+import { DataError } from '../../errors.ts';
+import { sha256OfFile } from '../../formats/files.ts';
+import { ImageHashIndex, parseHash } from '../../formats/image-hash.ts';
+import { readText } from '../../formats/json.ts';
+import type { Finding } from './findings.ts';
+import type { TaskPictures } from './leakage.ts';
+import { type PictureCheck, plural } from './pictures.ts';
+
+interface SeenPictures {
+  readonly names: ReadonlySet<string>;
+  readonly contents: ReadonlySet<string>;
+  readonly looks: ImageHashIndex<true>;
+}
+
+/**
+ * COCO's pictures are called `COCO_train2014_000000000009.jpg` in one release and `000000000009.jpg` in another.
+ * Extensions and folders make no difference.
+ */
+function nameKey(path: string): string {
+  return basename(path)
+    .replace(/\.\w+$/, '')
+    .replace(/^COCO_(train|val|test)\d{4}_/, '');
+}
+
+/** @throws UserError when there is no such file, DataError when it holds nothing. */
+export function readSeenPictures(file: string): SeenPictures {
+  const [names, contents] = [new Set<string>(), new Set<string>()];
+  const looks = new ImageHashIndex<true>();
+  for (const line of readText(file).split('\n')) {
+    const text = line.trim();
+    const hash = parseHash(text);
+    if (/^[0-9a-f]{64}$/i.test(text)) contents.add(text.toLowerCase());
+    else if (hash !== undefined) looks.add(hash, true);
+    else if (text !== '') names.add(nameKey(text));
+  }
+  if (names.size + contents.size === 0 && looks.size === 0) {
+    throw new DataError({
+      file,
+      message: 'expected a picture a line (a name, a SHA-256 or a perceptual hash), found nothing',
+    });
+  }
+  return { names, contents, looks };
+}
+
+/** Names are compared for all pictures, contents for those that were looked at. */
+export function findContamination(
+  root: string,
+  all: readonly TaskPictures[],
+  { names, contents, looks }: SeenPictures,
+): readonly Finding[] {
+  const seen = ({ present, lookedAt }: PictureCheck): readonly string[] => {
+    const paths = new Set(present.filter(({ path }) => names.has(nameKey(path))).map(({ path }) => path));
+    for (const { image, hash } of lookedAt) {
+      const known =
+        (contents.size > 0 && contents.has(sha256OfFile(image.path))) ||
+        (hash !== undefined && looks.nearest(hash) !== undefined);
+      if (known) paths.add(image.path);
+    }
+    return [...paths];
+  };
+  return all.flatMap(({ task, ...parts }) =>
+    (['test', 'train'] as const).flatMap((part): readonly Finding[] => {
+      const check = parts[part];
+      const paths = check === undefined ? [] : seen(check);
+      if (check === undefined || paths.length === 0) return [];
+      const first = relative(root, paths[0] ?? '').replaceAll('\\', '/');
+      const of = plural(check.present.length, part === 'test' ? 'test picture' : 'training picture');
+      return [
+        {
+          severity: part === 'test' ? 'warning' : 'note',
+          task,
+          code: 'contamination',
+          message: `the base model was trained on ${paths.length} of ${of}; the first: ${first}`,
+        },
+      ];
+    }),
+  );
+}

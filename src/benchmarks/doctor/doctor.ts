@@ -1,0 +1,174 @@
+// Checks a data folder in CoIN's layout before hours are spent on it, and says everything that is wrong at once.
+// Changes nothing.
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
+import { UserError } from '../../errors.ts';
+import { type TaskName, taskNames, tasks } from '../../tasks/index.ts';
+import { datasetPath, instructionFile, instructionFolder } from '../../tasks/instruction-files.ts';
+import type { TaskSource } from '../../tasks/task.ts';
+import { findContamination, readSeenPictures } from './contamination.ts';
+import { checkCount, originOf } from './counts.ts';
+import { expectations } from './expectations.ts';
+import type { DoctorReport, Finding, TaskReport } from './findings.ts';
+import { findLeaks, type TaskPictures } from './leakage.ts';
+import { checkPictures, type ImageScope } from './pictures.ts';
+import { checkFile, type FileCheck, type Part } from './rows.ts';
+
+export interface DoctorOptions {
+  /** Holds `Instructions_<type>/` and `cl_dataset/`. */
+  readonly folder: string;
+  readonly instructionType?: string;
+  readonly images?: ImageScope;
+  /** A list of pictures that the base model was trained on. */
+  readonly baseImages?: string;
+  readonly onProgress?: (text: string) => void;
+}
+
+/** @throws UserError when the folder, or the list of the base model's pictures, is not there. */
+export async function examineData(options: DoctorOptions): Promise<DoctorReport> {
+  const { folder, instructionType = 'Original', images = 'sample', baseImages, onProgress } = options;
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) {
+    throw new UserError({ file: folder, message: 'no such folder' });
+  }
+  const seen = baseImages === undefined ? undefined : readSeenPictures(baseImages);
+  const source: TaskSource = { root: folder, instructionType };
+  const findings: Finding[] = [];
+  const reports: TaskReport[] = [];
+  const pictures: TaskPictures[] = [];
+  const instructions = instructionFolder(source);
+  const present = existsSync(instructions) ? presentTasks(instructions) : [];
+  findings.push(...whatIsThere(folder, instructions, present));
+  for (const task of present) {
+    const { report, checks, found } = await examineTask(task, source, images, onProgress);
+    reports.push(report);
+    pictures.push(checks);
+    findings.push(...found);
+  }
+  onProgress?.('comparing pictures');
+  findings.push(...findLeaks(folder, pictures));
+  if (seen !== undefined) findings.push(...findContamination(folder, pictures, seen));
+  const count = (severity: Finding['severity']) =>
+    findings.filter((finding) => finding.severity === severity).length;
+  return {
+    folder,
+    instructionType,
+    images,
+    tasks: reports,
+    findings,
+    errors: count('error'),
+    warnings: count('warning'),
+  };
+}
+
+function presentTasks(instructions: string): readonly TaskName[] {
+  const names = new Set(readdirSync(instructions));
+  return taskNames.filter((task) => names.has(task));
+}
+
+function whatIsThere(root: string, instructions: string, present: readonly TaskName[]): readonly Finding[] {
+  const name = relative(root, instructions) || basename(instructions);
+  if (present.length === 0) {
+    return [
+      {
+        severity: 'error',
+        code: 'instructions-missing',
+        message: `no instruction files: expected a folder per task in ${name}/`,
+        hint: 'make them with coin data prepare, or choose another type with --instructions',
+      },
+    ];
+  }
+  const absent = taskNames.filter((task) => !present.includes(task));
+  if (absent.length === 0) return [];
+  return [
+    {
+      severity: 'warning',
+      code: 'task-missing',
+      message: `${absent.length} of ${taskNames.length} tasks are not there: ${absent.join(', ')}`,
+      hint: 'a run of the others needs a list of tasks: --set tasks=[...]',
+    },
+  ];
+}
+
+async function examineTask(
+  task: TaskName,
+  source: TaskSource,
+  images: ImageScope,
+  onProgress: DoctorOptions['onProgress'],
+) {
+  const { root, instructionType } = source;
+  const found: Finding[] = [];
+  const origin = originOf(root, task, instructionType);
+  const checks: { task: TaskName; train?: PictureCheckOf; test?: PictureCheckOf } = { task };
+  const parts: { train?: FileCheck; test?: FileCheck } = {};
+  let decoded = 0;
+  for (const part of ['train', 'test'] as const) {
+    onProgress?.(`${task}: reading ${part}`);
+    const file = fileOf(task, part, source, found);
+    if (file === undefined) continue;
+    const check = checkFile(task, part, file, source);
+    const { report } = check;
+    found.push(...check.findings);
+    if (check.findings.every(({ code }) => code !== 'file-unreadable')) {
+      found.push(...checkCount(task, part, report.file, report.entries, origin));
+    }
+    const pictures = await checkPictures({
+      task,
+      root,
+      file: report.file,
+      images: check.images,
+      scope: images,
+      onDecoded: () => {
+        decoded++;
+        onProgress?.(`${task}: ${decoded} pictures decoded`);
+      },
+    });
+    found.push(...pictures.findings);
+    parts[part] = check;
+    checks[part] = pictures;
+  }
+  found.push(...checkAnnotations(task, source, found));
+  const report: TaskReport = {
+    task,
+    ...(parts.train && { train: parts.train.report }),
+    ...(parts.test && { test: parts.test.report }),
+    decoded,
+  };
+  return { report, checks, found };
+}
+
+type PictureCheckOf = Awaited<ReturnType<typeof checkPictures>>;
+
+function fileOf(task: TaskName, part: Part, source: TaskSource, found: Finding[]): string | undefined {
+  try {
+    return instructionFile(source, task, part === 'train' ? ['train.json'] : expectations[task].testFiles);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const { message = '' } = error.issues[0] ?? {};
+    const hint = `make it with coin data prepare --task ${task}`;
+    found.push({ severity: 'error', task, code: 'file-missing', message, hint });
+    return undefined;
+  }
+}
+
+/** The files that scorers read are there, and the task's own reader finds every test row in them. */
+function checkAnnotations(task: TaskName, source: TaskSource, found: readonly Finding[]): readonly Finding[] {
+  const missing = expectations[task].annotations
+    .filter(({ path }) => !existsSync(datasetPath(source, path)))
+    .map(({ path, use, severity }): Finding => {
+      const message = `${join('cl_dataset', path)} is not there: ${use}`;
+      return { severity, task, code: 'annotation-missing', message };
+    });
+  if ([...missing, ...found].some(({ severity }) => severity === 'error')) return missing;
+  try {
+    tasks[task].loadTest(source);
+    return missing;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const [{ message = '', field, file = '' } = {}] = error.issues;
+    // Pictures have their own check, which may have been left out.
+    if (message.startsWith('image not found')) return missing;
+    const place = [relative(source.root, file).replaceAll('\\', '/'), field].filter(Boolean).join(': ');
+    const unusable = `the test rows do not fit the annotation files: ${place}: ${message}`;
+    return [...missing, { severity: 'error', task, code: 'annotation-unusable', message: unusable }];
+  }
+}

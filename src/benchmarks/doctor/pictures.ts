@@ -1,0 +1,131 @@
+// Looks at the pictures that instruction files name: are they there, can they be decoded, are they as large as their
+// row says. Hashes those that it decodes, for the search for pictures that are in training and in the test.
+import { existsSync } from 'node:fs';
+import { relative } from 'node:path';
+import { UserError } from '../../errors.ts';
+import { readImage } from '../../formats/image.ts';
+import { hashImage, type ImageHash } from '../../formats/image-hash.ts';
+import type { TaskName } from '../../tasks/index.ts';
+import { RandomStream } from '../../tensor/random.ts';
+import type { Finding, FindingCode } from './findings.ts';
+import type { NamedImage } from './rows.ts';
+
+export type ImageScope = 'sample' | 'all' | 'none';
+
+/** Of each file, where not all pictures are decoded. */
+export const sampledImages = 200;
+/** Decoding overlaps with reading. */
+const atOnce = 8;
+
+export interface LookedAt {
+  readonly image: NamedImage;
+  /** Undefined for a picture that is too even to have one. */
+  readonly hash?: ImageHash;
+}
+
+export interface PictureCheck {
+  /** All that are there. */
+  readonly present: readonly NamedImage[];
+  /** Those that were decoded. */
+  readonly lookedAt: readonly LookedAt[];
+  readonly findings: readonly Finding[];
+}
+
+export interface PictureOptions {
+  readonly task: TaskName;
+  /** The data folder. */
+  readonly root: string;
+  /** The instruction file that names the pictures, relative to it. */
+  readonly file: string;
+  readonly images: ReadonlyMap<string, NamedImage>;
+  readonly scope: ImageScope;
+  readonly onDecoded?: () => void;
+}
+
+export async function checkPictures(options: PictureOptions): Promise<PictureCheck> {
+  const { task, root, file, scope, onDecoded } = options;
+  const all = [...options.images.values()];
+  if (scope === 'none') return { present: [], lookedAt: [], findings: [] };
+  const findings: Finding[] = [];
+  const error = (code: FindingCode, message: string, hint?: string) =>
+    findings.push({ severity: 'error', task, code, message: `${file}: ${message}`, ...(hint && { hint }) });
+  const shown = (path: string) => relative(root, path).replaceAll('\\', '/');
+
+  const present = all.filter(({ path }) => existsSync(path));
+  if (present.length < all.length) {
+    const first = all.find(({ path }) => !existsSync(path));
+    const [count, of] = [all.length - present.length, plural(all.length, 'picture')];
+    error(
+      'image-missing',
+      `${count} of ${of} ${count === 1 ? 'is' : 'are'} not there; the first: ${shown(first?.path ?? '')} (row ${first?.row})`,
+      'a run stops at a missing picture: put it there, or prepare the data without it (--missing skip)',
+    );
+  }
+
+  const chosen = scope === 'all' ? present : sample(present, `${task} ${file}`);
+  const lookedAt: LookedAt[] = [];
+  const [damaged, resized]: [string[], string[]] = [[], []];
+  for (let start = 0; start < chosen.length; start += atOnce) {
+    const batch = await Promise.all(chosen.slice(start, start + atOnce).map(look));
+    for (const { image, looked, reason, found } of batch) {
+      onDecoded?.();
+      if (looked === undefined) damaged.push(`${shown(image.path)} (row ${image.row}): ${reason}`);
+      else lookedAt.push(looked);
+      if (found !== undefined) {
+        resized.push(
+          `${shown(image.path)} is ${found.join(' × ')}, row ${image.row} says ${image.size?.join(' × ')}`,
+        );
+      }
+    }
+  }
+  const of = `${chosen.length} pictures looked at`;
+  if (damaged.length > 0) {
+    error(
+      'image-undecodable',
+      `${damaged.length} of ${of} cannot be decoded; the first: ${damaged[0]}`,
+      'fetch it again',
+    );
+  }
+  if (resized.length > 0) {
+    const hint = 'boxes are fractions of that size: the picture must be the original';
+    error('image-size', `${resized.length} of ${of} have another size; the first: ${resized[0]}`, hint);
+  }
+  return { present, lookedAt, findings };
+}
+
+interface Look {
+  readonly image: NamedImage;
+  readonly looked?: LookedAt;
+  /** Why it cannot be decoded. */
+  readonly reason?: string | undefined;
+  /** Its size, where the row says another. */
+  readonly found?: readonly [number, number];
+}
+
+async function look(image: NamedImage): Promise<Look> {
+  try {
+    const { width, height, ...rest } = await readImage(image.path);
+    const hash = hashImage({ width, height, ...rest });
+    const differs = image.size !== undefined && (image.size[0] !== width || image.size[1] !== height);
+    return {
+      image,
+      looked: { image, ...(hash === undefined ? {} : { hash }) },
+      ...(differs ? { found: [width, height] } : {}),
+    };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { image, reason: error.issues[0]?.message };
+  }
+}
+
+/** Always the same pictures of a file, in file order. */
+function sample(images: readonly NamedImage[], purpose: string): readonly NamedImage[] {
+  if (images.length <= sampledImages) return images;
+  const order = new RandomStream(0, `doctor/${purpose}`).shuffle(images.map((_, index) => index));
+  const chosen = order.slice(0, sampledImages).sort((first, second) => first - second);
+  return chosen.map((index) => images[index] as NamedImage);
+}
+
+export function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
+}
