@@ -1,6 +1,6 @@
 // Tensors that lie in a file, each one row-major run of bytes, whatever the format around them. Opening a format is its
 // own file's work (safetensors.ts, torch-checkpoint.ts); here values are read. Others map the bytes at `offset`.
-import { DataError, present } from '../errors.ts';
+import { DataError } from '../errors.ts';
 import { withByteSource } from './file-bytes.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from './half.ts';
 
@@ -58,28 +58,44 @@ export interface TensorFile {
 
 /** The raw elements of a tensor. Throws DataError when the file has no such tensor or is cut short. */
 export function readTensor(file: TensorFile, name: string): TensorData {
-  const entry = file.tensors.get(name);
-  if (entry === undefined) {
-    const message = file.unusable.get(name) ?? 'no such tensor in this file';
-    throw new DataError({ file: file.path, field: name, message });
-  }
-  const { dtype, offset, byteLength } = entry;
+  const { dtype, offset, byteLength } = findEntry(file, name);
   const buffer = withByteSource(file.path, 'a file', (source) => source.read(offset, byteLength, name));
   return viewElements(dtype, buffer);
 }
 
+function findEntry(file: TensorFile, name: string): TensorEntry {
+  const entry = file.tensors.get(name);
+  if (entry !== undefined) return entry;
+  const message = file.unusable.get(name) ?? 'no such tensor in this file';
+  throw new DataError({ file: file.path, field: name, message });
+}
+
 /** A floating-point tensor as float32: F32 as it is, F16 and BF16 widened (exact). Other types are refused. */
 export function readFloat32(file: TensorFile, name: string): Float32Array {
-  const data = readTensor(file, name);
-  const { dtype } = present(file.tensors.get(name), name);
-  if (data instanceof Float32Array) return data;
-  if (data instanceof Uint16Array && dtype === 'F16') return float16ToFloat32(data);
-  if (data instanceof Uint16Array && dtype === 'BF16') return bfloat16ToFloat32(data);
+  const entry = findEntry(file, name);
+  const { dtype } = entry;
+  if (dtype === 'F32' || dtype === 'F16' || dtype === 'BF16') {
+    return valuesOfRange({ ...entry, file: file.path, storage: dtype });
+  }
   throw new DataError({
     file: file.path,
     field: name,
     message: `expected a tensor of F32, F16 or BF16, found ${dtype}`,
   });
+}
+
+/** The float32 values of a run of bytes in a file. */
+export function valuesOfRange(range: {
+  readonly file: string;
+  readonly offset: number;
+  readonly byteLength: number;
+  readonly storage: 'F32' | 'F16' | 'BF16';
+}): Float32Array {
+  const { file, offset, byteLength, storage } = range;
+  const buffer = withByteSource(file, 'a file', (source) => source.read(offset, byteLength));
+  if (storage === 'F32') return new Float32Array(buffer);
+  const halves = new Uint16Array(buffer);
+  return storage === 'F16' ? float16ToFloat32(halves) : bfloat16ToFloat32(halves);
 }
 
 export function isElementType(value: unknown): value is ElementType {

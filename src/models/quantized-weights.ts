@@ -1,0 +1,157 @@
+// The frozen weights of adapted layers in 8 or 4 bits: rounded once into a file of their own, which later runs map.
+// What stays in full: embeddings, head, norms, projector and vision tower, which are few, trained, or used once.
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeFolder, sha256 } from '../formats/files.ts';
+import { openSafetensors } from '../formats/safetensors.ts';
+import { type TensorTypes, writeSafetensors } from '../formats/safetensors-writer.ts';
+import type { TensorFile } from '../formats/tensor-file.ts';
+import { valuesOfRange } from '../formats/tensor-file.ts';
+import { isMadeBy, type Primitives, type QuantizedMatrix, type Tensor } from '../tensor/graph.ts';
+import {
+  BLOCK,
+  blocksOf,
+  dequantizeInt4,
+  type QuantizedWeight,
+  quantizeInt4,
+  quantizeInt8,
+  transposeMatrix,
+} from '../tensor/quantization.ts';
+
+type Weight = Primitives['weight'];
+
+export interface QuantizeOptions {
+  readonly bits: 8 | 4;
+  /** Where the files are kept. */
+  readonly folder: string;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Finds a weight's matrices by its name; undefined for a weight that stays as it is. */
+export type FindQuantized = (weight: Weight) => QuantizedWeight | undefined;
+
+/** Opens the file of these weights ([outputs, inputs] each), made before anything else where it is missing. */
+export function openQuantizedWeights(weights: readonly Tensor[], options: QuantizeOptions): FindQuantized {
+  const { bits, folder } = options;
+  const all = new Map(weights.map(attributesOf).map((weight) => [weight.name, weight]));
+  const path = join(folder, `${keyOf([...all.values()], bits)}.safetensors`);
+  if (!existsSync(path)) {
+    makeFolder(folder);
+    write(path, all, options);
+  }
+  const file = openSafetensors(path);
+  return ({ name }) => {
+    const weight = all.get(name);
+    return weight === undefined ? undefined : matricesOf(file, weight, bits);
+  };
+}
+
+function attributesOf(tensor: Tensor): Weight {
+  if (!isMadeBy(tensor, 'weight') || tensor.rank !== 2) throw new Error('internal: not a frozen matrix');
+  return tensor.attributes;
+}
+
+/** Where the bytes lie and when they were last written stands for what they are: hashing 14 GB would take longer. */
+function keyOf(weights: readonly Weight[], bits: number): string {
+  const stamps = new Map<string, unknown>();
+  for (const { source } of weights) {
+    const { size, mtimeMs } = statSync(source.file);
+    stamps.set(source.file, [source.file, size, mtimeMs]);
+  }
+  const ranges = weights.map(({ name, shape, source: { offset, storage } }) => [
+    name,
+    shape,
+    offset,
+    storage,
+  ]);
+  return sha256(JSON.stringify([LAYOUT, bits, BLOCK, [...stamps.values()], ranges])).slice(0, 32);
+}
+
+/** Raised when the files' content changes its meaning. */
+const LAYOUT = 1;
+
+const parts = ['forward', 'forward_scales', 'backward', 'backward_scales'] as const;
+type Part = (typeof parts)[number];
+
+/** What a weight's tensors in the file are; 8 bits need no scales backward. */
+function typesOf({ name, shape }: Weight, bits: 8 | 4): TensorTypes {
+  const [outputs, inputs] = shape as readonly [number, number];
+  const types: Partial<Record<Part, TensorTypes[string]>> =
+    bits === 8
+      ? {
+          forward: { dtype: 'I8', shape: [inputs, outputs] },
+          forward_scales: { dtype: 'F32', shape: [outputs] },
+          backward: { dtype: 'I8', shape: [outputs, inputs] },
+        }
+      : {
+          forward: { dtype: 'U8', shape: [outputs, blocksOf(inputs), BLOCK / 2] },
+          forward_scales: { dtype: 'F32', shape: [outputs, blocksOf(inputs)] },
+          backward: { dtype: 'U8', shape: [inputs, blocksOf(outputs), BLOCK / 2] },
+          backward_scales: { dtype: 'F32', shape: [inputs, blocksOf(outputs)] },
+        };
+  return Object.fromEntries(Object.entries(types).map(([part, type]) => [`${name}.${part}`, type]));
+}
+
+function matricesOf(file: TensorFile, weight: Weight, bits: 8 | 4): QuantizedWeight {
+  const [outputs, inputs] = weight.shape as readonly [number, number];
+  const range = (part: Part) => {
+    const entry = file.tensors.get(`${weight.name}.${part}`);
+    return entry && { file: file.path, offset: entry.offset, byteLength: entry.byteLength };
+  };
+  const matrix = (part: 'forward' | 'backward', size: Pick<QuantizedMatrix, 'inputs' | 'outputs'>) => {
+    const [numbers, scales] = [range(part), range(`${part}_scales`)];
+    if (numbers === undefined) throw new Error(`internal: ${file.path} lacks ${weight.name}`);
+    return { name: `${weight.name}.${part}`, bits, ...size, numbers, ...(scales ? { scales } : {}) };
+  };
+  return {
+    forward: matrix('forward', { inputs, outputs }),
+    backward: matrix('backward', { inputs: outputs, outputs: inputs }),
+  };
+}
+
+function write(
+  path: string,
+  weights: ReadonlyMap<string, Weight>,
+  { bits, onProgress }: QuantizeOptions,
+): void {
+  const types = Object.assign({}, ...[...weights.values()].map((weight) => typesOf(weight, bits)));
+  let current: { readonly name: string; readonly bytes: Readonly<Record<string, Uint8Array>> } | undefined;
+  let done = 0;
+  writeSafetensors(path, types, (tensor, start, count) => {
+    const dot = tensor.lastIndexOf('.');
+    const [name, part] = [tensor.slice(0, dot), tensor.slice(dot + 1)];
+    if (current?.name !== name) {
+      onProgress?.(done++, weights.size);
+      current = { name, bytes: quantize(weights.get(name) as Weight, bits) };
+    }
+    const size = part.endsWith('_scales') ? 4 : 1;
+    return (current.bytes[part] as Uint8Array).subarray(start * size, (start + count) * size);
+  });
+  onProgress?.(weights.size, weights.size);
+}
+
+function quantize({ source, shape }: Weight, bits: 8 | 4): Record<string, Uint8Array> {
+  const [outputs, inputs] = shape as readonly [number, number];
+  const values = valuesOfRange(source);
+  if (bits === 8) {
+    const { numbers, scales } = quantizeInt8(values, outputs, inputs);
+    return {
+      forward: bytesOf(transposeMatrix(numbers, outputs, inputs)),
+      forward_scales: bytesOf(scales),
+      backward: bytesOf(numbers),
+    };
+  }
+  const forward = quantizeInt4(values, outputs, inputs);
+  const rounded = dequantizeInt4(forward, outputs, inputs);
+  const backward = quantizeInt4(transposeMatrix(rounded, outputs, inputs), inputs, outputs);
+  return {
+    forward: forward.numbers,
+    forward_scales: bytesOf(forward.scales),
+    backward: backward.numbers,
+    backward_scales: bytesOf(backward.scales),
+  };
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Int8Array | Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
