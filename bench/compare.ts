@@ -27,6 +27,9 @@ const usage = `usage: npm run bench -- [options]
   --no-memory           without the processes that measure peak memory
   --write FILE          a Markdown table; the rounds as JSON go beside it`;
 
+/** The two that the peer has too. */
+const comparedMethods = ['lora', 'moelora'] as const satisfies readonly MethodName[];
+
 // From .cache/bench/bench.
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -102,9 +105,6 @@ function modelFolder(name: ShapeName, shape: Shape, models: string, say: (text: 
   }
   return folder;
 }
-
-/** The two that the peer has too. */
-const comparedMethods = ['lora', 'moelora'] as const satisfies readonly MethodName[];
 
 /** Those methods as they train and answers, once per type of frozen weights. */
 function ourLines(baseWeights: readonly string[]): Line[] {

@@ -1,12 +1,15 @@
 // Our side of the benchmark: the product's own classes behind the lines of the protocol. Where those classes change, this
 // file changes with them, and no other of this folder.
+import { dirname, join } from 'node:path';
 import { Generator } from '../src/evaluation/generator.ts';
 import { type MethodName, methods, type OpenMethod } from '../src/methods/index.ts';
 import type { Example, StageState } from '../src/methods/method.ts';
 import { ImageEncoder } from '../src/models/llava/image-encoder.ts';
 import { type LlavaModel, openLlava } from '../src/models/llava/model.ts';
+import { baseWeightRewrites } from '../src/runs/base-weights.ts';
+import type { BaseWeights } from '../src/runs/config-schema.ts';
 import { float32 } from '../src/tensor/dtype.ts';
-import type { Value } from '../src/tensor/program.ts';
+import type { ProgramOptions, Value } from '../src/tensor/program.ts';
 import { StageTrainer } from '../src/training/stage.ts';
 import { projectorNames } from '../src/training/traced.ts';
 import { peakLine } from './peak.ts';
@@ -27,13 +30,15 @@ export type Job = () => Promise<Round>;
 /** Compiles what a line needs. */
 export async function prepareLine(line: Line, workload: Workload): Promise<Job> {
   const model = openLlava(workload.model);
-  const { method = 'lora', ...options } = line.options ?? {};
+  const { method = 'lora', baseWeights = 'float32' } = line.options ?? {};
   const open = methods[method as MethodName].open({ adapter: workload.adapter, own: {} });
+  const folder = join(dirname(workload.images[0] ?? '.'), 'weight-cache');
+  const program = { rewrites: baseWeightRewrites(model, baseWeights as BaseWeights, folder) };
   switch (line.kind) {
     case 'train':
-      return training(model, workload, open, options);
+      return training(model, workload, open, program);
     case 'evaluate':
-      return evaluation(model, workload, open, options);
+      return evaluation(model, workload, open, program);
     case 'encode':
       return encoding(model, workload);
     case 'peak':
@@ -46,7 +51,7 @@ async function training(
   model: LlavaModel,
   workload: Workload,
   open: OpenMethod,
-  options: Readonly<Record<string, unknown>>,
+  program: ProgramOptions,
 ): Promise<Job> {
   const { config, weights } = model;
   const trainer = await StageTrainer.compile({
@@ -54,7 +59,7 @@ async function training(
     weights,
     open,
     settings: workload.training,
-    ...options,
+    program,
   });
   const features = await featuresOf(model, workload.images);
   const examples = workload.train.map(
@@ -91,7 +96,7 @@ async function evaluation(
   model: LlavaModel,
   workload: Workload,
   open: OpenMethod,
-  options: Readonly<Record<string, unknown>>,
+  program: ProgramOptions,
 ): Promise<Job> {
   const { config, weights } = model;
   const { slots, maxNewTokens } = workload;
@@ -101,7 +106,7 @@ async function evaluation(
     weights: weights.provider(new Set(projectorNames)),
     adapter,
     slots,
-    ...options,
+    program,
   });
   const parameters: Record<string, Value> = Object.fromEntries([
     ...[...adapter.parameters.values()].map((p) => [p.name, float32(p.initialise(0), p.shape)] as const),

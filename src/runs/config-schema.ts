@@ -9,6 +9,14 @@ import type { TaskName } from '../tasks/index.ts';
 import type { Provider } from '../tensor/program.ts';
 
 const providers = ['cpu', 'webgpu', 'cuda'] as const satisfies readonly Provider[];
+const baseWeightNames = ['float32', 'int8', 'int4'] as const;
+export type BaseWeights = (typeof baseWeightNames)[number];
+/** Where each runs: products of 8-bit integers are written for the CPU only. */
+const providersOf: { readonly [B in BaseWeights]: readonly Provider[] } = {
+  float32: providers,
+  int8: ['cpu'],
+  int4: providers,
+};
 const schedules = ['cosine', 'linear', 'constant'] as const satisfies readonly ScheduleName[];
 
 const atLeast = (minimum: number) => z.int().min(minimum);
@@ -106,6 +114,10 @@ export const configSchema = z.strictObject({
     .enum(providers)
     .default('cpu')
     .describe(`device: ${providers.join(', ')}`),
+  baseWeights: z
+    .enum(baseWeightNames)
+    .default('float32')
+    .describe("the decoder's frozen weights: as they are, or rounded to 8 or 4 bits (int8 on cpu only)"),
   adapter: adapter.prefault({}),
   training: training.prefault({}),
   evaluation: evaluation.prefault({}),
@@ -157,6 +169,14 @@ export function crossCheck(config: ParsedConfig): {
   const problems: ConfigProblem[] = [];
   for (const method of config.methods) {
     problems.push(...methods[method].problems(settingsOf(config, method)));
+  }
+  const places = providersOf[config.baseWeights];
+  if (!places.includes(config.provider)) {
+    problems.push({
+      path: ['baseWeights'],
+      message: `${config.baseWeights} does not run on provider ${config.provider}`,
+      hint: `use int4 or float32, or provider ${places.join(' or ')}`,
+    });
   }
   config.methods.forEach((method, index) => {
     if (config.methods.indexOf(method) !== index) {

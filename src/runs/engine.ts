@@ -12,7 +12,9 @@ import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
 import { type TaskName, tasks } from '../tasks/index.ts';
 import type { Prediction, TestSample } from '../tasks/task.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
+import type { ProgramOptions } from '../tensor/program.ts';
 import { projectorNames } from '../training/traced.ts';
+import { programOptions } from './base-weights.ts';
 import { type MethodName, type RunConfig, settingsOf } from './config-schema.ts';
 import type {
   EvaluateMeasurements,
@@ -45,6 +47,7 @@ class LlavaEngine implements RunEngine {
   readonly #config: RunConfig;
   readonly #model: LlavaModel;
   readonly #encoder: ImageEncoder;
+  readonly #program: ProgramOptions;
   readonly #training: StageTraining;
   readonly #embeddings: Embeddings;
   #generator: { readonly method: MethodName | undefined; readonly generator: Generator } | undefined;
@@ -54,9 +57,11 @@ class LlavaEngine implements RunEngine {
     this.#model = model;
     this.#encoder = encoder;
     this.#embeddings = embeddingsOf(model);
+    this.#program = programOptions(config, model);
     this.#training = new StageTraining({
       config,
       model,
+      program: this.#program,
       projector: this.#baseProjector(),
       embeddings: this.#embeddings,
       features: (paths) => this.#features(paths),
@@ -142,7 +147,7 @@ class LlavaEngine implements RunEngine {
       config: this.#model.config,
       weights: this.#model.weights.provider(new Set(projectorNames)),
       slots: this.#config.evaluation.slots,
-      program: { provider: this.#config.provider },
+      program: this.#program,
       ...(method === undefined
         ? {}
         : {

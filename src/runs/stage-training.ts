@@ -9,6 +9,7 @@ import type { Embeddings, Example, OpenMethod, StageState, StreamSample } from '
 import { memoryBytes, readStage, serializeStage } from '../methods/stage-files.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
 import type { TaskName } from '../tasks/index.ts';
+import type { ProgramOptions } from '../tensor/program.ts';
 import { readState, serializeState } from '../training/checkpoint.ts';
 import { StageTrainer } from '../training/stage.ts';
 import { type MethodName, type RunConfig, settingsOf } from './config-schema.ts';
@@ -17,6 +18,7 @@ import type { TrainMeasurements, TrainRequest } from './run-engine.ts';
 export interface StageTrainingOptions {
   readonly config: RunConfig;
   readonly model: LlavaModel;
+  readonly program: ProgramOptions;
   readonly projector: ExpectedTensors;
   readonly embeddings: Embeddings;
   /** Patch features of picture files, one for each path that is one. */
@@ -127,7 +129,7 @@ export class StageTraining {
       weights: model.weights,
       open,
       settings: config.training,
-      program: { provider: config.provider },
+      program: this.#options.program,
     });
     this.#trainer = { method, trainer };
     return trainer;
@@ -161,10 +163,12 @@ export class StageTraining {
 
   /** A checkpoint counts only for the very same training. */
   #identity({ method, stage, task }: TrainRequest, stream: readonly StreamSample[]): string {
-    const { training, seed, provider } = this.#options.config;
+    const { training, seed, provider, baseWeights } = this.#options.config;
     const settings = settingsOf(this.#options.config, method);
     const turns = stream.map(({ sample, task }) => [task, sample.id, sample.turns]);
-    return sha256(JSON.stringify({ method, stage, task, settings, training, seed, provider, turns }));
+    return sha256(
+      JSON.stringify({ method, stage, task, settings, training, seed, provider, baseWeights, turns }),
+    );
   }
 }
 

@@ -1,0 +1,35 @@
+// How a run's programs are compiled: on which provider, and with the frozen weights in how many bits.
+import { dirname, join } from 'node:path';
+import { layerMatrices } from '../models/llama/matrices.ts';
+import type { LlavaModel } from '../models/llava/model.ts';
+import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
+import { openQuantizedWeights } from '../models/quantized-weights.ts';
+import { Scope } from '../nn/scope.ts';
+import type { ProgramOptions } from '../tensor/program.ts';
+import { quantizeWeights } from '../tensor/quantization.ts';
+import type { Rewrite } from '../tensor/rewrite.ts';
+import type { BaseWeights, RunConfig } from './config-schema.ts';
+
+const bitsOf = { float32: undefined, int8: 8, int4: 4 } as const;
+
+/** The rewrites that put rounded weights in place; they are rounded here where that was not done before. */
+export function baseWeightRewrites(
+  { weights, config }: Pick<LlavaModel, 'weights' | 'config'>,
+  baseWeights: BaseWeights,
+  folder: string,
+): readonly Rewrite[] {
+  const bits = bitsOf[baseWeights];
+  if (bits === undefined) return [];
+  const scope = new Scope(weights.provider(), LANGUAGE_MODEL);
+  const matrices = layerMatrices(scope, config.text);
+  return [quantizeWeights(openQuantizedWeights(matrices, { bits, folder }))];
+}
+
+/** The options of a run's training and generation. Rounded weights are kept beside the runs. */
+export function programOptions(
+  { provider, baseWeights, output }: Pick<RunConfig, 'provider' | 'baseWeights' | 'output'>,
+  model: LlavaModel,
+): ProgramOptions {
+  const folder = join(dirname(output), 'weight-cache');
+  return { provider, rewrites: baseWeightRewrites(model, baseWeights, folder) };
+}
