@@ -179,7 +179,7 @@ class Generation {
   #accept(active: Active, token: number): boolean {
     const { maxNewTokens, onAnswer } = this.#options;
     active.next = token;
-    if (token !== this.#extender.config.endTokenId) {
+    if (!this.#extender.config.endTokenIds.includes(token)) {
       active.answer.push(token);
       if (active.answer.length < maxNewTokens) return false;
     }

@@ -11,6 +11,7 @@ import {
   MASKED,
   mergeHeads,
   repeatHeads,
+  rotaryFrequencies,
   rotate,
   rotation,
   splitHeads,
@@ -144,7 +145,7 @@ describe('heads', () => {
 });
 
 describe('rotary positions', () => {
-  const options = { size: 8, theta: 10000 };
+  const options = rotaryFrequencies({ size: 8, theta: 10000 });
   const x = input('x', 'float32', ['batch', 2, 'tokens', 8]);
   const shared = rotate(x, rotation(input('shared positions', 'int32', ['tokens']), options));
   const own = rotate(x, rotation(input('own positions', 'int32', ['batch', 'tokens']), options));

@@ -23,7 +23,7 @@ import {
   transpose,
   where,
 } from '../tensor/ops.ts';
-import { multiplyDims } from '../tensor/shape.ts';
+import { type Dim, multiplyDims } from '../tensor/shape.ts';
 
 export const MASKED = -1e9;
 
@@ -67,6 +67,17 @@ export function causalMask(tokens: Tensor['shape'][number]): Tensor {
 }
 
 /**
+ * Zero where a key is less than `window` positions before the query, MASKED before that. positions: int32 [tokens] or
+ * [batch, tokens]; result [query, key] or [batch, 1, query, key].
+ */
+export function windowMask(positions: Tensor, window: number): Tensor {
+  const tokens = positions.dim(-1);
+  const front = positions.rank === 1 ? [] : [positions.dim(0), 1];
+  const first = add(reshape(positions, [...front, tokens, 1]), 1 - window);
+  return where(less(reshape(positions, [...front, 1, tokens]), first), MASKED, 0);
+}
+
+/**
  * Causal, and blind to other segments but the first: turns that share a picture are read as if each stood alone.
  * segments: int32 [batch, tokens], 0 for what all may see; result [batch, 1, query, key].
  */
@@ -82,12 +93,14 @@ export function segmentMask(segments: Tensor): Tensor {
 /**
  * Attention of new tokens over a cache that lies still and over each other, causally. Query heads that share a key head
  * are rows of one product, so the cache is never repeated. q: [batch, heads, tokens, size]; past k, v: [batch, kvHeads,
- * past, size], of which the first `length` [batch] are read; added k, v: [batch, kvHeads, tokens, size].
+ * past, size], of which the first `length` [batch] are read; added k, v: [batch, kvHeads, tokens, size]. With a window, a
+ * token sees no more than that many, itself the last.
  */
 export function cachedAttention(
   q: Tensor,
   past: { readonly k: Tensor; readonly v: Tensor; readonly length: Tensor },
   added: { readonly k: Tensor; readonly v: Tensor },
+  window?: number,
 ): Tensor {
   const [batch, heads, tokens, size] = [q.dim(0), q.staticDim(1), q.dim(2), q.staticDim(3)];
   const [kvHeads, pastTokens] = [past.k.staticDim(1), past.k.dim(2)];
@@ -96,18 +109,25 @@ export function cachedAttention(
   // A vector, because the runtime folds a scalar into the products, which keeps it from its kernel for single rows.
   const scale = constant(float32(new Float32Array(size).fill(size ** -0.5), [size]));
   const scaled = reshape(mul(q, scale), [batch, kvHeads, rows, size]);
-  const valid = less(
-    reshape(iota(pastTokens), [1, 1, 1, pastTokens]),
-    reshape(past.length, [batch, 1, 1, 1]),
-  );
-  const pastScores = add(matmul(scaled, past.k, { transposeB: true }), where(valid, 0, MASKED));
-  const addedScores = reshape(
-    add(
-      reshape(matmul(scaled, added.k, { transposeB: true }), [batch, kvHeads, group, tokens, tokens]),
-      causalMask(tokens),
-    ),
-    [batch, kvHeads, rows, tokens],
-  );
+  const places = reshape(iota(pastTokens), [1, 1, 1, pastTokens]);
+  const valid = less(places, reshape(past.length, [batch, 1, 1, 1]));
+  const pastProduct = add(matmul(scaled, past.k, { transposeB: true }), where(valid, 0, MASKED));
+  const addedProduct = matmul(scaled, added.k, { transposeB: true });
+  // Masks that differ by the new token need its axis apart from the heads of its group.
+  const masked = (scores: Tensor, keys: Dim, mask: Tensor) =>
+    reshape(add(reshape(scores, [batch, kvHeads, group, tokens, keys]), mask), [batch, kvHeads, rows, keys]);
+  const own = causalMask(tokens);
+  let pastScores = pastProduct;
+  let addedScores = masked(addedProduct, tokens, own);
+  if (window !== undefined) {
+    const queries = add(
+      reshape(past.length, [batch, 1, 1, 1, 1]),
+      reshape(iota(tokens), [1, 1, 1, tokens, 1]),
+    );
+    const tooFar = less(reshape(places, [1, 1, 1, 1, pastTokens]), add(queries, 1 - window));
+    pastScores = masked(pastProduct, pastTokens, where(tooFar, MASKED, 0));
+    addedScores = masked(addedProduct, tokens, add(own, windowMask(iota(tokens), window)));
+  }
   const weights = softmax(concat([pastScores, addedScores], 3)); // [batch, kvHeads, group·tokens, past + tokens]
   const mixed = add(
     matmul(slice(weights, 3, 0, pastTokens), past.v),
@@ -121,16 +141,29 @@ export interface Rotation {
   readonly sin: Tensor;
 }
 
-/** cos and sin of position·θ^(−2i/size). positions: int32 [tokens] or [batch, tokens]; result [(batch, 1,) tokens, size/2]. */
-export function rotation(
-  positions: Tensor,
-  { size, theta }: { readonly size: number; readonly theta: number },
-): Rotation {
-  const half = size / 2;
-  const frequencies = Float32Array.from({ length: half }, (_, i) => theta ** ((-2 * i) / size));
+/** θ^(−2i/size), radians per position, [size/2]. */
+export function rotaryFrequencies({
+  size,
+  theta,
+}: {
+  readonly size: number;
+  readonly theta: number;
+}): Float32Array {
+  return Float32Array.from({ length: size / 2 }, (_, i) => theta ** ((-2 * i) / size));
+}
+
+/**
+ * cos and sin of position·frequency, times `magnitude`. positions: int32 [tokens] or [batch, tokens]; frequencies:
+ * [size/2]; result [(batch, 1,) tokens, size/2].
+ */
+export function rotation(positions: Tensor, frequencies: Float32Array, magnitude = 1): Rotation {
   const shape = positions.rank === 1 ? [positions.dim(0), 1] : [positions.dim(0), 1, positions.dim(1), 1];
-  const angles = mul(reshape(cast(positions, 'float32'), shape), constant(float32(frequencies, [half])));
-  return { cos: cos(angles), sin: sin(angles) };
+  const angles = mul(
+    reshape(cast(positions, 'float32'), shape),
+    constant(float32(frequencies, [frequencies.length])),
+  );
+  const scaled = (x: Tensor) => (magnitude === 1 ? x : mul(x, magnitude));
+  return { cos: scaled(cos(angles)), sin: scaled(sin(angles)) };
 }
 
 /** Rotates halves: (a, b) → (a·cos − b·sin, b·cos + a·sin). x: [batch, heads, tokens, size]. */

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { UserError } from '../errors.ts';
 import { listFiles, sha256, sha256OfFile, writeJsonAtomic } from '../formats/files.ts';
 import { checkRow, readJson } from '../formats/json.ts';
+import { modelFiles } from '../models/llava/sources.ts';
 import { instructionFolder } from '../tasks/instruction-files.ts';
 import type { TaskSource } from '../tasks/task.ts';
 import { packageVersion, versionIn } from './package.ts';
@@ -47,7 +48,7 @@ export interface ProvenanceOptions {
 export function recordProvenance(folder: string, { source, tasks, modelFolder }: ProvenanceOptions): void {
   const before = existsSync(runFiles.provenance(folder)) ? readProvenance(folder) : undefined;
   const data = hashFiles(source.root, dataFiles(source, tasks), before?.data);
-  const weights = hashFiles(modelFolder, listFiles(modelFolder), before?.weights);
+  const weights = hashFiles(modelFolder, modelFiles(modelFolder), before?.weights);
   if (before !== undefined) {
     requireUnchanged('data', before.data, data);
     requireUnchanged('weights', before.weights, weights);

@@ -1,9 +1,10 @@
 // Where a run's model and data lie. The embedded data is built here when it is first needed; everything else is the
 // user's own and is only looked for.
 import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../errors.ts';
+import { COMPOSITION_FILE, isModelFolder } from '../models/llava/sources.ts';
 import type { TaskSource } from '../tasks/task.ts';
 import type { RunConfig } from './config-schema.ts';
 import { lockFolder } from './lock.ts';
@@ -14,13 +15,16 @@ const lockPollMs = 500;
 
 /** The folder of the model's files. Throws UserError when it does not exist. */
 export function locateModel({ model }: Pick<RunConfig, 'model'>): string {
-  const folder = model === 'nano' ? join(packageFolder, 'assets', 'nano') : model;
-  if (existsSync(join(folder, 'config.json'))) return folder;
+  const named = model === 'nano' ? join(packageFolder, 'assets', 'nano') : model;
+  const folder = basename(named) === COMPOSITION_FILE ? dirname(named) : named;
+  if (isModelFolder(folder)) return folder;
   throw new UserError({
     file: folder,
-    message: existsSync(folder) ? 'expected a model, found no config.json' : 'no such folder',
+    message: existsSync(folder)
+      ? `expected a model, found neither config.json nor ${COMPOSITION_FILE}`
+      : 'no such folder',
     field: 'model',
-    hint: 'expected nano, or a folder in the llava-hf layout: config.json, model.safetensors, tokenizer.json, preprocessor_config.json',
+    hint: `expected nano, a folder as llava-hf or liuhaotian/llava-v1.5 publish it, or one with a ${COMPOSITION_FILE} that names a decoder, a projector and a vision tower`,
   });
 }
 

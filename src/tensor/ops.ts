@@ -117,6 +117,10 @@ export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x));
 export const quickGelu = (x: Tensor): Tensor => mul(x, sigmoid(mul(x, 1.702)));
 /** The exact GELU, x·Φ(x). */
 export const gelu = (x: Tensor): Tensor => mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1));
+/** GELU's approximation by tanh, x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))). */
+export const geluTanh = (x: Tensor): Tensor =>
+  mul(mul(x, 0.5), add(tanh(mul(add(x, mul(mul(square(x), x), 0.044715)), Math.sqrt(2 / Math.PI))), 1));
+
 export const zeros = (shape: Shape): Tensor => broadcastTo(constant(0), shape);
 
 /** log softmax over the last axis, shifted by the largest value so that nothing overflows. */

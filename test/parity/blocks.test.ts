@@ -4,7 +4,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { MoeLoraAdapter } from '../../src/adapters/moelora.ts';
 import { clipEncoderLayer } from '../../src/models/clip/network.ts';
 import { llamaDecoderLayer } from '../../src/models/llama/network.ts';
-import { attention, causalMask, repeatHeads, rotation } from '../../src/nn/attention.ts';
+import { plainRotary } from '../../src/models/llama/rotary.ts';
+import { attention, causalMask, repeatHeads, rotaryFrequencies, rotation } from '../../src/nn/attention.ts';
 import { learningRateFactor, type ScheduleName } from '../../src/nn/schedule.ts';
 import { Scope } from '../../src/nn/scope.ts';
 import type { HostTensor } from '../../src/tensor/dtype.ts';
@@ -58,12 +59,14 @@ describe('LLaMA block', () => {
     headSize: 8,
     maxPositions: 64,
     epsilon: 1e-5,
-    ropeTheta: 10000,
+    rotary: plainRotary(10000),
+    biases: { queryKeyValue: false, attentionOutput: false, mlp: false },
+    windows: [],
     tiedEmbeddings: false,
   };
   const made = new Map<string, Tensor>();
   const x = input('hidden_states', 'float32', ['batch', 'tokens', 32]);
-  const turn = rotation(iota('tokens'), { size: 8, theta: 10000 });
+  const turn = rotation(iota('tokens'), rotaryFrequencies({ size: 8, theta: 10000 }));
   const output = llamaDecoderLayer(new Scope(inputProvider(made)), config, x, turn, (q, k, v) =>
     attention(q, repeatHeads(k, 4), repeatHeads(v, 4), causalMask('tokens')),
   );

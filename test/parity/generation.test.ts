@@ -68,7 +68,7 @@ describe('greedy generation', () => {
     const end = withoutImage.generated[2] as number;
     const first = withoutImage.generated.indexOf(end);
     const stopping = await Generator.compile({
-      config: { ...config, endTokenId: end },
+      config: { ...config, endTokenIds: [end] },
       weights: weights.provider(),
       adapter: createAdapter(spec),
       slots: 2,

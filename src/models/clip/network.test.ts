@@ -9,6 +9,7 @@ import { floats } from '../../tensor/program.ts';
 import { clipVision } from './network.ts';
 
 const config = {
+  family: 'clip',
   hiddenSize: 8,
   intermediateSize: 12,
   layers: 3,

@@ -16,6 +16,7 @@ import { input, mul, square, sum } from '../../tensor/ops.ts';
 import { Program } from '../../tensor/program.ts';
 import { rewriteGraph } from '../../tensor/rewrite.ts';
 import { llamaDecoder } from './network.ts';
+import { plainRotary } from './rotary.ts';
 
 const config = {
   vocabularySize: 1,
@@ -27,7 +28,9 @@ const config = {
   headSize: 4,
   maxPositions: 64,
   epsilon: 1e-5,
-  ropeTheta: 10000,
+  rotary: plainRotary(10000),
+  biases: { queryKeyValue: false, attentionOutput: false, mlp: false },
+  windows: [],
   tiedEmbeddings: false,
 };
 

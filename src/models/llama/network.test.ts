@@ -8,6 +8,7 @@ import type { Tensor } from '../../tensor/graph.ts';
 import { input } from '../../tensor/ops.ts';
 import { floats } from '../../tensor/program.ts';
 import { llamaDecoder } from './network.ts';
+import { plainRotary } from './rotary.ts';
 
 const config = {
   vocabularySize: 1,
@@ -19,7 +20,9 @@ const config = {
   headSize: 6,
   maxPositions: 64,
   epsilon: 1e-5,
-  ropeTheta: 10000,
+  rotary: plainRotary(10000),
+  biases: { queryKeyValue: false, attentionOutput: false, mlp: false },
+  windows: [],
   tiedEmbeddings: false,
 };
 

@@ -1,11 +1,12 @@
-// LLaMA's decoder (Touvron et al., 2023): RMS norms, rotary positions, SwiGLU. How a layer attends (over the whole
-// sequence, or over a cache) is the caller's choice.
+// LLaMA's decoder (Touvron et al., 2023), which Mistral and Qwen2 share: RMS norms, rotary positions, SwiGLU. How a
+// layer attends (over the whole sequence or a cache, and how far back) is the caller's choice.
 import { mergeHeads, rotate, rotation, splitHeads } from '../../nn/attention.ts';
 import { linear, rmsNorm } from '../../nn/layers.ts';
 import type { Scope } from '../../nn/scope.ts';
 import type { Tensor } from '../../tensor/graph.ts';
 import { add, flatten, gather, mul, silu } from '../../tensor/ops.ts';
 import type { LlamaConfig } from './config.ts';
+import { frequenciesOf } from './rotary.ts';
 
 /** Mixes values: q [batch, heads, query, size], k and v [batch, kvHeads, new, size] of this layer's new tokens. */
 export type Attend = (layer: number, q: Tensor, k: Tensor, v: Tensor) => Tensor;
@@ -23,7 +24,8 @@ export function llamaDecoder(
   attend: Attend,
   rows?: Tensor,
 ): Tensor {
-  const turn = rotation(positions, { size: config.headSize, theta: config.ropeTheta });
+  const { frequencies, magnitude } = frequenciesOf(config.rotary, config.headSize);
+  const turn = rotation(positions, frequencies, magnitude);
   let state = x;
   for (let layer = 0; layer < config.layers; layer++) {
     const attendHere = (q: Tensor, k: Tensor, v: Tensor) => attend(layer, q, k, v);
@@ -49,18 +51,25 @@ export function llamaDecoderLayer(
   attend: (q: Tensor, k: Tensor, v: Tensor) => Tensor,
   rows?: Tensor,
 ): Tensor {
-  const { hiddenSize, intermediateSize, heads, kvHeads, headSize } = config;
+  const { hiddenSize, intermediateSize, heads, kvHeads, headSize, biases } = config;
   const attention = scope.child('self_attn');
   const normal = rmsNorm(scope.child('input_layernorm'), x, config);
-  const q = splitHeads(linear(attention.child('q_proj'), normal, { outputs: heads * headSize }), heads);
-  const k = splitHeads(linear(attention.child('k_proj'), normal, { outputs: kvHeads * headSize }), kvHeads);
-  const v = splitHeads(linear(attention.child('v_proj'), normal, { outputs: kvHeads * headSize }), kvHeads);
+  const project = (name: string, count: number) => {
+    const layer = { outputs: count * headSize, bias: biases.queryKeyValue };
+    return splitHeads(linear(attention.child(name), normal, layer), count);
+  };
+  const q = project('q_proj', heads);
+  const k = project('k_proj', kvHeads);
+  const v = project('v_proj', kvHeads);
   const wanted = (states: Tensor) => (rows === undefined ? states : gather(flatten(states, 2), rows));
   const mixed = wanted(mergeHeads(attend(rotate(q, turn), rotate(k, turn), v)));
-  const middle = add(wanted(x), linear(attention.child('o_proj'), mixed, { outputs: hiddenSize }));
+  const output = { outputs: hiddenSize, bias: biases.attentionOutput };
+  const middle = add(wanted(x), linear(attention.child('o_proj'), mixed, output));
   const mlp = scope.child('mlp');
   const inner = rmsNorm(scope.child('post_attention_layernorm'), middle, config);
-  const gate = silu(linear(mlp.child('gate_proj'), inner, { outputs: intermediateSize }));
-  const up = linear(mlp.child('up_proj'), inner, { outputs: intermediateSize });
-  return add(middle, linear(mlp.child('down_proj'), mul(gate, up), { outputs: hiddenSize }));
+  const wide = { outputs: intermediateSize, bias: biases.mlp };
+  const gate = silu(linear(mlp.child('gate_proj'), inner, wide));
+  const up = linear(mlp.child('up_proj'), inner, wide);
+  const narrow = { outputs: hiddenSize, bias: biases.mlp };
+  return add(middle, linear(mlp.child('down_proj'), mul(gate, up), narrow));
 }

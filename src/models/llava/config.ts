@@ -1,112 +1,80 @@
-// LLaVA-1.5 as `llava-hf` publishes it: config.json of LlavaForConditionalGeneration.
-import { readFileSync } from 'node:fs';
+// LLaVA's configuration, as transformers' LlavaForConditionalGeneration has it (`llava-hf` on the hub). The layout of the
+// original code is original-config.ts.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { DataError, UserError } from '../../errors.ts';
+import { readJsonObject } from '../../formats/json.ts';
+import { checkConfig, configObject } from '../config-keys.ts';
+import { decoderConfigSchema, endTokens, type LlamaConfig, llamaConfig } from '../llama/config.ts';
 import {
-  type ClipVisionConfig,
-  clipVisionConfig,
-  clipVisionConfigSchema,
-  patchCount,
-} from '../clip/config.ts';
-import { type LlamaConfig, llamaConfig, llamaConfigSchema } from '../llama/config.ts';
+  type SelectedFeatures,
+  selectFeatures,
+  type VisionConfig,
+  visionConfig,
+  visionConfigSchema,
+} from './vision.ts';
 
-const schema = z.object({
-  model_type: z.literal('llava'),
-  image_token_index: z.int().nonnegative(),
-  projector_hidden_act: z.literal('gelu').default('gelu'),
-  multimodal_projector_bias: z.literal(true).default(true),
-  vision_feature_layer: z.int().default(-2),
-  vision_feature_select_strategy: z.literal('default').default('default'),
-  vision_config: clipVisionConfigSchema,
-  text_config: llamaConfigSchema,
-});
+const schema = configObject(
+  {
+    model_type: z.literal('llava'),
+    image_token_index: z.int().nonnegative().default(32000),
+    projector_hidden_act: z.literal('gelu').default('gelu'),
+    multimodal_projector_bias: z.literal(true).default(true),
+    vision_feature_layer: z.int({ error: 'expected one layer' }).default(-2),
+    vision_feature_select_strategy: z.enum(['default', 'full']).default('default'),
+    vision_config: visionConfigSchema,
+    text_config: decoderConfigSchema,
+    tie_word_embeddings: z.boolean().default(false),
+  },
+  // Repeated from the parts, where they count.
+  { ignored: ['eos_token_id', 'hidden_size', 'pad_token_id', 'vocab_size'] },
+);
 
-export interface LlavaConfig {
-  readonly vision: ClipVisionConfig;
+export interface LlavaConfig extends SelectedFeatures {
+  readonly vision: VisionConfig;
   readonly text: LlamaConfig;
+  /** Stands in a prompt where features go. It need not be a row of the embedding table. */
   readonly imageTokenId: number;
-  readonly endTokenId: number;
+  /** Any of them ends an answer. */
+  readonly endTokenIds: readonly number[];
   readonly padTokenId: number;
-  /** The vision tower is computed up to this hidden state; 0 is the embeddings' output. */
-  readonly featureLayer: number;
-  /** Patch features, hence placeholder tokens, per image. */
-  readonly imageTokens: number;
 }
 
-/** Reads `config.json` of a model folder. Throws DataError naming the field that is missing or not supported. */
+/** Reads `config.json` of a model folder. Throws UserError naming the field that is missing, wrong or not known. */
 export function readLlavaConfig(folder: string): LlavaConfig {
   const file = join(folder, 'config.json');
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch {
-    throw new UserError({
-      message: `no model here: ${file} cannot be read`,
-      hint: 'name a folder in the llava-hf layout (config.json, model.safetensors, tokenizer.json, preprocessor_config.json)',
-    });
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new DataError({ file, message: `not JSON: ${(error as Error).message}` });
-  }
-  return parseLlavaConfig(json, file);
+  const config = parseLlavaConfig(readJsonObject(file), file);
+  return { ...config, endTokenIds: readEndTokens(folder) ?? config.endTokenIds };
 }
 
 export function parseLlavaConfig(json: unknown, file: string): LlavaConfig {
-  const parsed = schema.safeParse(json);
-  if (!parsed.success) {
-    throw new UserError(
-      parsed.error.issues.map((issue) => ({ file, field: issue.path.join('.'), message: issue.message })),
-    );
-  }
-  const { data } = parsed;
-  const vision = clipVisionConfig(data.vision_config);
-  const text = llamaConfig(data.text_config);
-  const layer = data.vision_feature_layer;
-  const featureLayer = layer < 0 ? vision.layers + 1 + layer : layer;
-  if (featureLayer < 0 || featureLayer > vision.layers) {
-    throw new DataError({
-      file,
-      field: 'vision_feature_layer',
-      message: `${layer} is outside the ${vision.layers} layers`,
-    });
-  }
-  if (vision.imageSize % vision.patchSize !== 0) {
-    throw new DataError({
-      file,
-      field: 'vision_config.patch_size',
-      message: `does not divide image_size ${vision.imageSize}`,
-    });
-  }
-  const notDivided = [
-    ['vision_config.num_attention_heads', vision.heads, 'hidden_size', vision.hiddenSize],
-    ['text_config.num_key_value_heads', text.kvHeads, 'num_attention_heads', text.heads],
-    ...(data.text_config.head_dim == null
-      ? [['text_config.num_attention_heads', text.heads, 'hidden_size', text.hiddenSize] as const]
-      : []),
-  ] as const;
-  for (const [field, divisor, whole, size] of notDivided) {
-    if (size % divisor !== 0) {
-      throw new DataError({ file, field, message: `${divisor} does not divide ${whole} ${size}` });
-    }
-  }
-  if (text.headSize % 2 !== 0) {
-    throw new DataError({
-      file,
-      field: 'text_config.head_dim',
-      message: `must be even for rotary positions, is ${text.headSize}`,
-    });
-  }
+  const data = checkConfig(schema, json, file);
+  const vision = visionConfig(data.vision_config, { file, prefix: 'vision_config.' });
+  const text = llamaConfig(data.text_config, { file, prefix: 'text_config.' });
+  const selection = { layer: data.vision_feature_layer, strategy: data.vision_feature_select_strategy };
   return {
     vision,
-    text,
+    // Either may say so, as in transformers.
+    text: { ...text, tiedEmbeddings: text.tiedEmbeddings || data.tie_word_embeddings },
     imageTokenId: data.image_token_index,
-    endTokenId: data.text_config.eos_token_id,
-    padTokenId: data.text_config.pad_token_id ?? data.text_config.eos_token_id,
-    featureLayer,
-    imageTokens: patchCount(vision),
+    endTokenIds: endTokens(data.text_config),
+    padTokenId: padToken(data.text_config),
+    ...selectFeatures(vision, selection, { file, field: 'vision_feature_layer' }),
   };
+}
+
+/** What fills the places after a text; any token of the vocabulary does. */
+export function padToken(json: z.output<typeof decoderConfigSchema>): number {
+  return Math.max(0, json.pad_token_id ?? endTokens(json)[0] ?? 0);
+}
+
+/** `eos_token_id` of generation_config.json, which transformers prefers; undefined where it says nothing. */
+export function readEndTokens(folder: string): readonly number[] | undefined {
+  const file = join(folder, 'generation_config.json');
+  if (!existsSync(file)) return undefined;
+  const schema = z.looseObject({
+    eos_token_id: z.union([z.int().nonnegative(), z.array(z.int().nonnegative())]).nullish(),
+  });
+  const ids = endTokens(checkConfig(schema, readJsonObject(file), file));
+  return ids.length === 0 ? undefined : ids;
 }

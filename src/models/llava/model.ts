@@ -2,13 +2,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../../errors.ts';
-import { openCheckpoint } from '../../formats/checkpoint.ts';
 import { readJsonObject } from '../../formats/json.ts';
 import { loadTokenizer, type Tokenizer } from '../../formats/tokenizer.ts';
 import { type ImageTransform, readImageTransform } from '../clip/processor.ts';
-import { type LlavaConfig, readLlavaConfig } from './config.ts';
+import type { LlavaConfig } from './config.ts';
+import { checkWeights } from './inventory.ts';
 import { createProcessor, type LlavaProcessor } from './processor.ts';
 import { type TemplateName, templateNames } from './prompts.ts';
+import { openSources } from './sources.ts';
 import { LlavaWeights } from './weights.ts';
 
 export interface LlavaModel {
@@ -20,31 +21,36 @@ export interface LlavaModel {
   readonly processor: LlavaProcessor;
 }
 
-/** Opens a folder in the llava-hf layout. Reads headers only; weights are read when a program is compiled. */
+/** Opens a model in any layout of sources.ts. Reads headers only; weights are read when a program is compiled. */
 export function openLlava(folder: string): LlavaModel {
-  const config = readLlavaConfig(folder);
-  const transform = readImageTransform(folder);
+  const sources = openSources(folder);
+  const { config, checkpoint, imageFolder, tokenizerFolder } = sources;
+  const transform = readImageTransform(imageFolder);
   const size = transform.outputSize;
   if (
     size !== undefined &&
     (size.height !== config.vision.imageSize || size.width !== config.vision.imageSize)
   ) {
     throw new DataError({
-      file: join(folder, 'preprocessor_config.json'),
+      file: join(imageFolder, 'preprocessor_config.json'),
       message: `pictures of ${size.width}×${size.height}, but the vision tower reads ${config.vision.imageSize}×${config.vision.imageSize}`,
     });
   }
-  const tokenizer = loadTokenizer(folder);
+  const tokenizer = loadTokenizer(tokenizerFolder);
   if (tokenizer.vocabularySize > config.text.vocabularySize) {
     throw new DataError({
-      file: join(folder, 'tokenizer.json'),
+      file: join(tokenizerFolder, 'tokenizer.json'),
       message: `${tokenizer.vocabularySize} tokens, but the model has embeddings for ${config.text.vocabularySize}`,
     });
   }
+  const weights = new LlavaWeights(checkpoint);
+  checkWeights(config, weights);
+  const { eosId } = tokenizer;
+  const ends = config.endTokenIds.length > 0 || eosId === undefined ? config.endTokenIds : [eosId];
   return {
     folder,
-    config,
-    weights: new LlavaWeights(openCheckpoint(folder)),
+    config: { ...config, endTokenIds: ends },
+    weights,
     tokenizer,
     transform,
     processor: createProcessor({

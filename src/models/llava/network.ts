@@ -1,14 +1,14 @@
-// LLaVA-1.5 (Liu et al., 2023): CLIP's patch features, a two-layer GELU projector, and a LLaMA decoder that reads them in
-// place of the image's placeholder tokens.
+// LLaVA (Liu et al., 2023): a vision tower's patch features, a two-layer GELU projector, and a decoder of LLaMA's kin
+// that reads them in place of the image's placeholder tokens.
 import { present } from '../../errors.ts';
-import { attention, cachedAttention, causalMask, repeatHeads } from '../../nn/attention.ts';
+import { attention, cachedAttention, causalMask, repeatHeads, windowMask } from '../../nn/attention.ts';
 import { linear } from '../../nn/layers.ts';
 import type { Scope } from '../../nn/scope.ts';
 import type { Tensor } from '../../tensor/graph.ts';
 import { add, flatten, gather, gelu, iota, less, matmul, reshape, slice, where } from '../../tensor/ops.ts';
-import { clipVision } from '../clip/network.ts';
 import { type Attend, llamaDecoder } from '../llama/network.ts';
 import type { LlavaConfig } from './config.ts';
+import { visionStates } from './vision.ts';
 import { HEAD, LANGUAGE_MODEL, PROJECTOR, VISION_TOWER } from './weights.ts';
 
 export interface KeyValue {
@@ -16,10 +16,11 @@ export interface KeyValue {
   readonly v: Tensor;
 }
 
-/** Patch features of images: the feature layer's state without its class token. [images, 3, h, w] → [images, patches, hidden]. */
+/** Features of images: the feature layer's state from its first token that counts. [images, 3, h, w] → [images, features, hidden]. */
 export function imageFeatures(root: Scope, config: LlavaConfig, pixels: Tensor): Tensor {
-  const states = clipVision(root.child(VISION_TOWER), config.vision, pixels, config.featureLayer);
-  return slice(states[config.featureLayer] as Tensor, 1, 1, config.imageTokens);
+  const { featureLayer, skippedTokens, imageTokens } = config;
+  const states = visionStates(root.child(VISION_TOWER), config.vision, pixels, featureLayer);
+  return slice(states[featureLayer] as Tensor, 1, skippedTokens, imageTokens);
 }
 
 /** Patch features in the decoder's space. [images, patches, visionHidden] → [images, patches, hidden]. */
@@ -51,7 +52,9 @@ export function mergedEmbeddings(
   const isText = less(imageRows, 0);
   const images = gather(flatten(projected, 2), where(isText, 0, imageRows));
   const lookup = (rows: Tensor) => gather(embeddingTable(root, config), rows);
-  const words = root.adapter?.embed?.(ids, lookup) ?? lookup(ids);
+  // A placeholder need not be a row of the table.
+  const wordIds = where(isText, ids, 0);
+  const words = root.adapter?.embed?.(wordIds, lookup) ?? lookup(wordIds);
   return where(reshape(isText, [ids.dim(0), ids.dim(1), 1]), words, images); // [batch, tokens, hidden]
 }
 
@@ -76,11 +79,24 @@ export function decodeSequence(
   const tokens = embeddings.dim(1);
   const { positions = iota(tokens), mask = causalMask(tokens), keep, rows } = options;
   const { heads } = config.text;
+  const masks = windowedMasks(mask, positions);
   const attend: Attend = (layer, q, k, v) => {
     keep?.(layer, { k, v });
-    return attention(q, repeatHeads(k, heads), repeatHeads(v, heads), mask);
+    const seen = masks(config.text.windows[layer]);
+    return attention(q, repeatHeads(k, heads), repeatHeads(v, heads), seen);
   };
   return llamaDecoder(root.child(LANGUAGE_MODEL), config.text, embeddings, positions, attend, rows);
+}
+
+/** A mask narrowed to a window, made once for all layers that share it. */
+function windowedMasks(mask: Tensor, positions: Tensor): (window: number | undefined) => Tensor {
+  const made = new Map<number, Tensor>();
+  return (window) => {
+    if (window === undefined) return mask;
+    const known = made.get(window) ?? add(mask, windowMask(positions, window));
+    made.set(window, known);
+    return known;
+  };
 }
 
 /** Sequences that are begun: their caches, of which the first `lengths` (int32 [batch]) tokens of a row are read. */
@@ -105,7 +121,7 @@ export function extendSequences(
   const attend: Attend = (layer, q, k, v) => {
     const past = present(begun.caches[layer], `the cache of layer ${layer}`);
     added.push({ k, v });
-    return cachedAttention(q, { ...past, length: begun.lengths }, { k, v });
+    return cachedAttention(q, { ...past, length: begun.lengths }, { k, v }, config.text.windows[layer]);
   };
   const decoder = root.child(LANGUAGE_MODEL);
   return { hidden: llamaDecoder(decoder, config.text, embeddings, positions, attend, rows), added };

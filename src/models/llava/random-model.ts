@@ -1,18 +1,15 @@
 // Writes a LLaVA of any size with random weights, as a folder in the llava-hf layout: for benchmarks and memory tests.
-// The list of weights comes from tracing the network itself. At most one part of one tensor is in memory at a time.
+// The list of weights comes from tracing the network itself (inventory.ts). At most one part of one tensor is in memory at a time.
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../errors.ts';
 import { publishFolder, writeJsonAtomic } from '../../formats/files.ts';
 import { float32ToBfloat16, float32ToFloat16 } from '../../formats/half.ts';
 import { type TensorFiller, writeCheckpoint } from '../../formats/safetensors-writer.ts';
-import { Scope } from '../../nn/scope.ts';
 import type { StorageType } from '../../tensor/dtype.ts';
-import { input } from '../../tensor/ops.ts';
 import { normalArray, randomWords } from '../../tensor/random.ts';
-import { clipVision } from '../clip/network.ts';
 import { type LlavaConfig, parseLlavaConfig } from './config.ts';
-import { decodeSequence, mergedEmbeddings, projectFeatures, vocabularyLogits } from './network.ts';
+import { expectedWeights, towerWeights } from './inventory.ts';
 import { ruleTokenizer } from './rule-tokenizer.ts';
 import { publishedName, VISION_TOWER } from './weights.ts';
 
@@ -33,28 +30,14 @@ const TABLE_SIZE = 0x10000;
 
 /** The weights that a configuration asks for, by the hub's names, in the order of the network. */
 export function weightShapes(config: LlavaConfig): ReadonlyMap<string, readonly number[]> {
-  const shapes = new Map<string, readonly number[]>();
-  const record = (name: string, shape: readonly number[]) => shapes.set(publishedName(name), shape);
-  const root = new Scope((name, shape) => {
-    record(name, shape);
-    return input(name, 'float32', shape);
-  });
-  const { vision, imageTokens } = config;
-  // All layers of the tower: transformers builds those above the feature layer too, and its last norm.
-  clipVision(
-    root.child(VISION_TOWER),
-    vision,
-    input('pixels', 'float32', ['images', 3, vision.imageSize, vision.imageSize]),
-  );
-  for (const part of ['weight', 'bias']) {
-    record(`${VISION_TOWER}.post_layernorm.${part}`, [vision.hiddenSize]);
-  }
-  const features = input('features', 'float32', ['images', imageTokens, vision.hiddenSize]);
-  const ids = input('ids', 'int32', ['batch', 'tokens']);
-  const rows = input('imageRows', 'int32', ['batch', 'tokens']);
-  const embeddings = mergedEmbeddings(root, config, ids, projectFeatures(root, config, features), rows);
-  vocabularyLogits(root, config, decodeSequence(root, config, embeddings));
-  return shapes;
+  const norm = [config.vision.hiddenSize];
+  const weights = [
+    // All of the tower: transformers builds the layers above the features too, and its last norm.
+    ...towerWeights(config),
+    ...['weight', 'bias'].map((part) => [`${VISION_TOWER}.post_layernorm.${part}`, norm] as const),
+    ...expectedWeights(config),
+  ] as const;
+  return new Map(weights.map(([name, shape]) => [publishedName(name), shape]));
 }
 
 /** Writes the folder; the same options give the same bytes. Returns the number of weights. */
@@ -78,7 +61,7 @@ export function writeRandomModel(options: RandomModelOptions): number {
       'config.json': content,
       'generation_config.json': {
         bos_token_id: 1,
-        eos_token_id: config.endTokenId,
+        eos_token_id: [...config.endTokenIds],
         pad_token_id: config.padTokenId,
       },
       'preprocessor_config.json': preprocessor(config),

@@ -13,11 +13,38 @@ export const VISION_TOWER = 'model.vision_tower';
 export const PROJECTOR = 'model.multi_modal_projector';
 export const HEAD = 'lm_head';
 
-/** `language_model.model.layers.0…` and its other spellings become `model.language_model.layers.0…`. */
+/** The original code's names, where they are not transformers'. */
+const originalSpellings: readonly (readonly [RegExp, string])[] = [
+  [/^vision_tower\.vision_tower\./, 'vision_tower.'],
+  [/^mm_projector\.0\./, 'multi_modal_projector.linear_1.'],
+  [/^mm_projector\.2\./, 'multi_modal_projector.linear_2.'],
+  [/^(?=layers\.|embed_tokens\.|norm\.)/, 'language_model.'],
+];
+
+/**
+ * `language_model.model.layers.0…` and its other spellings become `model.language_model.layers.0…`; so do those of the
+ * original code and of a decoder alone, `model.layers.0…`.
+ */
 export function canonicalName(name: string): string {
-  const bare = name.replace(/^model\./, '');
+  const bare = originalSpellings.reduce(
+    (text, [pattern, by]) => text.replace(pattern, by),
+    name.replace(/^model\./, ''),
+  );
   if (/^(language_model\.)?lm_head\./.test(bare)) return bare.replace(/^language_model\./, '');
   return `model.${bare.replace(/^language_model\.model\./, 'language_model.').replace(/^vision_tower\.vision_model\./, 'vision_tower.')}`;
+}
+
+/** The canonical name of a tensor in a folder of CLIP's or SigLIP's own; undefined for their text halves. */
+export function visionName(name: string): string | undefined {
+  const bare = name.replace(/^(vision_model|vision_tower)\./, '');
+  const known = /^(embeddings|encoder|pre_layrnorm|post_layernorm|head)\./.test(bare);
+  return known ? `${VISION_TOWER}.${bare}` : undefined;
+}
+
+/** The canonical name of a tensor in a projector's own file (`mm_projector.bin`), whatever stands before it. */
+export function projectorName(name: string): string | undefined {
+  const [, layer, part] = /(?:^|\.)mm_projector\.([02])\.(weight|bias)$/.exec(name) ?? [];
+  return layer === undefined ? undefined : `${PROJECTOR}.linear_${layer === '0' ? 1 : 2}.${part}`;
 }
 
 /** The spelling of `llava-hf` on the hub, which every version of transformers reads. */
@@ -51,6 +78,11 @@ export class LlavaWeights {
       }
       this.#tensors.set(canonical, tensor);
     }
+  }
+
+  /** Every tensor that can be used. */
+  get tensors(): ReadonlyMap<string, CheckpointTensor> {
+    return this.#tensors;
   }
 
   /** A weight's values and shape on the host. */
@@ -104,7 +136,7 @@ export class LlavaWeights {
         file: this.checkpoint.folder,
         field: publishedName(name),
         message: 'the checkpoint lacks this weight',
-        hint: 'is the download complete, and is it a LLaVA-1.5 checkpoint?',
+        hint: 'is the download complete, and is it a LLaVA checkpoint?',
       });
     }
     return tensor;
