@@ -24,7 +24,7 @@ export function locateModel({ model }: Pick<RunConfig, 'model'>): string {
       ? `expected a model, found neither config.json nor ${COMPOSITION_FILE}`
       : 'no such folder',
     field: 'model',
-    hint: `expected nano, a folder as llava-hf or liuhaotian/llava-v1.5 publish it, or one with a ${COMPOSITION_FILE} that names a decoder, a projector and a vision tower`,
+    hint: `expected nano, or a folder: as llava-hf or liuhaotian/llava-v1.5 publish it, or with a ${COMPOSITION_FILE} that names decoder, projector and vision tower`,
   });
 }
 
