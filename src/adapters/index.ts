@@ -6,6 +6,7 @@ import { MoeLoraAdapter } from './moelora.ts';
 
 export type { Adapter, AdapterKind, AdapterParameter, AdapterSpec } from './adapter.ts';
 export { kaimingUniform, ParameterTable, targetPattern, zeroValues } from './adapter.ts';
+export { MoeLoraAdapter } from './moelora.ts';
 
 const constructors: { readonly [K in AdapterKind]: (spec: AdapterSpec, dropoutKey?: Tensor) => Adapter } = {
   lora: (spec, dropoutKey) => new LoraAdapter(spec, dropoutKey),

@@ -16,14 +16,21 @@ import {
   zeroValues,
 } from './adapter.ts';
 
+/** Gates [..., experts] of a layer out of those of its router; x: the layer's input. */
+export type GateBlend = (layer: string, x: Tensor, gates: Tensor) => Tensor;
+
 export class MoeLoraAdapter implements Adapter {
   readonly #table = new ParameterTable();
   readonly #dropout: DropoutSites;
   readonly #experts: number;
+  readonly #blend: GateBlend;
+  readonly #gates = new Map<string, Tensor>();
 
+  /** `blend` may change the router's gates before they are used. */
   constructor(
     readonly spec: AdapterSpec,
     dropoutKey?: Tensor,
+    blend: GateBlend = (_, __, gates) => gates,
   ) {
     const { experts = 0, rank, layers = {} } = spec;
     for (const size of [rank, ...Object.values(layers).map((layer) => layer.rank)]) {
@@ -31,11 +38,17 @@ export class MoeLoraAdapter implements Adapter {
         throw new RangeError(`moelora: ${experts} experts do not divide rank ${size}`);
     }
     this.#experts = experts;
+    this.#blend = blend;
     this.#dropout = new DropoutSites(spec.dropout, dropoutKey);
   }
 
   get parameters() {
     return this.#table.all;
+  }
+
+  /** The router's gates by layer, [..., experts]. */
+  get gates(): ReadonlyMap<string, Tensor> {
+    return this.#gates;
   }
 
   adapt(name: string, x: Tensor, y: Tensor): Tensor {
@@ -59,7 +72,9 @@ export class MoeLoraAdapter implements Adapter {
 
     const leading = x.shape.slice(0, -1);
     // The router reads its layer's input before dropout.
-    const gates = softmax(matmul(x, router, { transposeB: true })); // [..., experts]
+    const routed = softmax(matmul(x, router, { transposeB: true })); // [..., experts]
+    this.#gates.set(name, routed);
+    const gates = this.#blend(name, x, routed);
     const inner = this.#dropout.active
       ? this.#droppedProducts(x, a, rank)
       : matmul(x, a, { transposeB: true }); // [..., rank]

@@ -1,6 +1,6 @@
 // One adapter and the projector that go on training from task to task, with a fresh optimiser each: what every method
 // without experts of its own has in common, and changes in part.
-import { type AdapterSpec, createAdapter } from '../adapters/index.ts';
+import { type AdapterSpec, createAdapter, type MoeLoraAdapter } from '../adapters/index.ts';
 import type {
   AdapterSettings,
   GraphOptions,
@@ -24,6 +24,16 @@ export function adapterGraph(spec: AdapterSpec, { dropoutKey }: GraphOptions): M
     parameters: adapter.parameters,
     trainsProjector: true,
     adapt: (name, x, y) => adapter.adapt(name, x, y),
+  };
+}
+
+/** As `adapterGraph`, for a mixture, whose gates can be looked at. */
+export function mixtureGraph(mixture: MoeLoraAdapter): MethodGraph {
+  return {
+    parameters: mixture.parameters,
+    trainsProjector: true,
+    gates: mixture.gates,
+    adapt: (name, x, y) => mixture.adapt(name, x, y),
   };
 }
 

@@ -3,6 +3,7 @@
 import type {
   AdapterSettings,
   Example,
+  Inference,
   Method,
   OpenMethod,
   Query,
@@ -56,6 +57,8 @@ export interface ExperimentStage {
   /** Values after the last step, before the task was finished. */
   readonly trained: Values;
   readonly state: StageState;
+  /** What the stage's model is fed when it answers. */
+  readonly inference: Inference;
   readonly measured: Readonly<Record<string, number>>;
   /** The training loss of a batch in its parts and its gradients by parameter; no dropout. */
   losses(examples: readonly Example[], values: Values): Promise<TrainingLosses>;

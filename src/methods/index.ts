@@ -1,8 +1,13 @@
 // The methods by name. A new method is a file and a line here.
+import { ewc } from './ewc.ts';
+import { isolated } from './isolated.ts';
 import { joint } from './joint.ts';
 import { lora } from './lora.ts';
+import { lwf } from './lwf.ts';
+import { mergeThenNew } from './merge-then-new.ts';
 import type { Method } from './method.ts';
 import { moelora } from './moelora.ts';
+import { olora } from './olora.ts';
 import { replay } from './replay.ts';
 import { zeroShot } from './zero-shot.ts';
 
@@ -22,6 +27,11 @@ export const methods = {
   joint,
   moelora,
   replay,
+  ewc,
+  lwf,
+  olora,
+  'merge-then-new': mergeThenNew,
+  isolated,
 } as const satisfies Readonly<Record<string, Method>>;
 
 export type MethodName = keyof typeof methods;

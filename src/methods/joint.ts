@@ -3,9 +3,9 @@
 import { z } from 'zod';
 import { carriedAdapter, loraSpec } from './carried.ts';
 import { lora } from './lora.ts';
-import { defineMethod } from './method.ts';
+import { defineMethod, type Method } from './method.ts';
 
-export const joint = defineMethod({
+export const joint: Method = defineMethod({
   name: 'joint',
   label: 'Joint',
   summary: 'one adapter trained on all tasks at once; nothing can be forgotten',

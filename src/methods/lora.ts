@@ -2,11 +2,11 @@
 import { z } from 'zod';
 import { carriedAdapter, loraSpec } from './carried.ts';
 import { drifted, probeLayer } from './layer-probe.ts';
-import { defineMethod } from './method.ts';
+import { defineMethod, type Method } from './method.ts';
 
 const probe = loraSpec({ rank: 4, alpha: 8, dropout: 0, experts: 1 });
 
-export const lora = defineMethod({
+export const lora: Method = defineMethod({
   name: 'lora',
   label: 'LoRA',
   summary: 'one low-rank adapter, trained on one task after another',

@@ -84,6 +84,8 @@ export interface MethodGraph extends LinearAdapter {
   readonly parameters: ReadonlyMap<string, AdapterParameter>;
   /** Whether the projector trains along; otherwise it is fed and stays. */
   readonly trainsProjector: boolean;
+  /** Gates of a mixture by layer, [..., experts], for looking at. Filled while the model is traced. */
+  readonly gates?: ReadonlyMap<string, Tensor>;
   /**
    * A loss to add, one number. A term over parameters alone must be scaled by `share`, as accumulated batches add up.
    * Called after the model has been traced.
@@ -148,6 +150,8 @@ export interface TaskContext extends StageContext {
 
 /** What a method may compute with the model while it trains. Everything is deterministic. */
 export interface TrainingTools {
+  /** The training samples of a task of the run, in file order. */
+  samplesOf(task: string): readonly TrainSample[];
   /** Initial values of everything that trains: fresh adapter, base model's projector. Other variations differ. */
   fresh(variation?: number): Values;
   /** Σ −log p of the answer tokens, its gradient for what trains; no dropout, no added loss. One batch. */
@@ -156,6 +160,8 @@ export interface TrainingTools {
   weightGradients(examples: readonly Example[], values: Values, feeds?: Values): Promise<Values>;
   /** Logits at the answer positions: [answers, vocabulary]; no dropout. One batch. */
   logits(examples: readonly Example[], values: Values, feeds?: Values): Promise<HostTensor>;
+  /** The graph's gates by layer, [..., experts]; no dropout. One batch. */
+  gates(examples: readonly Example[], values: Values, feeds?: Values): Promise<Values>;
   /** Trains on other examples than the task's, with a fresh optimiser; for networks beside the model. */
   train(options: ExtraTraining): Promise<Values>;
   tokenize(samples: readonly StreamSample[]): Promise<readonly Example[]>;
@@ -183,6 +189,8 @@ export interface Embeddings {
 export interface TaskPlan {
   /** Values of everything that trains. */
   readonly initial: Values;
+  /** What is trained on, where it is not the stream as it came. */
+  readonly examples?: readonly Example[];
   /** Fed to every step: anchors, old experts, coefficients. */
   readonly feeds?: Values;
   /** Fed to a batch besides; float32 rows per example, or values of its answers. */
@@ -216,11 +224,15 @@ export interface Inference {
   readonly route?: (queries: readonly Query[], tools: InferenceTools) => Promise<readonly Route[]>;
 }
 
-/** A question to the model. */
-export interface Query {
+export interface Question {
   readonly text: string;
-  readonly inputIds: Int32Array;
+  /** [patches, visionHidden]; absent without a picture. */
   readonly features?: Float32Array;
+}
+
+/** A question to be answered. */
+export interface Query extends Question {
+  readonly inputIds: Int32Array;
   /** The task it is from. Only an oracle may look. */
   readonly task: string;
 }
@@ -237,7 +249,11 @@ export interface Route {
 export interface InferenceTools {
   readonly embeddings: Embeddings;
   /** The answers that the inference model gives when it is fed other parameters. */
-  generate(queries: readonly Query[], parameters: Values, maxNewTokens: number): Promise<readonly string[]>;
+  generate(
+    questions: readonly Question[],
+    parameters: Values,
+    maxNewTokens: number,
+  ): Promise<readonly string[]>;
 }
 
 /** Name of a memory's layout in files: `<method>/<version>`. A version is raised when old states cannot be read. */

@@ -1,21 +1,25 @@
 // CoIN's MoELoRA: the rank shared among experts that a dense router mixes per token (coin.md 4.1).
 import { z } from 'zod';
-import { carriedAdapter } from './carried.ts';
+import { MoeLoraAdapter } from '../adapters/index.ts';
+import { carriedAdapter, mixtureGraph } from './carried.ts';
 import { drifted, probeLayer } from './layer-probe.ts';
-import { type AdapterSettings, defineMethod } from './method.ts';
+import { type AdapterSettings, defineMethod, type Method } from './method.ts';
 import { expertProblems } from './problems.ts';
 
 const spec = ({ rank, alpha, dropout, experts }: AdapterSettings) =>
   ({ kind: 'moelora', rank, alpha, dropout, experts }) as const;
 const probe = spec({ rank: 8, alpha: 16, dropout: 0, experts: 4 });
 
-export const moelora = defineMethod({
+export const moelora: Method = defineMethod({
   name: 'moelora',
   label: 'MoELoRA',
   summary: 'a mixture of low-rank experts, mixed per token by a router',
   settings: z.strictObject({}),
   problems: ({ adapter }) => expertProblems('MoELoRA', adapter),
-  open: ({ adapter }) => carriedAdapter(spec(adapter)),
+  open: ({ adapter }) => ({
+    ...carriedAdapter(spec(adapter)),
+    graph: ({ dropoutKey }) => mixtureGraph(new MoeLoraAdapter(spec(adapter), dropoutKey)),
+  }),
   claims: () => [
     {
       statement: 'fresh experts change nothing (B = 0)',

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { TrainSample } from '../tasks/task.ts';
 import { RandomStream } from '../tensor/random.ts';
 import { carriedAdapter, loraSpec } from './carried.ts';
-import { defineMethod, type SampleContext, type StreamSample } from './method.ts';
+import { defineMethod, type Method, type SampleContext, type StreamSample } from './method.ts';
 
 const settings = z.strictObject({
   samplesPerTask: z.int().min(0).default(20).describe('samples kept of each task'),
@@ -17,7 +17,7 @@ const settings = z.strictObject({
     ),
 });
 
-export const replay = defineMethod({
+export const replay: Method = defineMethod({
   name: 'replay',
   label: 'Replay',
   summary: 'samples kept of every task are trained on again with each later one',

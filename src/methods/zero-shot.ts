@@ -1,7 +1,7 @@
 // Zero-shot: the model as it came, trained on nothing. What the methods are measured against.
 import { z } from 'zod';
 import { input } from '../tensor/ops.ts';
-import { defineMethod, type MethodGraph } from './method.ts';
+import { defineMethod, type Method, type MethodGraph } from './method.ts';
 
 const untouched = (): MethodGraph => ({
   parameters: new Map(),
@@ -9,7 +9,7 @@ const untouched = (): MethodGraph => ({
   adapt: (_, __, y) => y,
 });
 
-export const zeroShot = defineMethod({
+export const zeroShot: Method = defineMethod({
   name: 'zero-shot',
   label: 'Zero-shot',
   summary: 'the model before any training',

@@ -4,6 +4,7 @@ import { appendFileSync } from 'node:fs';
 import { type GenerationStatistics, Generator, type Prompt } from '../evaluation/generator.ts';
 import { createEmbeddings } from '../methods/embeddings.ts';
 import { methods } from '../methods/index.ts';
+import { idsWithInserted } from '../methods/insertion.ts';
 import type { Embeddings, Inference, InferenceTools, Query, Route } from '../methods/method.ts';
 import type { ImageAspect } from '../models/clip/processor.ts';
 import { ImageEncoder } from '../models/llava/image-encoder.ts';
@@ -173,8 +174,11 @@ class LlavaEngine implements RunEngine {
   #inferenceTools(generator: Generator): InferenceTools {
     return {
       embeddings: this.#embeddings,
-      generate: async (queries, parameters, maxNewTokens) => {
-        const prompts = queries.map(({ inputIds, features }) => ({ inputIds, ...withFeatures(features) }));
+      generate: async (questions, parameters, maxNewTokens) => {
+        const prompts = questions.map(({ text, features }) => ({
+          inputIds: this.#model.processor.processPrompt(text, { hasImage: features !== undefined }),
+          ...withFeatures(features),
+        }));
         const answers = await generator.generate(prompts, Object.fromEntries(parameters), maxNewTokens);
         return answers.map((ids) => this.#model.tokenizer.decode(ids).trim());
       },
@@ -214,11 +218,7 @@ function withFeatures(features: Float32Array | undefined): { readonly features?:
 }
 
 function routedPrompt(inputIds: Int32Array, { insert = [], rows }: Route = {}): Prompt {
-  const ids =
-    insert.length === 0
-      ? inputIds
-      : Int32Array.from([...inputIds.slice(0, 1), ...insert, ...inputIds.slice(1)]);
-  return { inputIds: ids, ...(rows === undefined ? {} : { rows }) };
+  return { inputIds: idsWithInserted(inputIds, insert), ...(rows === undefined ? {} : { rows }) };
 }
 
 /** Made when a method first asks, as it reads the whole table of words. */

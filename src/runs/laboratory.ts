@@ -9,6 +9,7 @@ import type {
   TrainingLosses,
 } from '../methods/claim.ts';
 import { createEmbeddings } from '../methods/embeddings.ts';
+import { withInserted } from '../methods/insertion.ts';
 import type {
   Example,
   Inference,
@@ -16,7 +17,6 @@ import type {
   Method,
   OpenMethod,
   Query,
-  Route,
   StageContext,
   StageState,
   Values,
@@ -33,6 +33,7 @@ import {
   createToyModel,
   type ToyModel,
   toyExample,
+  toyPrompt,
   toyQueries,
   toySamples,
   toyTasks,
@@ -113,6 +114,7 @@ export class ToyLaboratory implements Laboratory {
         task,
         examples,
         embeddings: bench.embeddings,
+        samplesOf: toySamples,
         tokenize: async (some) => some.map(toyExample),
         ...(previous === undefined ? {} : { previous }),
       });
@@ -166,6 +168,7 @@ class Bench {
       feeds,
       trained,
       state,
+      inference,
       measured: plan.measured ?? {},
       losses: async (batch, values) =>
         lossesOf(await probes.losses(batch, countAnswers(batch), values, ...(await fed(batch)))),
@@ -203,7 +206,7 @@ class Bench {
       };
     });
     const routes = await inference.route?.(queries, await this.#tools());
-    const batch = examples.map((example, i) => inserted(example, routes?.[i]?.insert ?? []));
+    const batch = examples.map((example, i) => withInserted(example, routes?.[i]?.insert ?? []));
     const feeds = trainingBatch(batch, {
       ...batchOptions(config),
       totalAnswers: 1,
@@ -233,9 +236,12 @@ class Bench {
     const generator = await this.#generator;
     return {
       embeddings: this.embeddings,
-      generate: async (queries, parameters, limit) => {
-        const prompts = queries.map(
-          ({ inputIds, features }): Prompt => ({ inputIds, ...(features === undefined ? {} : { features }) }),
+      generate: async (questions, parameters, limit) => {
+        const prompts = questions.map(
+          ({ text, features }): Prompt => ({
+            inputIds: Int32Array.from(toyPrompt(text, features !== undefined)),
+            ...(features === undefined ? {} : { features }),
+          }),
         );
         const texts: string[] = [];
         for (let start = 0; start < prompts.length; start += 6) {
@@ -247,16 +253,6 @@ class Bench {
       },
     };
   }
-}
-
-function inserted(example: Example, ids: NonNullable<Route['insert']>): Example {
-  if (ids.length === 0) return example;
-  const { inputIds, trained } = example;
-  return {
-    ...example,
-    inputIds: Int32Array.from([...inputIds.slice(0, 1), ...ids, ...inputIds.slice(1)]),
-    trained: Uint8Array.from([trained[0] ?? 0, ...ids.map(() => 0), ...trained.slice(1)]),
-  };
 }
 
 function lossesOf(values: Values): TrainingLosses {

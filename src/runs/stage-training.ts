@@ -60,6 +60,7 @@ export class StageTraining {
       task,
       tasks: config.tasks,
       tokenize,
+      samplesOf: (name) => request.samplesOf(name as TaskName),
       embeddings: this.#options.embeddings,
       signal,
       ...(previous === undefined ? {} : { previous }),

@@ -37,7 +37,7 @@ const words = [
     ...answers,
     ...Object.values(instructions).flatMap((text) => text.split(' ')),
     // What methods may ask in words of their own.
-    ...'which task is this question of answer yes no or'.split(' '),
+    ...'which task is this question of answer yes no or A B C D'.split(' '),
   ]),
   '<unknown>',
 ];
@@ -144,7 +144,7 @@ export function toyQueries(task: string): readonly Query[] {
   }));
 }
 
-function toyPrompt(text: string, hasImage: boolean): number[] {
+export function toyPrompt(text: string, hasImage: boolean): number[] {
   return [BEGIN, ...(hasImage ? new Array<number>(PATCHES).fill(IMAGE) : []), ...toyTokens(text)];
 }
 

@@ -60,6 +60,12 @@ export class Probes {
     return (await this.#run(await program, batch, feeds)).get('logits') as HostTensor;
   }
 
+  /** The gates of the method's graph, by layer: [..., experts]. */
+  async gates(batch: readonly Example[], ...feeds: readonly Values[]): Promise<Values> {
+    const program = this.#program('gates', () => Object.fromEntries(this.#trace().graph.gates ?? []));
+    return this.#run(await program, batch, feeds);
+  }
+
   /** The loss of a batch in its parts, weighted as a step of its own, with the gradients of what the method adds. */
   async losses(
     batch: readonly Example[],

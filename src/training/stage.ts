@@ -153,7 +153,12 @@ export class StageTrainer {
       ...(previous === undefined ? {} : { previous }),
     };
     const plan = await open.beginTask(context);
-    const { values, steps, finalLoss } = await this.#course({ ...request, plan, settings });
+    const { values, steps, finalLoss } = await this.#course({
+      ...request,
+      examples: plan.examples ?? examples,
+      plan,
+      settings,
+    });
     return { state: await open.finishTask(context, values), trained: values, plan, steps, finalLoss };
   }
 

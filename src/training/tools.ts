@@ -8,6 +8,7 @@ import type {
   Values,
 } from '../methods/method.ts';
 import type { LlavaWeights } from '../models/llava/weights.ts';
+import type { TrainSample } from '../tasks/task.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { hashText } from '../tensor/random.ts';
 import type { Probes } from './probes.ts';
@@ -15,6 +16,7 @@ import type { Course, TrainingSettings } from './stage.ts';
 
 /** What only the caller of the trainer can give. */
 export interface StageSupplies {
+  readonly samplesOf: (task: string) => readonly TrainSample[];
   readonly tokenize: (samples: readonly StreamSample[]) => Promise<readonly Example[]>;
   readonly embeddings: Embeddings;
 }
@@ -44,6 +46,10 @@ export class StageTools implements TrainingTools {
     return this.#options.embeddings;
   }
 
+  samplesOf(task: string): readonly TrainSample[] {
+    return this.#options.samplesOf(task);
+  }
+
   fresh(variation = 0): Values {
     return this.#options.initialise((this.#options.seed + variation * 0x9e3779b9) >>> 0);
   }
@@ -65,6 +71,10 @@ export class StageTools implements TrainingTools {
 
   async logits(examples: readonly Example[], values: Values, feeds?: Values): Promise<HostTensor> {
     return this.#options.probes.logits(examples, values, feeds ?? new Map());
+  }
+
+  async gates(examples: readonly Example[], values: Values, feeds?: Values): Promise<Values> {
+    return this.#options.probes.gates(examples, values, feeds ?? new Map());
   }
 
   async train({ purpose, examples, initial, feeds, ...changes }: ExtraTraining): Promise<Values> {

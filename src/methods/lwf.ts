@@ -1,0 +1,188 @@
+// Learning without forgetting (Li & Hoiem, 2016): on the new task's inputs the model stays near its own answers before,
+//   CE + β·T²·mean_answers KL( softmax(z_old/T) ‖ softmax(z_new/T) ).
+// The teacher is the model as the stage before left it, run on each batch beside the student, without gradient. With
+// `topK` only the k largest probabilities and the mass of the rest are compared, which is what a cache would hold.
+// TRACE's code has the arguments of KL reversed and lets gradient into the teacher; CoIN's has the term on 100 samples.
+import { z } from 'zod';
+import { createAdapter } from '../adapters/index.ts';
+import { float32, type HostTensor } from '../tensor/dtype.ts';
+import type { Tensor } from '../tensor/graph.ts';
+import { add, exp, input, log, logSoftmax, mul, reshape, sub, sum } from '../tensor/ops.ts';
+import { carriedAdapter, carriedOn, loraSpec } from './carried.ts';
+import type { ExperimentStage } from './claim.ts';
+import { largestDifference } from './matrices.ts';
+import {
+  defineMethod,
+  type Example,
+  type Method,
+  type MethodGraph,
+  type TaskContext,
+  type TracedLoss,
+  type Values,
+} from './method.ts';
+
+const settings = z.strictObject({
+  beta: z.number().gt(0).default(1).describe('weight of staying near the answers before'),
+  temperature: z.number().gt(0).default(2).describe('both distributions are softened by it'),
+  topK: z
+    .union([z.literal('all'), z.int().min(1)])
+    .default('all')
+    .describe('probabilities of the teacher that are kept; the rest count as one'),
+});
+type Settings = z.output<typeof settings>;
+
+export const lwf: Method = defineMethod({
+  name: 'lwf',
+  label: 'LwF',
+  summary: 'the model before the task is the teacher on the new task’s inputs',
+  settings,
+  open: ({ adapter, own }) => {
+    const spec = loraSpec(adapter);
+    return {
+      ...carriedAdapter(spec),
+      graph: ({ dropoutKey }): MethodGraph => {
+        const lora = createAdapter(spec, dropoutKey);
+        return {
+          parameters: lora.parameters,
+          trainsProjector: true,
+          adapt: (name, x, y) => lora.adapt(name, x, y),
+          extraLoss: (traced) => distillation(traced, own),
+        };
+      },
+      beginTask: (context) => ({
+        initial: carriedOn(context),
+        batchFeeds: (batch) => teacherFeeds(context, batch, own),
+      }),
+    };
+  },
+  claims: () => [
+    {
+      statement: 'the teacher is the model that the stage before left',
+      check: async (laboratory) => {
+        const { stages } = await laboratory.run(lwf);
+        const [first, second] = stages as [ExperimentStage, ExperimentStage];
+        const batch = second.examples.slice(0, 6);
+        const before = await first.inferenceLogits(batch);
+        const start = await second.trainingLogits(batch, second.initial);
+        const off = largestDifference(before, start);
+        return { found: `logits differ by at most ${off.toPrecision(2)}`, holds: off < 1e-4 };
+      },
+    },
+    {
+      statement: 'the divergence is zero when a task begins and above zero once it has trained',
+      check: async (laboratory) => {
+        const { last } = await laboratory.run(lwf);
+        const start = (await last.losses(last.examples, last.initial)).extra;
+        const end = (await last.losses(last.examples, last.trained)).extra;
+        return {
+          found: `${start.toExponential(1)}, then ${end.toPrecision(3)}`,
+          holds: Math.abs(start) < 1e-5 && end > 1e-4,
+        };
+      },
+    },
+    {
+      statement: 'there is no teacher in the first task',
+      check: async (laboratory) => {
+        const { stages } = await laboratory.run(lwf);
+        const [first] = stages;
+        const extra = (await first?.losses(first.examples, first.trained))?.extra;
+        return { found: `divergence ${extra}`, holds: extra === 0 };
+      },
+    },
+    {
+      statement: 'a larger β keeps the answers nearer to those before',
+      check: async (laboratory) => {
+        const divergence = async (beta: number) => {
+          const { last } = await laboratory.run(lwf, { own: { beta } });
+          return (await last.losses(last.examples, last.trained)).extra / beta;
+        };
+        const [near, far] = [await divergence(20), await divergence(1e-6)];
+        return {
+          found: `divergence ${near.toPrecision(3)}, nearly without β ${far.toPrecision(3)}`,
+          holds: near < far / 2,
+        };
+      },
+    },
+  ],
+});
+
+/** β·T²·Σ weight·KL, with the teacher's own entropy fed, so that the number is the divergence. */
+function distillation({ logits, weights }: TracedLoss, { beta, temperature, topK }: Settings): Tensor {
+  const answers = logits.dim(0);
+  const vocabulary = logits.staticDim(1);
+  const student = logSoftmax(mul(logits, 1 / temperature)); // [answers, vocabulary]
+  const teacher = input('lwf.teacher', 'float32', ['answers', vocabulary]);
+  const negentropy = input('lwf.negentropy', 'float32', ['answers', 1]);
+  let agreement = sum(mul(teacher, student), [1]); // Σ p·log q
+  if (topK !== 'all') {
+    const outside = input('lwf.outside', 'float32', ['answers', vocabulary]);
+    const rest = sum(mul(exp(student), outside), [1]);
+    const restOfTeacher = input('lwf.rest', 'float32', ['answers', 1]);
+    agreement = add(agreement, mul(restOfTeacher, log(add(rest, 1e-20))));
+  }
+  const divergence = mul(sub(negentropy, agreement), reshape(weights, [answers, 1]));
+  return mul(sum(divergence), beta * temperature ** 2);
+}
+
+async function teacherFeeds(
+  { previous, tools, model }: TaskContext,
+  batch: readonly Example[],
+  own: Settings,
+): Promise<Values> {
+  const vocabulary = model.text.vocabularySize;
+  if (previous === undefined) {
+    const answers = batch.reduce((n, { trained }) => n + trained.subarray(1).reduce((a, b) => a + b, 0), 0);
+    const of = (size: number) => float32(new Float32Array(answers * size), [answers, size]);
+    return named(of(vocabulary), of(1), of(vocabulary), of(1));
+  }
+  return softened(await tools.logits(batch, previous.trained), own);
+}
+
+/** The teacher's distribution per answer: p inside its k largest, Σ p·log p, where it is not kept, and the mass there. */
+export function softened({ data, shape }: HostTensor, { temperature, topK }: Settings): Values {
+  const [answers, vocabulary] = shape as [number, number];
+  const inside = new Float32Array(answers * vocabulary);
+  const outside = new Float32Array(answers * vocabulary);
+  const [negentropy, rest] = [new Float32Array(answers), new Float32Array(answers)];
+  for (let row = 0; row < answers; row++) {
+    const scores = Array.from(
+      data.subarray(row * vocabulary, (row + 1) * vocabulary),
+      (z) => z / temperature,
+    );
+    const largest = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+    const powers = scores.map((score) => Math.exp(score - largest));
+    const whole = powers.reduce((a, b) => a + b, 0);
+    const p = powers.map((power) => power / whole);
+    const kept =
+      topK === 'all'
+        ? undefined
+        : new Set([...p.keys()].sort((a, b) => (p[b] as number) - (p[a] as number)).slice(0, topK));
+    let mass = 0;
+    p.forEach((value, i) => {
+      if (kept === undefined || kept.has(i)) {
+        inside[row * vocabulary + i] = value;
+        negentropy[row] = (negentropy[row] as number) + (value > 0 ? value * Math.log(value) : 0);
+      } else {
+        outside[row * vocabulary + i] = 1;
+        mass += value;
+      }
+    });
+    rest[row] = mass;
+    if (mass > 0) negentropy[row] = (negentropy[row] as number) + mass * Math.log(mass);
+  }
+  return named(
+    float32(inside, shape),
+    float32(negentropy, [answers, 1]),
+    float32(outside, shape),
+    float32(rest, [answers, 1]),
+  );
+}
+
+function named(teacher: HostTensor, negentropy: HostTensor, outside: HostTensor, rest: HostTensor): Values {
+  return new Map([
+    ['lwf.teacher', teacher],
+    ['lwf.negentropy', negentropy],
+    ['lwf.outside', outside],
+    ['lwf.rest', rest],
+  ]);
+}

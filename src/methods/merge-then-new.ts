@@ -1,0 +1,57 @@
+// Merge, then new: after each task the adapter is folded into the base weights and a fresh one begins. The function the
+// model computes goes on as in sequential LoRA; the update of each task has a rank of its own. Folding is exact and
+// keeps the frozen file: the merged factors are added beside it (experts.ts), at rank · tasks.
+import { z } from 'zod';
+import type { HostTensor } from '../tensor/dtype.ts';
+import type { ExperimentStage } from './claim.ts';
+import { factorsOf } from './experts.ts';
+import { keptMethod } from './kept.ts';
+import { largestAbsolute, largestDifference, product } from './matrices.ts';
+import { defineMethod, type Method } from './method.ts';
+
+export const mergeThenNew: Method = defineMethod({
+  name: 'merge-then-new',
+  label: 'Merge, then new',
+  summary: 'each task has an adapter of its own, folded into the model when it is over',
+  settings: z.strictObject({}),
+  open: ({ adapter }) => keptMethod({ adapter, onTop: true, trainsProjector: true }),
+  claims: () => [
+    {
+      statement: 'the merged weights change by exactly (α/r)·B·A of the adapter that was trained',
+      check: async (laboratory) => {
+        const { stages } = await laboratory.run(mergeThenNew);
+        const [first, second] = stages as [ExperimentStage, ExperimentStage];
+        const [layer = ''] = factorsOf(second.state.memory.tensors, second.task).keys();
+        const before = merged(first, layer);
+        const change = merged(second, layer).map((value, i) => value - (before[i] as number));
+        const [b, a] = ['lora_B', 'lora_A'].map((part) => second.trained.get(`${layer}.${part}.weight`));
+        // The toy's α/r is 2.
+        const wanted = product(b as HostTensor, a as HostTensor, 2);
+        const off = largestDifference(change, wanted);
+        return {
+          found: `largest change ${largestAbsolute(change).toPrecision(3)}, off by ${off.toPrecision(2)}`,
+          holds: largestAbsolute(change) > 0 && off < 1e-6,
+        };
+      },
+    },
+    {
+      statement: 'merging changes no answer, and the next task begins there',
+      check: async (laboratory) => {
+        const { stages } = await laboratory.run(mergeThenNew);
+        const [first, second] = stages as [ExperimentStage, ExperimentStage];
+        const batch = second.examples.slice(0, 6);
+        const trained = await first.trainingLogits(batch, first.trained);
+        const merged = await first.inferenceLogits(batch);
+        const next = await second.trainingLogits(batch, second.initial);
+        const off = Math.max(largestDifference(trained, merged), largestDifference(merged, next));
+        return { found: `logits differ by at most ${off.toPrecision(2)}`, holds: off < 1e-4 };
+      },
+    },
+  ],
+});
+
+/** What the kept factors add to a layer's weight. */
+function merged({ inference }: ExperimentStage, layer: string): Float64Array {
+  const [b, a] = ['kept_B', 'kept_A'].map((part) => inference.parameters.get(`${layer}.${part}`));
+  return product(b as HostTensor, a as HostTensor);
+}
