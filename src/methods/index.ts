@@ -1,5 +1,7 @@
 // The methods by name. A new method is a file and a line here.
+import { disco } from './disco.ts';
 import { ewc } from './ewc.ts';
+import { hide } from './hide.ts';
 import { isolated } from './isolated.ts';
 import { joint } from './joint.ts';
 import { lora } from './lora.ts';
@@ -7,7 +9,9 @@ import { lwf } from './lwf.ts';
 import { mergeThenNew } from './merge-then-new.ts';
 import type { Method } from './method.ts';
 import { moelora } from './moelora.ts';
+import { mrlora } from './mrlora.ts';
 import { olora } from './olora.ts';
+import { reglora } from './reglora.ts';
 import { replay } from './replay.ts';
 import { zeroShot } from './zero-shot.ts';
 
@@ -32,6 +36,10 @@ export const methods = {
   olora,
   'merge-then-new': mergeThenNew,
   isolated,
+  reglora,
+  mrlora,
+  hide,
+  disco,
 } as const satisfies Readonly<Record<string, Method>>;
 
 export type MethodName = keyof typeof methods;

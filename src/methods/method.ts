@@ -250,7 +250,7 @@ export interface InferenceTools {
   readonly embeddings: Embeddings;
   /** The answers that the inference model gives when it is fed other parameters. */
   generate(
-    questions: readonly Question[],
+    questions: readonly (Question & Pick<Route, 'rows'>)[],
     parameters: Values,
     maxNewTokens: number,
   ): Promise<readonly string[]>;

@@ -175,9 +175,10 @@ class LlavaEngine implements RunEngine {
     return {
       embeddings: this.#embeddings,
       generate: async (questions, parameters, maxNewTokens) => {
-        const prompts = questions.map(({ text, features }) => ({
+        const prompts = questions.map(({ text, features, rows }) => ({
           inputIds: this.#model.processor.processPrompt(text, { hasImage: features !== undefined }),
           ...withFeatures(features),
+          ...(rows === undefined ? {} : { rows }),
         }));
         const answers = await generator.generate(prompts, Object.fromEntries(parameters), maxNewTokens);
         return answers.map((ids) => this.#model.tokenizer.decode(ids).trim());

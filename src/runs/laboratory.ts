@@ -238,9 +238,10 @@ class Bench {
       embeddings: this.embeddings,
       generate: async (questions, parameters, limit) => {
         const prompts = questions.map(
-          ({ text, features }): Prompt => ({
+          ({ text, features, rows }): Prompt => ({
             inputIds: Int32Array.from(toyPrompt(text, features !== undefined)),
             ...(features === undefined ? {} : { features }),
+            ...(rows === undefined ? {} : { rows }),
           }),
         );
         const texts: string[] = [];

@@ -1,0 +1,75 @@
+// DISCO (Guo et al., ICCV 2025; federated, used centrally here): an expert per task, trained alone, and in every layer the
+// experts side by side, each scaled by how near the question's text is to its task: w = softmax(cos_text/0.05).
+// Released code appears to add the size of a batch to the running mean of a task; the mean is meant and computed here.
+import { z } from 'zod';
+import { anchorsOf, argmaxOf, nearness, softmaxOf } from './anchors.ts';
+import { expertTasks, mixtureRow } from './experts.ts';
+import { keptMethod, keptParameters, withExpert } from './kept.ts';
+import { largestDifference } from './matrices.ts';
+import { defineMethod, type Method } from './method.ts';
+import { routingClaim } from './routing-claim.ts';
+
+const settings = z.strictObject({
+  temperature: z.number().gt(0).default(0.05).describe('of the weights of the experts'),
+});
+
+export const disco: Method = defineMethod({
+  name: 'disco',
+  label: 'DISCO',
+  summary: 'experts per task in every layer, weighted by the question’s likeness to the task’s texts',
+  settings,
+  open: ({ adapter, own }) => {
+    const kept = keptMethod({ adapter, onTop: false, trainsProjector: true, weighted: () => true });
+    return {
+      ...kept,
+      finishTask: (context, trained) => {
+        const { memory, ...state } = withExpert(context, trained);
+        const anchors = anchorsOf(context).filter(([name]) => name.startsWith('anchor-text/'));
+        return { ...state, memory: { ...memory, tensors: new Map([...memory.tensors, ...anchors]) } };
+      },
+      inference: (state) => {
+        const { tensors } = state.memory;
+        const tasks = expertTasks(tensors);
+        return {
+          parameters: keptParameters(state, adapter.alpha / adapter.rank),
+          route: async (queries, { embeddings }) =>
+            queries.map((query) => {
+              const weights = softmaxOf(nearness(tensors, tasks, query, embeddings).text, own.temperature);
+              return {
+                choice: tasks[argmaxOf(weights)] as string,
+                rows: { mixture: mixtureRow(weights, adapter) },
+              };
+            }),
+        };
+      },
+    };
+  },
+  claims: () => [
+    routingClaim(() => disco),
+    {
+      statement: 'a near one-hot weight gives the answers of the task’s own expert',
+      check: async (laboratory) => {
+        const { last } = await laboratory.run(disco, { own: { temperature: 1e-4 } });
+        const batch = last.examples.slice(0, 6);
+        const off = largestDifference(
+          await last.trainingLogits(batch, last.trained),
+          await last.inferenceLogits(batch),
+        );
+        return { found: `logits differ by at most ${off.toPrecision(2)}`, holds: off < 1e-3 };
+      },
+    },
+    {
+      statement: 'the experts of all tasks weigh in at a high temperature',
+      check: async (laboratory) => {
+        const { last } = await laboratory.run(disco, { own: { temperature: 1e4 } });
+        const [route] = await last.route(last.queries(last.task));
+        const weights = [...(route?.rows?.mixture ?? [])];
+        const off = Math.max(...weights.map((weight) => Math.abs(weight - 0.5)));
+        return {
+          found: `weights ${weights[0]?.toFixed(3)} and ${weights.at(-1)?.toFixed(3)}`,
+          holds: off < 1e-3,
+        };
+      },
+    },
+  ],
+});

@@ -1,0 +1,150 @@
+// HiDe-LLaVA (Guo et al., ACL 2025): an expert per task, trained alone. At inference all layers but the last use the
+// experts fused, Σ_i B_i·A_i, as what they learn there is common; the last layer, where tasks part, weights them by how
+// near the question is to each task: w = softmax(½(cos_image + cos_text)/0.1) against the tasks' mean pictures and texts.
+// Released code multiplies ΣB by ΣA, which adds the products of one task's B with another's A: `fusion: code`.
+import { z } from 'zod';
+import { float32, type HostTensor } from '../tensor/dtype.ts';
+import { anchorsOf, argmaxOf, nearness, softmaxOf } from './anchors.ts';
+import type { ExperimentStage } from './claim.ts';
+import { expertTasks, factorsOf, layerIndex, mixtureRow, stacked } from './experts.ts';
+import { keptMethod, keptParameters, withExpert } from './kept.ts';
+import { largestAbsolute, largestDifference, product } from './matrices.ts';
+import { defineMethod, type Method, type Values } from './method.ts';
+import { routingClaim } from './routing-claim.ts';
+
+const settings = z.strictObject({
+  temperature: z.number().gt(0).default(0.1).describe('of the weights of the last layer'),
+  fusion: z
+    .enum(['sum', 'mean', 'code'])
+    .default('sum')
+    .describe('of the other layers: Σ B·A, its mean, or ΣB · ΣA as released'),
+});
+
+export const hide: Method = defineMethod({
+  name: 'hide',
+  label: 'HiDe',
+  summary: 'experts per task, fused in all layers but the last, which weighs them by likeness to the task',
+  settings,
+  open: ({ adapter, own }) => {
+    const scale = adapter.alpha / adapter.rank;
+    const kept = keptMethod({
+      adapter,
+      onTop: false,
+      trainsProjector: true,
+      weighted: (layer, { model }) => layerIndex(layer) === model.text.layers - 1,
+    });
+    return {
+      ...kept,
+      finishTask: (context, trained) => {
+        const { memory, ...state } = withExpert(context, trained);
+        return {
+          ...state,
+          memory: { ...memory, tensors: new Map([...memory.tensors, ...anchorsOf(context)]) },
+        };
+      },
+      inference: (state, { model }) => {
+        const { tensors } = state.memory;
+        const tasks = expertTasks(tensors);
+        const parameters = new Map(keptParameters(state, scale));
+        for (const layer of factorsOf(tensors, tasks[0] ?? '').keys()) {
+          if (layerIndex(layer) === model.text.layers - 1) continue;
+          for (const [name, value] of fused(tensors, layer, own.fusion, scale)) parameters.set(name, value);
+        }
+        return {
+          parameters,
+          route: async (queries, { embeddings }) =>
+            queries.map((query) => {
+              const { image, text } = nearness(tensors, tasks, query, embeddings);
+              const likeness = image.map((value, i) => (value + (text[i] as number)) / 2);
+              const weights = softmaxOf(likeness, own.temperature);
+              return {
+                choice: tasks[argmaxOf(weights)] as string,
+                rows: { mixture: mixtureRow(weights, adapter) },
+              };
+            }),
+        };
+      },
+    };
+  },
+  claims: () => [
+    routingClaim(() => hide),
+    {
+      statement: 'the fused layers add Σ B·A, without products across tasks',
+      check: async (laboratory) => {
+        const { last } = await laboratory.run(hide);
+        const { tensors } = last.state.memory;
+        const [layer = ''] = factorsOf(tensors, last.task).keys();
+        const wanted = expertTasks(tensors)
+          .map((task) => factorsOf(tensors, task).get(layer))
+          .map((pair) => product(pair?.b as HostTensor, pair?.a as HostTensor, 2))
+          .reduce((sum, update) => sum.map((value, i) => value + (update[i] as number)));
+        const found = mergedUpdate(last, layer);
+        const { last: crossed } = await laboratory.run(hide, { own: { fusion: 'code' } });
+        const off = largestDifference(found, wanted);
+        const across = largestDifference(mergedUpdate(crossed, layer), wanted);
+        return {
+          found: `off by ${off.toPrecision(2)} of ${largestAbsolute(wanted).toPrecision(2)}; released code by ${across.toPrecision(2)}`,
+          holds: off < 1e-5 && across > 1e-3,
+        };
+      },
+    },
+    {
+      statement: 'the weights of the last layer sum to one',
+      check: async (laboratory) => {
+        const { last } = await laboratory.run(hide);
+        const routes = await last.route(last.queries(last.task));
+        // The toy's experts have rank 4: each weight stands four times.
+        const sums = routes.map(({ rows }) => [...(rows?.mixture ?? [])].reduce((a, b) => a + b, 0) / 4);
+        const off = Math.max(...sums.map((sum) => Math.abs(sum - 1)));
+        return { found: `off by at most ${off.toPrecision(2)}`, holds: sums.length > 0 && off < 1e-5 };
+      },
+    },
+  ],
+});
+
+/** What a fused layer is fed. */
+function fused(
+  tensors: Values,
+  layer: string,
+  fusion: 'sum' | 'mean' | 'code',
+  scale: number,
+): [string, HostTensor][] {
+  const pairs = expertTasks(tensors).flatMap((task) => factorsOf(tensors, task).get(layer) ?? []);
+  if (fusion === 'sum') return [];
+  const names = [`${layer}.kept_A`, `${layer}.kept_B`] as const;
+  const summed = (tensorsOf: readonly HostTensor[], factor: number) =>
+    float32(
+      Float32Array.from(tensorsOf[0]?.data ?? [], (_, i) =>
+        tensorsOf.reduce((sum, { data }) => sum + (data[i] as number) * factor, 0),
+      ),
+      tensorsOf[0]?.shape ?? [],
+    );
+  if (fusion === 'code') {
+    return [
+      [
+        names[0],
+        summed(
+          pairs.map(({ a }) => a),
+          1,
+        ),
+      ],
+      [
+        names[1],
+        summed(
+          pairs.map(({ b }) => b),
+          scale,
+        ),
+      ],
+    ];
+  }
+  const { a, b } = stacked(pairs, scale / pairs.length);
+  return [
+    [names[0], a],
+    [names[1], b],
+  ];
+}
+
+function mergedUpdate({ inference }: ExperimentStage, layer: string): Float64Array {
+  const [b, a] = ['kept_B', 'kept_A'].map((part) => inference.parameters.get(`${layer}.${part}`));
+  return product(b as HostTensor, a as HostTensor);
+}

@@ -1,0 +1,180 @@
+// MR-LoRA (Zhao et al., 2025): an adapter per task, each trained alone on the base model, and a router that is the model
+// itself: with a small adapter of its own, trained on a few samples of every seen task, it is asked which expert should
+// answer and says its letter. Then the expert answers. Two passes per question; how often the router is right is measured.
+import { z } from 'zod';
+import { RandomStream } from '../tensor/random.ts';
+import { expertOf, expertTasks, factorsOf, mixtureRow, withoutFactors } from './experts.ts';
+import { isolatedExperts } from './isolated.ts';
+import { keptParameters, withExpert } from './kept.ts';
+import { largestAbsolute, largestDifference } from './matrices.ts';
+import {
+  type AdapterSettings,
+  defineMethod,
+  type Inference,
+  type Method,
+  type StageState,
+  type StreamSample,
+  type TaskContext,
+  type Values,
+} from './method.ts';
+import { routingClaim } from './routing-claim.ts';
+
+const settings = z.strictObject({
+  samplesPerTask: z.int().min(1).default(20).describe('kept of each task to train the router on'),
+  routerEpochs: z.int().min(1).default(10).describe('passes over those samples after every task'),
+  routerLearningRate: z.number().gt(0).optional().describe('by default that of the run'),
+});
+type Settings = z.output<typeof settings>;
+
+/** The router's adapter is kept beside the experts under a name that no task has. */
+const ROUTER = ' router';
+const QUESTION = 'Which expert should answer? Answer with its letter.';
+
+export const mrlora: Method = defineMethod({
+  name: 'mrlora',
+  label: 'MR-LoRA',
+  summary: 'an adapter per task; the model itself says which one should answer',
+  settings,
+  open: ({ adapter, own }) => {
+    const scale = adapter.alpha / adapter.rank;
+    return {
+      ...isolatedExperts(adapter),
+      finishTask: async (context, trained) => {
+        const state = withExpert(context, trained);
+        const seen = context.tasks.slice(0, context.stage);
+        const router = seen.length < 2 ? [] : await trainRouter(context, seen, trained, own);
+        return {
+          ...state,
+          memory: {
+            tensors: new Map([
+              ...[...state.memory.tensors].filter(([name]) => !name.startsWith(ROUTER)),
+              ...router,
+            ]),
+            notes: {
+              routerSamples: Object.fromEntries(seen.map((task) => [task, keptIds(context, task, own)])),
+            },
+          },
+        };
+      },
+      inference: (state) => routed(state, adapter, scale),
+    };
+  },
+  claims: () => {
+    const experiment = { own: { samplesPerTask: 12, routerEpochs: 30 } };
+    return [
+      routingClaim(() => mrlora, experiment),
+      {
+        statement: 'the router has an adapter of its own, trained once there are two tasks',
+        check: async (laboratory) => {
+          const { stages } = await laboratory.run(mrlora, experiment);
+          const sizes = stages.map(({ state }) =>
+            Math.max(
+              0,
+              ...[...factorsOf(state.memory.tensors, ROUTER).values()].map(({ b }) =>
+                largestAbsolute(b.data),
+              ),
+            ),
+          );
+          return {
+            found: `largest |B| ${sizes.map((size) => size.toPrecision(2)).join(', then ')}`,
+            holds: sizes[0] === 0 && (sizes[1] as number) > 0,
+          };
+        },
+      },
+      {
+        statement: 'training the router leaves every expert as it was',
+        check: async (laboratory) => {
+          const { last } = await laboratory.run(mrlora, experiment);
+          const factors = factorsOf(last.state.memory.tensors, last.task);
+          const off = Math.max(
+            ...[...factors].map(([layer, { b }]) =>
+              largestDifference(b.data, last.trained.get(`${layer}.lora_B.weight`)?.data ?? []),
+            ),
+          );
+          return {
+            found: `differences ${off} in ${factors.size} layers`,
+            holds: factors.size > 0 && off === 0,
+          };
+        },
+      },
+    ];
+  },
+});
+
+function letterOf(index: number): string {
+  return String.fromCharCode('A'.charCodeAt(0) + index);
+}
+
+function asked(text: string): string {
+  return `${text}\n${QUESTION}`;
+}
+
+function kept(context: TaskContext, task: string, { samplesPerTask }: Settings) {
+  return new RandomStream(context.seed, `router samples of ${task}`)
+    .shuffle(context.tools.samplesOf(task))
+    .slice(0, samplesPerTask);
+}
+
+function keptIds(context: TaskContext, task: string, own: Settings): readonly string[] {
+  return kept(context, task, own).map(({ id }) => id);
+}
+
+/** A fresh adapter on the base model that learns to name the expert, on the samples kept of every seen task. */
+async function trainRouter(context: TaskContext, seen: readonly string[], trained: Values, own: Settings) {
+  const { tools, stage } = context;
+  const stream = seen.flatMap((task, index) =>
+    kept(context, task, own).map(
+      (sample): StreamSample => ({
+        task,
+        sample: {
+          ...sample,
+          turns: [{ question: asked(sample.turns[0]?.question ?? ''), answer: letterOf(index) }],
+        },
+      }),
+    ),
+  );
+  const router = await tools.train({
+    purpose: 'router',
+    examples: await tools.tokenize(stream),
+    initial: new Map([...tools.fresh(1000 + stage), ...withoutFactors(trained)]),
+    epochs: own.routerEpochs,
+    ...(own.routerLearningRate === undefined ? {} : { learningRate: own.routerLearningRate }),
+  });
+  return expertOf(ROUTER, router);
+}
+
+function routed(state: StageState, adapter: AdapterSettings, scale: number): Inference {
+  const tasks = expertTasks(state.memory.tensors).filter((name) => name !== ROUTER);
+  const parameters = keptParameters(state, scale, tasks);
+  const hasRouter = factorsOf(state.memory.tensors, ROUTER).size > 0;
+  return {
+    parameters,
+    route: async (queries, { generate }) => {
+      const answers = hasRouter
+        ? await generate(
+            queries.map(({ text, features }) => ({
+              text: asked(text),
+              rows: { mixture: mixtureRow([1], adapter) },
+              ...(features === undefined ? {} : { features }),
+            })),
+            keptParameters(state, scale, [ROUTER]),
+            1,
+          )
+        : queries.map(() => letterOf(0));
+      return answers.map((answer) => {
+        const index = tasks.findIndex((_, i) => letterOf(i) === answer.trim());
+        // What is no expert's letter goes to the last expert.
+        const chosen = index === -1 ? tasks.length - 1 : index;
+        return {
+          choice: tasks[chosen] as string,
+          rows: {
+            mixture: mixtureRow(
+              tasks.map((_, i) => (i === chosen ? 1 : 0)),
+              adapter,
+            ),
+          },
+        };
+      });
+    },
+  };
+}

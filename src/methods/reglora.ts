@@ -1,0 +1,190 @@
+// RegLoRA with answer style diversification (SEFE, Chen et al., ICML 2025). After each task the largest entries of its
+// update ΔW are marked, ΔW is merged, and a new adapter begins, whose update is held small where earlier ones were large:
+//   CE + λ·mean_modules( mean_{(p,q) ∈ S} |ΔW_new[p,q]| ),  S the union over tasks.
+// The data side (asd.ts) rewrites a share of the answers in other styles, so that a change of format is not what is learnt.
+import { z } from 'zod';
+import type { Adapter } from '../adapters/index.ts';
+import { float32, type HostTensor } from '../tensor/dtype.ts';
+import type { Tensor } from '../tensor/graph.ts';
+import { input, matmul, mul, sum } from '../tensor/ops.ts';
+import { answerStyles, diversified } from './asd.ts';
+import type { ExperimentStage } from './claim.ts';
+import { layerSizes } from './experts.ts';
+import { keptMethod, withExpert } from './kept.ts';
+import { product } from './matrices.ts';
+import { defineMethod, type Method, type TracedLoss, type Values } from './method.ts';
+import { absolute, total } from './terms.ts';
+
+const settings = z.strictObject({
+  lambda: z.number().gt(0).default(2500).describe('weight of the marked entries'),
+  share: z.number().gt(0).lt(1).default(0.02).describe('of the entries of an update that are marked'),
+  rewritten: z.number().min(0).max(1).default(0.2).describe('of the answers, given in another style (ASD)'),
+});
+type Settings = z.output<typeof settings>;
+
+const MARKED = 'marked/';
+
+export const reglora: Method = defineMethod({
+  name: 'reglora',
+  label: 'RegLoRA + ASD',
+  summary: 'entries that were large in earlier updates are held small in new ones; answers in several styles',
+  settings,
+  open: ({ adapter, own }) => {
+    const scale = adapter.alpha / adapter.rank;
+    const kept = keptMethod({
+      adapter,
+      onTop: true,
+      trainsProjector: true,
+      extraLoss: (fresh, _, traced) => penalty(fresh, traced, scale),
+    });
+    return {
+      ...kept,
+      selectSamples: ({ samples, task, seed }) =>
+        diversified(samples, { share: own.rewritten, seed, task }).map((sample) => ({ sample, task })),
+      beginTask: async (context) => {
+        const plan = await kept.beginTask(context);
+        const marked = context.previous?.memory.tensors ?? new Map();
+        return { ...plan, feeds: new Map([...(plan.feeds ?? []), ...weights(marked, plan.initial, own)]) };
+      },
+      finishTask: (context, trained) => {
+        const { trained: left, memory } = withExpert(context, trained);
+        const marks = [...layerSizes(trained).keys()].map((layer) => {
+          const update = updateOf(trained, layer, scale);
+          const before = memory.tensors.get(MARKED + layer)?.data ?? [];
+          const places = [...new Set([...before, ...largestEntries(update, own.share)])].sort(
+            (a, b) => a - b,
+          );
+          return [MARKED + layer, float32(places, [places.length])] as const;
+        });
+        return { trained: left, memory: { ...memory, tensors: new Map([...memory.tensors, ...marks]) } };
+      },
+    };
+  },
+  claims: () => [
+    {
+      statement: 'the marked entries are the 2 % of the update that are largest',
+      check: async (laboratory) => {
+        const { stages } = await laboratory.run(reglora);
+        const [first] = stages as [ExperimentStage];
+        let [marked, entries, least, most] = [0, 0, Number.POSITIVE_INFINITY, 0];
+        for (const layer of layerSizes(first.trained).keys()) {
+          const update = updateOf(first.trained, layer, 2);
+          const places = new Set(first.state.memory.tensors.get(MARKED + layer)?.data);
+          marked += places.size;
+          entries += update.length;
+          const inside = [...places].map((place) => Math.abs(update[place] as number));
+          const outside = [...update.keys()].filter((place) => !places.has(place));
+          const ratio = Math.min(...inside) / Math.max(...outside.map((i) => Math.abs(update[i] as number)));
+          least = Math.min(least, ratio);
+          most = Math.max(most, ratio);
+        }
+        return {
+          found: `${marked} of ${entries} entries (${((100 * marked) / entries).toFixed(2)} %); the least marked is ${least.toFixed(2)} to ${most.toFixed(2)} of the largest unmarked`,
+          // Rounded up in each matrix.
+          holds: least >= 1 && marked / entries >= 0.02 && marked / entries < 0.024,
+        };
+      },
+    },
+    {
+      statement:
+        'the penalty is nothing in the first task and for a fresh adapter, above zero once it has moved',
+      check: async (laboratory) => {
+        const { stages } = await laboratory.run(reglora);
+        const [first, second] = stages as [ExperimentStage, ExperimentStage];
+        const extras = [
+          (await first.losses(first.examples, first.trained)).extra,
+          (await second.losses(second.examples, second.initial)).extra,
+          (await second.losses(second.examples, second.trained)).extra,
+        ];
+        return {
+          found: extras.map((extra) => extra.toPrecision(2)).join(', '),
+          holds: extras[0] === 0 && extras[1] === 0 && (extras[2] as number) > 0,
+        };
+      },
+    },
+    {
+      statement: 'marked entries end smaller beside the others than without the penalty',
+      check: async (laboratory) => {
+        const ratio = async (lambda: number) => {
+          const { stages } = await laboratory.run(reglora, { own: { lambda, rewritten: 0 } });
+          return markedRatio(stages as readonly [ExperimentStage, ExperimentStage]);
+        };
+        const [held, free] = [await ratio(2500), await ratio(1e-6)];
+        return {
+          found: `mean |ΔW| marked to unmarked ${held.toFixed(2)}, without ${free.toFixed(2)}`,
+          holds: held < 0.7 * free,
+        };
+      },
+    },
+    {
+      statement: 'the stated share of answers is rewritten, the rest is untouched',
+      check: async (laboratory) => {
+        const { stages } = await laboratory.run(reglora, { own: { rewritten: 0.5 } });
+        const { stages: plain } = await laboratory.run(reglora, { own: { lambda: 2500, rewritten: 0 } });
+        const turnsOf = (stage: ExperimentStage | undefined) =>
+          (stage?.examples ?? []).map(({ sample }) => JSON.stringify(sample.turns));
+        const [after, before] = [turnsOf(stages[0]), turnsOf(plain[0])];
+        const changed = after.filter((turns, i) => turns !== before[i]).length;
+        return {
+          found: `${changed} of ${after.length} in one of ${answerStyles.length} styles`,
+          holds: changed === after.length / 2,
+        };
+      },
+    },
+  ],
+});
+
+/** Σ mask·|ΔW|, the mask with λ and the means in it. */
+function penalty(own: Adapter, { share }: TracedLoss, scale: number): Tensor {
+  const terms = [...own.parameters].flatMap(([name, { tensor: a }]) => {
+    const layer = name.slice(0, -'.lora_A.weight'.length);
+    const b = name.endsWith('.lora_A.weight')
+      ? own.parameters.get(`${layer}.lora_B.weight`)?.tensor
+      : undefined;
+    if (b === undefined) return [];
+    const mask = input(MARKED + layer, 'float32', [b.staticDim(0), a.staticDim(1)]);
+    return [sum(mul(mask, absolute(mul(matmul(b, a), scale))))];
+  });
+  return mul(total(terms), share);
+}
+
+function weights(memory: Values, initial: Values, { lambda }: Settings): Values {
+  const layers = layerSizes(initial);
+  return new Map(
+    [...layers].map(([layer, [inputs, outputs]]) => {
+      const places = memory.get(MARKED + layer)?.data ?? new Float32Array();
+      const mask = new Float32Array(outputs * inputs);
+      for (const place of places) mask[place] = lambda / (layers.size * places.length);
+      return [MARKED + layer, float32(mask, [outputs, inputs])];
+    }),
+  );
+}
+
+function updateOf(values: Values, layer: string, scale: number): Float64Array {
+  const [b, a] = ['lora_B', 'lora_A'].map((part) => values.get(`${layer}.${part}.weight`));
+  return product(b as HostTensor, a as HostTensor, scale);
+}
+
+/** Places of the largest |values|; of equals, the first. */
+export function largestEntries(values: ArrayLike<number>, share: number): readonly number[] {
+  const order = Array.from(values, (value, place) => ({ size: Math.abs(value), place }));
+  order.sort((a, b) => b.size - a.size || a.place - b.place);
+  return order.slice(0, Math.ceil(share * values.length)).map(({ place }) => place);
+}
+
+function markedRatio([first, second]: readonly [ExperimentStage, ExperimentStage]): number {
+  let [inside, outside, marked, others] = [0, 0, 0, 0];
+  for (const layer of layerSizes(second.trained).keys()) {
+    const places = new Set(first.state.memory.tensors.get(MARKED + layer)?.data);
+    updateOf(second.trained, layer, 2).forEach((value, place) => {
+      if (places.has(place)) {
+        inside += Math.abs(value);
+        marked++;
+      } else {
+        outside += Math.abs(value);
+        others++;
+      }
+    });
+  }
+  return inside / marked / (outside / others);
+}
