@@ -222,7 +222,9 @@ function isSibling(tensor: Tensor): boolean {
   if (!isMadeBy(tensor, 'matmul')) return false;
   const { transposeA, transposeB } = tensor.attributes;
   const matrix = given(tensor.inputs[1]);
-  return !transposeA && transposeB && isMadeBy(matrix, 'input') && matrix.rank === 2;
+  // Rows of a number that changes from run to run (experts that are kept) have no fixed place side by side.
+  const fixed = matrix.rank === 2 && typeof matrix.dim(0) === 'number';
+  return !transposeA && transposeB && isMadeBy(matrix, 'input') && fixed;
 }
 
 function constantOf(tensor: Tensor): number | undefined {
