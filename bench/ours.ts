@@ -22,7 +22,11 @@ const TASK = 'GQA';
 const notAsked = () => {
   throw new Error('internal: the method needs more than the benchmark has');
 };
-const supplies = { tokenize: notAsked, embeddings: { image: notAsked, text: notAsked } };
+const supplies = {
+  samplesOf: () => [],
+  tokenize: notAsked,
+  embeddings: { image: notAsked, text: notAsked },
+};
 
 /** Does a line's work once. Setting up for it is not part of `seconds`. */
 export type Job = () => Promise<Round>;

@@ -51,6 +51,8 @@ export interface ExperimentStage {
   readonly task: string;
   /** The stream it trained on. */
   readonly examples: readonly Example[];
+  /** As the method changed it before training. */
+  readonly trainedOn: readonly Example[];
   /** Values before the first step, and fed to every step. */
   readonly initial: Values;
   readonly feeds: Values;

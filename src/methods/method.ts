@@ -66,7 +66,7 @@ export interface OpenMethod {
   /** Where the task's training begins and what is fed to its steps. Called again when an interrupted task goes on. */
   beginTask(context: TaskContext): TaskPlan | Promise<TaskPlan>;
   /** What the task leaves behind. Called once its training is complete. */
-  finishTask(context: TaskContext, trained: Values): StageState | Promise<StageState>;
+  finishTask(context: TaskContext, trained: Values, plan: TaskPlan): StageState | Promise<StageState>;
   /** What the stage's model is fed when it answers. */
   inference(state: StageState, context: StageContext): Inference;
 }

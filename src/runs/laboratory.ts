@@ -164,6 +164,7 @@ class Bench {
     return {
       task,
       examples,
+      trainedOn: plan.examples ?? examples,
       initial: plan.initial,
       feeds,
       trained,

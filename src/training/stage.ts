@@ -159,7 +159,7 @@ export class StageTrainer {
       plan,
       settings,
     });
-    return { state: await open.finishTask(context, values), trained: values, plan, steps, finalLoss };
+    return { state: await open.finishTask(context, values, plan), trained: values, plan, steps, finalLoss };
   }
 
   async dispose(): Promise<void> {

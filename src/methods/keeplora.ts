@@ -1,0 +1,276 @@
+// KeepLoRA (Luo et al., 2026): a task may move the weights only where nothing is kept yet. Per layer, U spans input
+// directions that are kept. Before a task the gradient G of its loss for W₀ is averaged over a share of the samples, what
+// lies in U is taken out, G − G·Uᵀ·U, and its first r right singular vectors become A, which is frozen; only B trains.
+// After it, B·A is merged and U grows by the update's directions. U begins with W₀'s own principal directions.
+// All layers' gradients are held at once: as many numbers as the adapted weights have.
+import { z } from 'zod';
+import { ParameterTable, targetPattern, zeroValues } from '../adapters/index.ts';
+import { DropoutSites } from '../nn/dropout.ts';
+import { float32, type HostTensor } from '../tensor/dtype.ts';
+import { add, input, matmul, mul } from '../tensor/ops.ts';
+import { RandomStream } from '../tensor/random.ts';
+import type { ExperimentStage } from './claim.ts';
+import { KeptExperts, keptFeeds } from './experts.ts';
+import { keptMethod, withExpert } from './kept.ts';
+import { largestAbsolute, product, valuesDifference } from './matrices.ts';
+import {
+  type AdapterSettings,
+  defineMethod,
+  type GraphOptions,
+  type Method,
+  type MethodGraph,
+  type TaskContext,
+  type TaskPlan,
+  type Values,
+} from './method.ts';
+import {
+  energyOf,
+  joined,
+  type Matrix,
+  matrixOf,
+  multiply,
+  principalDirections,
+  transposed,
+  withoutDirections,
+} from './subspace.ts';
+
+const settings = z.strictObject({
+  gradientShare: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.05)
+    .describe('of the samples, at least 8, that the gradient is of'),
+  weightEnergy: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.3)
+    .describe('of the base weights, whose directions are kept from the start'),
+  taskEnergy: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.95)
+    .describe('of a task’s update, whose directions are kept after it'),
+});
+type Settings = z.output<typeof settings>;
+
+const SUBSPACE = 'subspace/';
+const frozenName = (layer: string) => `${layer}.frozen_A`;
+
+export const keeplora: Method = defineMethod({
+  name: 'keeplora',
+  label: 'KeepLoRA',
+  summary: 'updates only outside the directions that the base model and earlier tasks use',
+  settings,
+  open: ({ adapter, own }) => {
+    const scale = adapter.alpha / adapter.rank;
+    const kept = keptMethod({ adapter, onTop: true, trainsProjector: true });
+    const bases = new Map<string, Matrix>();
+    /** The subspace of a layer; that of its base weight is computed once. */
+    const subspaceOf = (context: TaskContext, layer: string): Matrix => {
+      const known = context.previous?.memory.tensors.get(SUBSPACE + layer);
+      if (known !== undefined) return matrixOf(known.shape, known.data);
+      const base = bases.get(layer) ?? baseSubspace(context.tools.weight(layer), adapter, own);
+      bases.set(layer, base);
+      return base;
+    };
+    return {
+      ...kept,
+      graph: (options) => (options.use === 'inference' ? kept.graph(options) : frozenGraph(options, adapter)),
+      beginTask: async (context) => {
+        const initial = new Map([...context.tools.fresh(), ...(context.previous?.trained ?? [])]);
+        const sizes = sizesOf(initial, context);
+        const feeds = keptFeeds(context.previous?.memory.tensors ?? new Map(), { scale, layers: sizes });
+        const none = new Map(
+          [...sizes].map(([layer, [inputs]]) => [
+            frozenName(layer),
+            float32(new Float32Array(adapter.rank * inputs), [adapter.rank, inputs]),
+          ]),
+        );
+        const gradients = await context.tools.weightGradients(
+          gradientSamples(context, own),
+          initial,
+          new Map([...feeds, ...none]),
+        );
+        const frozen = new Map<string, HostTensor>();
+        let [caught, outside] = [0, 0];
+        for (const layer of sizes.keys()) {
+          const { data, shape } = gradients.get(layer) as HostTensor;
+          const free = withoutDirections(matrixOf(shape, data), subspaceOf(context, layer));
+          const directions = principalDirections(free, { most: adapter.rank });
+          frozen.set(frozenName(layer), filled(directions, adapter.rank));
+          caught += energyOf(multiply(free, transposed(directions)).data);
+          outside += energyOf(free.data);
+        }
+        return {
+          initial,
+          feeds: new Map([...feeds, ...frozen]),
+          measured: { gradientEnergyInA: outside === 0 ? 0 : caught / outside },
+        };
+      },
+      finishTask: (context, trained, plan) => {
+        const layers = [...sizesOf(trained, context).keys()];
+        const factors = layers.map((layer) => [`${layer}.lora_A.weight`, frozenOf(plan, layer)] as const);
+        const { memory, ...state } = withExpert(context, new Map([...trained, ...factors]));
+        const grown = layers.map((layer) => {
+          const before = subspaceOf(context, layer);
+          const a = frozenOf(plan, layer);
+          const b = trained.get(`${layer}.lora_B.weight`) as HostTensor;
+          const update = matrixOf([b.shape[0] as number, a.shape[1] as number], product(b, a, scale));
+          const fresh = principalDirections(withoutDirections(update, before), {
+            most: roomIn(before, adapter),
+            energy: own.taskEnergy,
+          });
+          return [SUBSPACE + layer, filled(joined(before, fresh))] as const;
+        });
+        return { ...state, memory: { ...memory, tensors: new Map([...memory.tensors, ...grown]) } };
+      },
+    };
+  },
+  claims: () => [
+    {
+      statement: 'A is orthogonal to the kept subspace, so that inputs in it are answered as before',
+      check: async (laboratory) => {
+        const { stages } = await laboratory.run(keeplora);
+        const [first, second] = stages as [ExperimentStage, ExperimentStage];
+        const { tensors } = first.state.memory;
+        let [along, kept] = [0, 0];
+        for (const [name, u] of tensors) {
+          if (!name.startsWith(SUBSPACE)) continue;
+          const a = second.feeds.get(frozenName(name.slice(SUBSPACE.length))) as HostTensor;
+          kept += u.shape[0] as number;
+          const overlap = multiply(matrixOf(a.shape, a.data), transposed(matrixOf(u.shape, u.data)));
+          along = Math.max(along, largestAbsolute(overlap.data));
+        }
+        return {
+          found: `${kept} directions, largest product ${along.toPrecision(2)}`,
+          holds: kept > 0 && along < 1e-5,
+        };
+      },
+    },
+    {
+      statement: 'A is frozen: B alone trains, and what is merged has the A that the task began with',
+      check: async (laboratory) => {
+        const { last } = await laboratory.run(keeplora);
+        const adapted = [...last.trained.keys()].filter((name) => name.includes('.lora_'));
+        const merged = [...last.state.memory.tensors].filter(
+          ([name]) => name.startsWith(`${last.task}/`) && name.includes('lora_A'),
+        );
+        const off = valuesDifference(
+          new Map(
+            merged.map(([name, value]) => [
+              name.slice(last.task.length + 1).replace('lora_A.weight', 'frozen_A'),
+              value,
+            ]),
+          ),
+          new Map([...last.feeds].filter(([name]) => name.endsWith('.frozen_A'))),
+        );
+        return {
+          found: `${adapted.length} matrices train, A differs by ${off}`,
+          holds: off === 0 && adapted.length > 0 && adapted.every((name) => name.endsWith('.lora_B.weight')),
+        };
+      },
+    },
+    {
+      statement: 'A spans the directions that the gradient has outside, and B has gradient there',
+      check: async (laboratory) => {
+        const { last } = await laboratory.run(keeplora);
+        const share = last.measured.gradientEnergyInA ?? 0;
+        const [gradient] = [...(await last.gradients(last.examples.slice(0, 6), last.initial))]
+          .filter(([name]) => name.includes('lora_B'))
+          .map(([, { data }]) => largestAbsolute(data));
+        return {
+          found: `${(100 * share).toFixed(0)} % of its energy in 4 of 16 or 24 directions; gradient of B ${gradient?.toPrecision(2)}`,
+          holds: share > 0.6 && (gradient ?? 0) > 0,
+        };
+      },
+    },
+    {
+      statement: 'the kept subspace grows with every task and stays orthonormal',
+      check: async (laboratory) => {
+        const { stages } = await laboratory.run(keeplora);
+        const counts = stages.map(({ state }) =>
+          [...state.memory.tensors]
+            .filter(([name]) => name.startsWith(SUBSPACE))
+            .reduce((total, [, { shape }]) => total + (shape[0] as number), 0),
+        );
+        let off = 0;
+        for (const [name, { data, shape }] of stages.at(-1)?.state.memory.tensors ?? []) {
+          if (!name.startsWith(SUBSPACE)) continue;
+          const u = matrixOf(shape, data);
+          multiply(u, transposed(u)).data.forEach((value, i) => {
+            off = Math.max(off, Math.abs(value - (i % (u.rows + 1) === 0 ? 1 : 0)));
+          });
+        }
+        return {
+          found: `${counts.join(', then ')} directions; off by ${off.toPrecision(2)}`,
+          holds: (counts[1] as number) > (counts[0] as number) && off < 1e-5,
+        };
+      },
+    },
+  ],
+});
+
+/** The new adapter with a fed A, on top of the kept ones. */
+function frozenGraph({ dropoutKey }: GraphOptions, { rank, alpha, dropout }: AdapterSettings): MethodGraph {
+  const table = new ParameterTable();
+  const kept = new KeptExperts();
+  const sites = new DropoutSites(dropout, dropoutKey);
+  return {
+    parameters: table.all,
+    trainsProjector: true,
+    adapt: (name, x, y) => {
+      if (!targetPattern.test(name)) return y;
+      const shape = [y.staticDim(-1), rank];
+      const a = input(frozenName(name), 'float32', [rank, x.staticDim(-1)]);
+      const b = table.add(`${name}.lora_B.weight`, shape, zeroValues(shape));
+      const inner = mul(matmul(sites.apply(x), a, { transposeB: true }), alpha / rank); // [..., rank]
+      return add(kept.adapt(name, x, y), matmul(inner, b, { transposeB: true }));
+    },
+  };
+}
+
+/** Layers that have a B, with [inputs, outputs]. */
+function sizesOf(values: Values, { tools }: TaskContext): ReadonlyMap<string, readonly [number, number]> {
+  return new Map(
+    [...values.keys()].flatMap((name) => {
+      const [, layer] = /^(.*)\.lora_B\.weight$/.exec(name) ?? [];
+      if (layer === undefined) return [];
+      const [outputs, inputs] = tools.weight(layer).shape as [number, number];
+      return [[layer, [inputs, outputs] as const] as const];
+    }),
+  );
+}
+
+function gradientSamples({ examples, seed, task }: TaskContext, { gradientShare }: Settings) {
+  const count = Math.max(8, Math.ceil(gradientShare * examples.length));
+  return new RandomStream(seed, `gradient samples of ${task}`).shuffle(examples).slice(0, count);
+}
+
+/** What is kept of a layer's inputs from the start: the base weight's own directions. */
+function baseSubspace({ data, shape }: HostTensor, adapter: AdapterSettings, own: Settings): Matrix {
+  const none = { rows: 0, columns: shape[1] as number, data: new Float64Array() };
+  if (own.weightEnergy === 0) return none;
+  return principalDirections(matrixOf(shape, data), {
+    most: roomIn(none, adapter),
+    energy: own.weightEnergy,
+  });
+}
+
+/** Directions that may still be kept, so that the next task has room for an A. */
+function roomIn({ rows, columns }: Matrix, { rank }: AdapterSettings): number {
+  return Math.max(0, columns - rank - rows);
+}
+
+function frozenOf(plan: TaskPlan, layer: string): HostTensor {
+  return plan.feeds?.get(frozenName(layer)) as HostTensor;
+}
+
+/** As float32; rows of zeros up to `rows` where there are fewer. */
+function filled({ rows: found, columns, data }: Matrix, rows = found): HostTensor {
+  const values = new Float32Array(rows * columns);
+  values.set(data);
+  return float32(values, [rows, columns]);
+}

@@ -1,0 +1,245 @@
+// SMoLoRA (Wang et al., ICCV 2025): experts in two halves. One expert of the visual half is chosen by the picture, one of
+// the instruction half by the text of the instruction; a layer blends the two per token by a softmax of two scores,
+//   y = W₀x + (α/r)·( s_v·B_v·A_v·x + s_i·B_i·A_i·x ),  v = argmax(G_v·picture), i = argmax(G_i·instruction).
+// The gates learn in the first task and are frozen after it. Released code chooses with a bare one-hot, through which no
+// gradient reaches the gates: `gradient: none`; here the choice is straight-through.
+// paper: v from the mean of the layer's input tokens, i from a sentence encoder / here: from the mean patch feature and
+// the mean word embedding of the question (embeddings.ts), which are there also when a single token is decoded.
+import { z } from 'zod';
+import { kaimingUniform, ParameterTable, targetPattern, zeroValues } from '../adapters/index.ts';
+import { DropoutSites } from '../nn/dropout.ts';
+import { elementCount, float32 } from '../tensor/dtype.ts';
+import type { Tensor } from '../tensor/graph.ts';
+import {
+  add,
+  argmax,
+  cast,
+  concat,
+  equal,
+  iota,
+  matmul,
+  mul,
+  reshape,
+  slice,
+  softmax,
+  stopGradient,
+  sub,
+} from '../tensor/ops.ts';
+import { normalArray } from '../tensor/random.ts';
+import { carriedOn, noMemory } from './carried.ts';
+import type { ExperimentStage } from './claim.ts';
+import { SampleRows } from './experts.ts';
+import { largestAbsolute, largestDifference } from './matrices.ts';
+import {
+  type AdapterSettings,
+  defineMethod,
+  type Embeddings,
+  type GraphOptions,
+  type Method,
+  type MethodGraph,
+  type Question,
+} from './method.ts';
+import { expertProblems } from './problems.ts';
+
+const settings = z.strictObject({
+  gradient: z
+    .enum(['straight-through', 'none'])
+    .default('straight-through')
+    .describe('how the gates learn from a choice of one expert; none is what released code does'),
+});
+type Settings = z.output<typeof settings>;
+
+const GATE = /\.gate_(visual|instruction)\.weight$/;
+const halves = ['visual', 'instruction'] as const;
+const rowName = (half: (typeof halves)[number]) => `smolora.${half}`;
+
+export const smolora: Method = defineMethod({
+  name: 'smolora',
+  label: 'SMoLoRA',
+  summary: 'one expert chosen by the picture and one by the instruction, blended per token',
+  settings,
+  problems: ({ adapter }) => [
+    ...expertProblems('SMoLoRA', adapter, 'smolora'),
+    ...(adapter.experts % 2 === 0
+      ? []
+      : [
+          {
+            path: ['adapter', 'experts'],
+            message: `expected an even number of experts, found ${adapter.experts}`,
+            hint: 'SMoLoRA has as many experts for pictures as for instructions; or leave smolora out of methods',
+          },
+        ]),
+  ],
+  open: ({ adapter, own }) => ({
+    graph: (options) => dualGraph(options, adapter, own),
+    beginTask: (context) => {
+      const initial = carriedOn(context);
+      const gates = new Map([...initial].filter(([name]) => GATE.test(name)));
+      return {
+        initial,
+        batchFeeds: (batch) => {
+          const rows = batch.map(({ features, sample }) =>
+            rowsOf(
+              { text: sample.turns[0]?.question ?? '', ...(features === undefined ? {} : { features }) },
+              context.tools.embeddings,
+            ),
+          );
+          return new Map(
+            halves.map((half) => {
+              const parts = rows.map((row) => row[rowName(half)] as Float32Array);
+              const size = parts[0]?.length ?? 0;
+              return [
+                rowName(half),
+                float32(
+                  parts.flatMap((part) => [...part]),
+                  [parts.length, size],
+                ),
+              ];
+            }),
+          );
+        },
+        ...(context.stage === 1 ? {} : { afterStep: () => gates }),
+      };
+    },
+    finishTask: (_, trained) => ({ trained, memory: noMemory }),
+    inference: ({ trained }) => ({
+      parameters: trained,
+      route: async (queries, { embeddings }) => queries.map((query) => ({ rows: rowsOf(query, embeddings) })),
+    }),
+  }),
+  claims: () => [
+    {
+      statement: 'the gates have gradient; with a bare one-hot they have none',
+      check: async (laboratory) => {
+        const found = async (gradient: string) => {
+          const { stages } = await laboratory.run(smolora, { own: { gradient }, adapter: { experts: 4 } });
+          const [first] = stages as [ExperimentStage];
+          const gradients = await first.gradients(first.examples.slice(0, 6), first.trained);
+          return Math.max(
+            ...[...gradients]
+              .filter(([name]) => GATE.test(name))
+              .map(([, { data }]) => largestAbsolute(data)),
+          );
+        };
+        const [through, bare] = [await found('straight-through'), await found('none')];
+        return { found: `${through.toPrecision(2)}, bare ${bare}`, holds: through > 0 && bare === 0 };
+      },
+    },
+    {
+      statement: 'the gates learn in the first task and are the same bytes after the second',
+      check: async (laboratory) => {
+        const own = { gradient: 'straight-through' };
+        const { stages } = await laboratory.run(smolora, { own, adapter: { experts: 4 } });
+        const [first, second] = stages as [ExperimentStage, ExperimentStage];
+        const way = ({ initial, trained }: ExperimentStage) =>
+          Math.max(
+            ...[...trained]
+              .filter(([name]) => GATE.test(name))
+              .map(([name, { data }]) => largestDifference(data, initial.get(name)?.data ?? [])),
+          );
+        const [learnt, after] = [way(first), way(second)];
+        return {
+          found: `moved by ${learnt.toPrecision(2)}, then by ${after}`,
+          holds: learnt > 0 && after === 0,
+        };
+      },
+    },
+    {
+      statement: 'training and inference graphs agree, and the instruction chooses',
+      check: async (laboratory) => {
+        const own = { gradient: 'straight-through' };
+        const { last } = await laboratory.run(smolora, { own, adapter: { experts: 4 } });
+        const batch = last.examples.slice(0, 6);
+        const trained = await last.trainingLogits(batch, last.trained);
+        const off = largestDifference(trained, await last.inferenceLogits(batch));
+        const gates = [...last.trained].filter(([name]) => name.endsWith('.gate_instruction.weight'));
+        const routes = await last.route(['Alpha', 'Beta'].flatMap((task) => last.queries(task).slice(0, 1)));
+        const choices = routes.map(({ rows }) =>
+          gates
+            .map(([, { data, shape }]) => chosen(data, shape, rows?.['smolora.instruction'] ?? []))
+            .join(''),
+        );
+        return {
+          found: `logits differ by ${off.toPrecision(2)}; experts by layer ${choices.join(' and ')}`,
+          holds: off < 1e-4 && choices[0] !== choices[1],
+        };
+      },
+    },
+  ],
+});
+
+function dualGraph(
+  { dropoutKey, use, model }: GraphOptions,
+  { rank, alpha, dropout, experts }: AdapterSettings,
+  { gradient }: Settings,
+): MethodGraph {
+  const table = new ParameterTable();
+  const sites = new DropoutSites(dropout, dropoutKey);
+  const rows = new SampleRows();
+  const half = experts / 2;
+  const sizes = { visual: model.vision.hiddenSize, instruction: model.text.hiddenSize };
+  const learns = use === 'training' && gradient === 'straight-through';
+  /** One-hot over a half's experts, per sample: [batch, 1, experts/2] or a row per row of x. */
+  const choice = (name: string, kind: (typeof halves)[number], x: Tensor): Tensor => {
+    const shape = [half, sizes[kind]];
+    const gate = table.add(
+      `${name}.gate_${kind}.weight`,
+      shape,
+      kaimingUniform(`${name}.gate_${kind}`, shape),
+    );
+    const likely = softmax(matmul(rows.of(rowName(kind), sizes[kind], x), gate, { transposeB: true }));
+    const best = argmax(likely, likely.rank - 1);
+    const hard = cast(equal(reshape(best, [...best.shape, 1]), iota(half)), 'float32');
+    return learns ? add(hard, sub(likely, stopGradient(likely))) : hard;
+  };
+  return {
+    parameters: table.all,
+    trainsProjector: true,
+    adapt: (name, x, y) => {
+      if (!targetPattern.test(name)) return y;
+      const inputs = x.staticDim(-1);
+      const [shapeA, shapeB, shapeScores] = [
+        [rank, inputs],
+        [y.staticDim(-1), rank],
+        [2, inputs],
+      ];
+      const a = table.add(`${name}.lora_A.weight`, shapeA, (seed) =>
+        normalArray(elementCount(shapeA), { seed, purpose: `${name}.lora_A`, standardDeviation: 0.01 }),
+      );
+      const b = table.add(`${name}.lora_B.weight`, shapeB, zeroValues(shapeB));
+      const scores = table.add(`${name}.scores.weight`, shapeScores, zeroValues(shapeScores));
+      const blend = softmax(matmul(x, scores, { transposeB: true })); // [..., 2]
+      const gates = concat(
+        halves.map((kind, i) => mul(choice(name, kind, x), slice(blend, -1, i, 1))),
+        -1,
+      ); // [..., experts]
+      const leading = x.shape.slice(0, -1);
+      const inner = matmul(sites.apply(x), a, { transposeB: true }); // [..., rank]
+      const blocks = reshape(inner, [...leading, experts, rank / experts]);
+      const gated = mul(blocks, reshape(mul(gates, alpha / rank), [...leading, experts, 1]));
+      return add(y, matmul(reshape(gated, [...leading, rank]), b, { transposeB: true }));
+    },
+  };
+}
+
+function rowsOf(question: Question, embeddings: Embeddings): Record<string, Float32Array> {
+  return {
+    [rowName('visual')]: embeddings.image(question.features),
+    [rowName('instruction')]: embeddings.text(instructionOf(question.text)),
+  };
+}
+
+/** The last line, where there are several. */
+function instructionOf(text: string): string {
+  return text.slice(text.lastIndexOf('\n') + 1);
+}
+
+function chosen(gate: ArrayLike<number>, [experts, size]: readonly number[], row: ArrayLike<number>): number {
+  const scores = Array.from({ length: experts as number }, (_, expert) => {
+    let total = 0;
+    for (let i = 0; i < row.length; i++)
+      total += (gate[expert * (size as number) + i] as number) * (row[i] as number);
+    return total;
+  });
+  return scores.indexOf(Math.max(...scores));
+}
