@@ -31,6 +31,7 @@ export const coin = defineCommand({
     run: () => import('./run.ts').then((file) => file.run),
     config: () => import('./config.ts').then((file) => file.config),
     metrics: () => import('./metrics.ts').then((file) => file.metrics),
+    score: () => import('./score.ts').then((file) => file.score),
     report: () => import('./report.ts').then((file) => file.report),
     verify: () => import('./verify.ts').then((file) => file.verify),
     data,

@@ -1,17 +1,15 @@
 // `coin graph dump`: one of a run's programs, as text or as an ONNX file.
 import { dirname, relative, resolve } from 'node:path';
 import { defineCommand } from 'citty';
-import { UserError } from '../errors.ts';
 import { writeFileAtomic } from '../formats/files.ts';
 import { openLlava } from '../models/llava/model.ts';
 import { loadConfig } from '../runs/config.ts';
 import { methodNames } from '../runs/config-schema.ts';
-import { didYouMean } from '../runs/nearest.ts';
 import { buildProgram, programNames } from '../runs/programs.ts';
 import { locateModel } from '../runs/sources.ts';
 import { writeOnnx } from '../tensor/onnx.ts';
 import { printGraph } from '../tensor/print.ts';
-import { overrideArguments, readOverrides } from './arguments.ts';
+import { oneOf, overrideArguments, readOverrides } from './arguments.ts';
 
 const definitions = {
   program: { type: 'positional', required: true, description: programNames.join(', ') },
@@ -51,14 +49,3 @@ export const graphDump = defineCommand({
     process.stdout.write(`${args.to}: ${nodeCount} nodes, ${(bytes.length / 1024).toFixed(0)} KiB\n`);
   },
 });
-
-function oneOf<T extends string>(option: string, text: string, known: readonly T[]): T {
-  const found = known.find((name) => name === text);
-  if (found === undefined) {
-    throw new UserError({
-      message: `${option}: unknown name "${text}"`,
-      hint: didYouMean(text, known) ?? `expected ${known.join(', ')}`,
-    });
-  }
-  return found;
-}

@@ -18,12 +18,16 @@ export function splitWords(text: string): readonly string[] {
 /** What `\w` matches in a Python pattern of type str: letters and numbers of any script, and the underscore. */
 export const wordCharacter = '[\\p{L}\\p{N}_]';
 
+/** What nearly every number looks like; it needs none of the rules below. */
+const plainNumber = /^ ?-?\d+(?:\.\d+)?$/;
+
 /**
  * `float(text)`: surrounding white space, digits of any script, underscores between digits, `inf` and `nan` are
  * accepted; hexadecimal and an empty string are not.
  * @returns undefined where Python raises ValueError.
  */
 export function parseFloatLikePython(text: string): number | undefined {
+  if (plainNumber.test(text)) return Number(text);
   const plain = strip(text.replace(/\p{Nd}/gu, asciiDigit));
   const special = /^([+-]?)(?:(inf|infinity)|nan)$/i.exec(plain);
   if (special !== null) {

@@ -1,6 +1,6 @@
 // Golden values of `reference`: eval_grounding.py of zackschen/CoIN at 4122465, run on CPython 3.11.7.
 import { describe, expect, it } from 'vitest';
-import type { ScoringMode } from '../task.ts';
+import type { ScoringMode, TestSample } from '../task.ts';
 import { type Box, groundingScorer, intersectionOverUnion, referenceBox, strictBox } from './score.ts';
 
 function verdict(
@@ -82,6 +82,18 @@ describe('the box that a text holds, strictly', () => {
   ] as const)('%j against %j: %s', (gold, text, expected) => {
     expect(verdict('strict', gold, text)).toBe(expected);
   });
+});
+
+it("holds MiniGPT-v2's boxes against the unpadded picture, computed where the file does not say", () => {
+  const sample: TestSample = {
+    id: '1',
+    text: '',
+    answer: '',
+    truth: { box: [0.1, 0.225, 0.3, 0.525], imageSize: [640, 480] },
+  };
+  const judge = groundingScorer.strictOf?.minigpt;
+  expect(judge?.(sample, '[0.1, 0.1333, 0.3, 0.5333]').verdict).toBe('right');
+  expect(judge?.(sample, '[0.1, 0.4, 0.3, 0.8]').verdict).toBe('wrong');
 });
 
 it('intersection over union', () => {

@@ -75,8 +75,9 @@ const strictlyAgainst =
   };
 
 const paddedBox = ({ truth }: TestSample) => present(truth.box, 'the box of a Grounding sample');
-const unpaddedBox = ({ truth }: TestSample) =>
-  present(truth.unpaddedBox, "the box in MiniGPT-v2's frame of a Grounding sample");
+const unpaddedBox = (sample: TestSample) =>
+  sample.truth.unpaddedBox ??
+  withoutPadding(paddedBox(sample), present(sample.truth.imageSize, 'the image size of a Grounding sample'));
 
 export const groundingScorer: Scorer = {
   reference: { judge: referenceJudge },
@@ -94,6 +95,14 @@ export const groundingScorer: Scorer = {
   strictOf: { minigpt: strictlyAgainst(unpaddedBox) },
 };
 
+/** From fractions of the square that the image is padded to, to fractions of the image itself. */
+function withoutPadding([x1, y1, x2, y2]: Box, [width, height]: readonly [number, number]): Box {
+  const side = Math.max(width, height);
+  const across = (x: number) => (x * side - (side - width) / 2) / width;
+  const down = (y: number) => (y * side - (side - height) / 2) / height;
+  return [across(x1), down(y1), across(x2), down(y2)];
+}
+
 function scaled([x1, y1, x2, y2]: Box, side: number): Box {
   return [x1 * side, y1 * side, x2 * side, y2 * side];
 }
@@ -105,8 +114,11 @@ function boxOf(numbers: readonly (number | undefined)[]): Box | undefined {
   return [x1, y1, x2, y2];
 }
 
+/** Not a part of a word or of another number: "x1" and "0.8_0" hold none. */
+const freeNumber = /(?<![\p{L}\p{N}_.])[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?(?![\p{L}\p{N}_]|\.\d)/giu;
+
 function numbersIn(text: string): readonly number[] {
-  return [...text.matchAll(/[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?/gi)].map(([number]) => Number(number));
+  return [...text.matchAll(freeNumber)].map(([number]) => Number(number));
 }
 
 function onlyBracketed(text: string): string {

@@ -17,11 +17,8 @@ const groundingRow = z.object({
 function groundingTruth(row: TestRow): TruthDetails {
   const { answer_bbox, origin_answer_bbox, size } = checkRow(groundingRow, row.value, row.place);
   const box = boxIn(answer_bbox, 'answer_bbox', row);
-  const unpaddedBox =
-    origin_answer_bbox === undefined
-      ? withoutPadding(box, size)
-      : boxIn(origin_answer_bbox, 'origin_answer_bbox', row);
-  return { box, unpaddedBox, imageSize: size };
+  if (origin_answer_bbox === undefined) return { box, imageSize: size };
+  return { box, unpaddedBox: boxIn(origin_answer_bbox, 'origin_answer_bbox', row), imageSize: size };
 }
 
 function boxIn(text: string, field: string, { place }: TestRow): Box {
@@ -35,14 +32,6 @@ function boxIn(text: string, field: string, { place }: TestRow): Box {
 function finiteNumber(text: string): number | undefined {
   const number = parseFloatLikePython(text);
   return number !== undefined && Number.isFinite(number) ? number : undefined;
-}
-
-/** From fractions of the square that the image is padded to, to fractions of the image itself. */
-function withoutPadding([x1, y1, x2, y2]: Box, [width, height]: readonly [number, number]): Box {
-  const side = Math.max(width, height);
-  const across = (x: number) => (x * side - (side - width) / 2) / width;
-  const down = (y: number) => (y * side - (side - height) / 2) / height;
-  return [across(x1), down(y1), across(x2), down(y2)];
 }
 
 export const grounding = defineTask({

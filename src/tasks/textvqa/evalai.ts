@@ -3,6 +3,8 @@
 import { splitWords, strip } from '../python.ts';
 
 const punctuation = [...';/[]"{}()=+\\_-><@`,?!'];
+/** Most answers have no mark at all. */
+const anyPunctuation = /[^\p{L}\p{N}\s.]/u;
 const articles: ReadonlySet<string> = new Set(['a', 'an', 'the']);
 const numberWords: ReadonlyMap<string, string> = new Map([
   ['none', '0'],
@@ -54,7 +56,7 @@ export function normaliseLikeEvalAi(text: string): string {
 /** One mark next to a space decides that all marks of its kind are deleted; otherwise each becomes a space. */
 function withoutPunctuation(text: string): string {
   let output = text;
-  for (const mark of punctuation) {
+  for (const mark of anyPunctuation.test(text) ? punctuation : []) {
     const besideSpace = text.includes(`${mark} `) || text.includes(` ${mark}`);
     output = output.replaceAll(mark, besideSpace ? '' : ' ');
   }

@@ -1,0 +1,21 @@
+// A file of predictions by any system, in the reference's format: a line of JSON per answer. Read as a stream, so that
+// its size does not matter. The files that a run writes itself are `runs/predictions.ts`.
+import { z } from 'zod';
+import { checkRow } from '../formats/json.ts';
+import { streamJsonLines } from '../formats/json-stream.ts';
+import { identifier } from './instructions.ts';
+import type { Prediction } from './task.ts';
+
+const predictionRow = z.object({
+  question_id: identifier,
+  prompt: z.string().default(''),
+  text: z.string(),
+});
+
+/**
+ * The predictions in file order; ids become strings, fields that no scorer reads are passed over.
+ * @throws UserError when there is no such file, DataError naming line and field when a line is no prediction.
+ */
+export function* streamPredictions(file: string): Generator<Prediction> {
+  for (const { row, value } of streamJsonLines(file)) yield checkRow(predictionRow, value, { file, row });
+}
