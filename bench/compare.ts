@@ -50,7 +50,7 @@ async function main(): Promise<void> {
   const started = performance.now();
   const loadBefore = loadavg()[0] as number;
   const models = resolve(options.models);
-  const data = await prepareData(models, { train: 128, test: 50 });
+  const data = await prepareData(models, { train: 128, test: 100 });
   const report: Report = {
     machine: machine(),
     loadBefore,
@@ -106,7 +106,7 @@ function modelFolder(name: ShapeName, shape: Shape, models: string, say: (text: 
   return folder;
 }
 
-/** Those methods as they train and answers, once per type of frozen weights. */
+/** Those methods as they train and answer, once per type of frozen weights. */
 function ourLines(baseWeights: readonly string[]): Line[] {
   return ['', ...baseWeights].flatMap((type) =>
     comparedMethods.flatMap((method): Line[] => {

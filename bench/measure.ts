@@ -7,7 +7,7 @@ export type Side = 'ours' | 'peer';
 
 export interface ShapeMeasurements {
   readonly rounds: Readonly<Record<Side, ReadonlyMap<string, readonly Round[]>>>;
-  /** The machine's rate, FLOP/s, taken right before each of our training rounds, by line. */
+  /** The machine's rate, FLOP/s, taken right before each of our rounds, by line. */
   readonly peaks: ReadonlyMap<string, readonly number[]>;
   readonly prepared: Partial<Record<Side, Prepared>>;
   /** Of the first pass over the same batches with the same weights, in float32. */
@@ -65,8 +65,8 @@ export async function measureShape(options: MeasureOptions): Promise<ShapeMeasur
     if (start.peer !== undefined) {
       workers.peer = start.peer();
       say('the peer prepares, and finds its fastest way');
-      prepared.peer = await workers.peer.prepare(workload, candidateLines());
-      calibration = await calibrate(workers.peer);
+      calibration = await calibrate(workers.peer, workload);
+      prepared.peer = calibration.prepared;
       for (const name of new Set(Object.values(calibration.lines) as string[])) {
         jobs.push({ side: 'peer', name, repeat: repeatFor(calibration.seconds.get(name) as number) });
       }
@@ -95,12 +95,13 @@ async function runRounds(
   const peaks = new Map<string, number[]>();
   const push = <T>(map: Map<string, T[]>, name: string, value: T) =>
     map.set(name, [...(map.get(name) ?? []), value]);
-  const trains = new Set(ourLines.filter(({ kind }) => kind === 'train').map(({ name }) => name));
+  const counted = new Set(ourLines.map(({ name }) => name));
+  for (const { side, name } of jobs) rounds[side].set(name, []);
   for (let round = 0; round < count; round++) {
     say(`round ${round + 1} of ${count}`);
     for (const { side, name, repeat } of new RandomStream(seed, 'order of lines', round).shuffle(jobs)) {
       const worker = workers[side] as Worker;
-      if (side === 'ours' && trains.has(name)) {
+      if (side === 'ours' && counted.has(name)) {
         const peak = await worker.round(PEAK);
         push(peaks, name, (peak.flops ?? 0) / peak.seconds);
       }

@@ -1,5 +1,5 @@
 // What the peer is measured at. Which way is fastest for it is found out on the spot, and that way is compared with.
-import type { Line, Round, Worker } from './protocol.ts';
+import type { Line, Prepared, Round, Worker } from './protocol.ts';
 
 const precisions = ['fp32', 'bf16-autocast', 'bf16-weights'] as const;
 type Precision = (typeof precisions)[number];
@@ -21,6 +21,7 @@ export interface Calibration {
   readonly lines: PeerLines;
   /** Seconds of one pass, by line. */
   readonly seconds: ReadonlyMap<string, number>;
+  readonly prepared: Prepared;
   /** Of the first pass in float32 over our own batches. */
   readonly loss: number;
 }
@@ -30,7 +31,7 @@ const trainName = (method: string, precision: Precision, batches: string) =>
 const answerName = (method: string, precision: Precision) =>
   `answer ${method === 'none' ? 'lora (merged)' : method} ${precision}`;
 
-/** Every line that may turn out to be wanted. They share their frozen weights, so most cost little. */
+/** Every line that may turn out to be wanted. */
 export function candidateLines(): Line[] {
   const training = ['lora', 'moelora-loop', 'moelora-batched'].flatMap((method) =>
     precisions.flatMap((precision) =>
@@ -58,11 +59,21 @@ export function candidateLines(): Line[] {
 /** Passes shorter than this are run again, since the first one warms up. */
 const WARM_SECONDS = 3;
 
-/** Runs the candidates once, keeps the better way of bfloat16, and the better precision for the lines that follow. */
-export async function calibrate(peer: Worker): Promise<Calibration> {
+/**
+ * Runs the candidates, one in memory at a time, keeps the better way of bfloat16, and the better precision for the lines
+ * that follow. Leaves the lines that it chose prepared.
+ */
+export async function calibrate(peer: Worker, workload: string): Promise<Calibration> {
   const seconds = new Map<string, number>();
   const first = new Map<string, Round>();
+  const candidates = new Map(candidateLines().map((line) => [line.name, line]));
+  const prepare = (names: readonly string[]) =>
+    peer.prepare(
+      workload,
+      [...new Set(names)].map((name) => candidates.get(name) as Line),
+    );
   const time = async (name: string): Promise<number> => {
+    await prepare([name]);
     let round = await peer.round(name);
     first.set(name, round);
     if (round.seconds < WARM_SECONDS) round = await peer.round(name);
@@ -103,5 +114,6 @@ export async function calibrate(peer: Worker): Promise<Calibration> {
   ]) {
     if (!seconds.has(name)) await time(name);
   }
-  return { lines, seconds, loss: first.get(reference)?.loss ?? Number.NaN };
+  const prepared = await prepare(Object.values(lines));
+  return { lines, seconds, prepared, loss: first.get(reference)?.loss ?? Number.NaN };
 }

@@ -11,7 +11,7 @@ export interface LineReport {
   readonly name: string;
   readonly samplesPerSecond: Spread;
   readonly tokensPerSecond: Spread;
-  /** Of matrix products; our side only. */
+  /** Of matrix products; only our side counts them. */
   readonly flopsPerSecond?: Spread;
   /** Of the machine's float32 peak right before. */
   readonly shareOfPeak?: Spread;
@@ -65,8 +65,7 @@ export function shapeReport(name: string, workload: Workload, measured: ShapeMea
         name: line,
         samplesPerSecond: spreadOf(rates(done, 'samples')),
         tokensPerSecond: spreadOf(rates(done, 'tokens')),
-        ...(side === 'ours' && { flopsPerSecond: spreadOf(flops) }),
-        ...(peak && { shareOfPeak: spreadOf(ratios(flops, peak)) }),
+        ...(peak && { flopsPerSecond: spreadOf(flops), shareOfPeak: spreadOf(ratios(flops, peak)) }),
         rounds: done.map(({ answers: _, ...rest }) => rest),
       };
     }),
@@ -143,7 +142,7 @@ function ratioReports({ rounds, peerLines }: ShapeMeasurements): RatioReport[] {
 }
 
 function agreement(a: readonly (readonly number[])[], b: readonly (readonly number[])[]) {
-  return { same: a.filter((ids, i) => ids.join() === b[i]?.join()).length, of: a.length };
+  return { same: b.filter((ids, i) => ids.join() === a[i]?.join()).length, of: b.length };
 }
 
 export function renderReport(report: Report): string {
@@ -165,7 +164,7 @@ function renderShape(shape: ShapeReport): string {
       `${side}: ${name}`,
       spread(line.samplesPerSecond, 2),
       line.tokensPerSecond.median.toFixed(0),
-      line.shareOfPeak && line.flopsPerSecond ? (line.flopsPerSecond.median / 1e9).toFixed(0) : '',
+      line.flopsPerSecond ? (line.flopsPerSecond.median / 1e9).toFixed(0) : '',
       line.shareOfPeak ? `${(100 * line.shareOfPeak.median).toFixed(0)} %` : '',
     ]);
   const pictures = shape.lines.find(({ name }) => name === ENCODE);
@@ -178,6 +177,12 @@ function renderShape(shape: ShapeReport): string {
   return [
     `## ${shape.name}`,
     `${shape.weights.toLocaleString('en')} weights. Training: ${samples.train} samples of ${shape.tokensPerSample.toFixed(0)} tokens on average, ${samples.batch} a batch; padding ${percent(padding.bucketed)} in our batches, ${percent(padding.random)} in random ones. Answering: ${samples.test} questions. Matrix-product peak (float32) ${spread(shape.peak, 0, 1e9)} GFLOP/s. ${capital(checks.join('; '))}.`,
+    Object.entries(shape.preparation)
+      .map(
+        ([side, seconds]) =>
+          `${side === 'ours' ? 'Our lines are' : "The peer's are"} ready after ${seconds.toFixed(1)} s.`,
+      )
+      .join(' '),
     table(['line', 'samples/s', 'tokens/s', 'GFLOP/s', 'of the peak'], lines),
     ...(pictures ? [`Our tower encodes ${spread(pictures.samplesPerSecond, 1)} pictures/s.`] : []),
     table(

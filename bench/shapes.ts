@@ -9,8 +9,10 @@ export interface Shape {
   /** Samples of a training round. */
   readonly trainSamples: number;
   readonly batchSize: number;
-  /** Questions of an evaluation round. */
+  /** Questions of an evaluation round: enough for ours to have its batches full. */
   readonly testSamples: number;
+  /** The first of them, which the peer answers; it takes one at a time, so more would change no rate. */
+  readonly peerTestSamples: number;
   readonly maxNewTokens: number;
   readonly adapter: {
     readonly rank: number;
@@ -28,10 +30,11 @@ export const shapes = {
   nano: {
     trainSamples: 128,
     batchSize: 8,
-    testSamples: 50,
+    testSamples: 100,
+    peerTestSamples: 20,
     maxNewTokens: 32,
     adapter: { rank: 16, alpha: 32, dropout: 0, experts: 4 },
-    slots: 50,
+    slots: 32,
   },
   /** A tower as CLIP-B/16 and a decoder of about the same size. */
   small: {
@@ -43,10 +46,11 @@ export const shapes = {
     }),
     trainSamples: 8,
     batchSize: 4,
-    testSamples: 16,
+    testSamples: 32,
+    peerTestSamples: 6,
     maxNewTokens: 8,
     adapter: { ...reference, rank: 32, alpha: 64, dropout: 0 },
-    slots: 16,
+    slots: 32,
   },
   /** One decoder layer of LLaVA-1.5-7B with its embeddings and head, behind three layers of its tower. */
   '7b-layer': {
@@ -56,9 +60,10 @@ export const shapes = {
       imageTokenId: 32000,
       padTokenId: 32001,
     }),
-    trainSamples: 2,
-    batchSize: 2,
+    trainSamples: 1,
+    batchSize: 1,
     testSamples: 4,
+    peerTestSamples: 2,
     maxNewTokens: 8,
     adapter: { ...reference, dropout: 0 },
     slots: 4,
@@ -74,6 +79,7 @@ export const shapes = {
     trainSamples: 1,
     batchSize: 1,
     testSamples: 1,
+    peerTestSamples: 1,
     maxNewTokens: 8,
     adapter: { ...reference, dropout: 0 },
     slots: 1,

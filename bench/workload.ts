@@ -27,6 +27,8 @@ export interface Workload {
   readonly model: string;
   readonly train: readonly WorkloadSample[];
   readonly test: readonly WorkloadSample[];
+  /** How many of `test`, from the first on, the peer answers. */
+  readonly peerQuestions: number;
   /** Picture files by index. */
   readonly images: readonly string[];
   /** Safetensors file: `pixels`, float32 [images, 3, height, width]. */
@@ -88,6 +90,7 @@ export async function writeWorkload(options: {
     model: modelFolder,
     train,
     test,
+    peerQuestions: shape.peerTestSamples,
     images,
     pixels,
     batches: {

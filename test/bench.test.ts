@@ -21,6 +21,7 @@ describe('the worker', () => {
     trainSamples: 4,
     batchSize: 2,
     testSamples: 2,
+    peerTestSamples: 1,
     slots: 2,
     maxNewTokens: 3,
   };

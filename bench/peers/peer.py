@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import ctypes
+import gc
 import json
 import os
 import re
@@ -51,9 +53,14 @@ class Peer:
             text = json.load(file)["text_config"]
         self.end, self.padding = text.get("eos_token_id", 2), text.get("pad_token_id", 0)
 
+    @staticmethod
+    def dtype(precision: str) -> torch.dtype:
+        """Of the weights."""
+        return torch.bfloat16 if precision == "bf16-weights" else torch.float32
+
     def base(self, precision: str) -> LlavaForConditionalGeneration:
         """The model with every weight frozen; one per type of weights, shared by all lines."""
-        dtype = torch.bfloat16 if precision == "bf16-weights" else torch.float32
+        dtype = self.dtype(precision)
         if dtype not in self.bases:
             model = LlavaForConditionalGeneration.from_pretrained(self.workload["model"], dtype=dtype)
             self.bases[dtype] = model.requires_grad_(False).eval()
@@ -95,9 +102,13 @@ class Peer:
                 parameter.requires_grad_(True)
         return model
 
+    def keep(self, lines: list[Json]) -> None:
+        """Drops base models that none of these lines needs."""
+        wanted = {self.dtype(line["options"]["precision"]) for line in lines}
+        self.bases = {dtype: model for dtype, model in self.bases.items() if dtype in wanted}
+
     def prepare(self, line: Json) -> Callable[[], Json]:
-        options = {"method": "lora", "precision": "fp32", "batches": "random", **line.get("options", {})}
-        return {"train": self.training, "evaluate": self.evaluation}[line["kind"]](options)
+        return {"train": self.training, "evaluate": self.evaluation}[line["kind"]](line["options"])
 
     def training(self, options: Json) -> Callable[[], Json]:
         model = self.adapted(options["method"], options["precision"]).train()
@@ -119,7 +130,7 @@ class Peer:
         batches = [self.batch(rows) for rows in self.workload["batches"][options["batches"]]]
         samples = self.workload["train"]
         tokens = sum(len(sample["inputIds"]) for sample in samples)
-        dtype = self.base(options["precision"]).dtype
+        dtype = self.dtype(options["precision"])
 
         def job() -> Json:
             losses = []
@@ -141,8 +152,8 @@ class Peer:
         """One question at a time. `none` stands for LoRA merged into the weights, which costs nothing at this point."""
         method, precision = options["method"], options["precision"]
         model = (self.base(precision) if method == "none" else self.adapted(method, precision)).eval()
-        dtype = self.base(precision).dtype
-        questions = self.workload["test"]
+        dtype = self.dtype(precision)
+        questions = self.workload["test"][: self.workload["peerQuestions"]]
 
         def job() -> Json:
             answers = []
@@ -188,6 +199,13 @@ def autocast(precision: str) -> contextlib.AbstractContextManager:
     return torch.autocast("cpu", torch.bfloat16) if precision == "bf16-autocast" else contextlib.nullcontext()
 
 
+def free_memory() -> None:
+    """Gives back what earlier lines held, so that they do not slow down those that are measured."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
 def repeat(job: Callable[[], Json], times: int) -> Json:
     total: Json = {"seconds": 0.0, "samples": 0, "tokens": 0}
     for _ in range(times):
@@ -197,6 +215,7 @@ def repeat(job: Callable[[], Json], times: int) -> Json:
 
 
 def main() -> None:
+    peers: dict[str, Peer] = {}
     jobs: dict[str, Callable[[], Json]] = {}
     for text in sys.stdin:
         request = json.loads(text)
@@ -206,8 +225,13 @@ def main() -> None:
         try:
             if command == "prepare":
                 started = time.perf_counter()
-                with open(request["workload"]) as file:
-                    peer = Peer(json.load(file))
+                jobs.clear()
+                if request["workload"] not in peers:
+                    with open(request["workload"]) as file:
+                        peers[request["workload"]] = Peer(json.load(file))
+                peer = peers[request["workload"]]
+                peer.keep(request["lines"])
+                free_memory()
                 jobs = {line["name"]: peer.prepare(line) for line in request["lines"]}
                 versions = {module.__name__: module.__version__ for module in (torch, transformers, peft)}
                 versions["python"] = sys.version.split()[0]

@@ -1,7 +1,7 @@
 // Writes a LLaVA of any size with random weights, as a folder in the llava-hf layout: for benchmarks and memory tests.
 // The list of weights comes from tracing the network itself (inventory.ts). At most one part of one tensor is in memory at a time.
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { UserError } from '../../errors.ts';
 import { publishFolder, writeJsonAtomic } from '../../formats/files.ts';
 import { float32ToBfloat16, float32ToFloat16 } from '../../formats/half.ts';
@@ -53,10 +53,10 @@ export function writeRandomModel(options: RandomModelOptions): number {
   const content = { ...options.config, dtype: dtypeNames[storage] };
   const config = parseLlavaConfig(content, join(folder, 'config.json'));
   const shapes = weightShapes(config);
-  const aside = `${folder}.tmp-${process.pid}-0`;
+  const aside = `${folder}.part`;
   try {
-    mkdirSync(dirname(folder), { recursive: true });
-    mkdirSync(aside);
+    rmSync(aside, { recursive: true, force: true }); // A killed writer's.
+    mkdirSync(aside, { recursive: true });
     const json: Readonly<Record<string, unknown>> = {
       'config.json': content,
       'generation_config.json': {

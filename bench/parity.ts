@@ -1,0 +1,92 @@
+// `npm run bench:parity -- FOLDER`: whether transformers computes the same logits from a model folder as we do. A check of
+// the benchmark, and of folders with random weights; the engine's parity has fixtures of its own (test/parity).
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { serializeSafetensors, type TensorSource } from '../src/formats/safetensors.ts';
+import { openLlava } from '../src/models/llava/model.ts';
+import {
+  decodeSequence,
+  imageFeatures,
+  mergedEmbeddings,
+  projectFeatures,
+  vocabularyLogits,
+} from '../src/models/llava/network.ts';
+import { Scope } from '../src/nn/scope.ts';
+import { float32, type HostTensor } from '../src/tensor/dtype.ts';
+import { input } from '../src/tensor/ops.ts';
+import { Program } from '../src/tensor/program.ts';
+import { normalArray } from '../src/tensor/random.ts';
+import { batchOptions, promptBatch } from '../src/training/batches.ts';
+
+// From .cache/bench/bench.
+const script = fileURLToPath(new URL('../../../bench/peers/parity.py', import.meta.url));
+const [folder] = process.argv.slice(2);
+const python = process.env.PEER_PYTHON;
+
+if (folder === undefined || python === undefined) {
+  console.error('usage: PEER_PYTHON=… npm run bench:parity -- FOLDER');
+  process.exitCode = 2;
+} else {
+  process.exitCode = await compare(folder, python);
+}
+
+async function compare(model: string, command: string): Promise<number> {
+  const work = mkdtempSync(join(tmpdir(), 'coin-parity-'));
+  try {
+    const tensors = await ourLogits(model);
+    const file = join(work, 'logits.safetensors');
+    writeFileSync(file, serializeSafetensors(tensors));
+    const { status } = spawnSync(command, [script, model, file], { stdio: 'inherit' });
+    return status ?? 1;
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+}
+
+/** Two questions about pictures of noise, of different lengths: ids, lengths, pixels, and the logits of every position. */
+async function ourLogits(model: string): Promise<Record<string, TensorSource>> {
+  const { config, weights, processor } = openLlava(model);
+  const { imageSize } = config.vision;
+  const questions = ['What is in the picture?', 'Is it red, or is it blue? Answer with one word.'];
+  const prompts = questions.map((question) => ({
+    inputIds: processor.processPrompt(question, { hasImage: true }),
+    features: new Float32Array(config.imageTokens * config.vision.hiddenSize),
+  }));
+  const { ids, imageRows, lengths } = promptBatch(prompts, batchOptions(config));
+  const shape = [prompts.length, 3, imageSize, imageSize];
+  const noise = normalArray(prompts.length * 3 * imageSize ** 2, { seed: 0, purpose: 'parity pixels' });
+  const pixels = float32(noise, shape);
+
+  const root = new Scope(weights.provider());
+  const features = imageFeatures(
+    root,
+    config,
+    input('pixels', 'float32', ['images', 3, imageSize, imageSize]),
+  );
+  const embeddings = mergedEmbeddings(
+    root,
+    config,
+    input('ids', 'int32', ['batch', 'tokens']),
+    projectFeatures(root, config, features),
+    input('imageRows', 'int32', ['batch', 'tokens']),
+  );
+  const program = await Program.compile({
+    logits: vocabularyLogits(root, config, decodeSequence(root, config, embeddings)),
+  });
+  const { logits } = await program.runOnHost({ pixels, ids, imageRows });
+  await program.dispose();
+  const source = ({ data, shape: sizes }: HostTensor): TensorSource => ({
+    dtype: data instanceof Float32Array ? 'F32' : 'I32',
+    shape: sizes,
+    data,
+  });
+  return {
+    ids: source(ids),
+    lengths: source(lengths),
+    pixels: source(pixels),
+    logits: source(logits as HostTensor),
+  };
+}
