@@ -2,13 +2,14 @@
 import { existsSync } from 'node:fs';
 import { defineCommand } from 'citty';
 import { writeFileAtomic } from '../formats/files.ts';
+import type { FeatureCounts } from '../models/llava/image-encoder.ts';
 import { loadConfig, type RunConfig } from '../runs/config.ts';
 import { executeRun } from '../runs/execute.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
 import { recordProvenance } from '../runs/provenance.ts';
 import { computeResults, writeMetrics } from '../runs/results.ts';
 import { runFiles } from '../runs/run-folder.ts';
-import { locateModel, prepareData } from '../runs/sources.ts';
+import { featureCache, locateModel, prepareData } from '../runs/sources.ts';
 import { overrideArguments, readOverrides } from './arguments.ts';
 import { listenForInterruption } from './interruption.ts';
 import { createProgress } from './progress.ts';
@@ -55,7 +56,11 @@ async function execute(
       prepare: (folder) => recordProvenance(folder, { source, tasks: config.tasks, modelFolder }),
       openEngine: async () => {
         const { openEngine } = await import('../runs/engine.ts');
-        return openEngine({ config, modelFolder });
+        return openEngine({
+          config,
+          modelFolder,
+          onClose: (counts) => progress.notice(describeFeatures(counts, featureCache(config)?.folder)),
+        });
       },
       observer: progress,
       signal: interruption.signal,
@@ -72,6 +77,15 @@ async function execute(
     progress.stop();
     interruption.stop();
   }
+}
+
+function describeFeatures(
+  { computed, fromMemory, fromDisk, writtenBytes }: FeatureCounts,
+  folder: string | undefined,
+): string {
+  const counts = `Image features: ${computed} computed, ${fromMemory} from memory`;
+  if (folder === undefined) return counts;
+  return `${counts}, ${fromDisk} from ${folder}; ${(writtenBytes / 1e6).toFixed(0)} MB kept there`;
 }
 
 async function showResults(folder: string, changed: boolean): Promise<void> {

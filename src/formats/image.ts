@@ -31,18 +31,22 @@ sharp.cache(false);
  * @throws DataError naming the file when it is absent, empty, truncated, of another format or too large.
  */
 export async function readImage(path: string, options: DecodeOptions = {}): Promise<RgbImage> {
-  let bytes: Buffer;
+  return decodeImage(readImageBytes(path), path, options);
+}
+
+/** A picture's file as it is. Throws DataError when it is absent or cannot be read. */
+export function readImageBytes(path: string): Uint8Array {
   try {
-    bytes = readFileSync(path);
+    return readFileSync(path);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    throw new DataError({
-      file: path,
-      message: code === 'ENOENT' ? 'no such image' : `cannot be read (${code})`,
-    });
+    const message = code === 'ENOENT' ? 'no such image' : `cannot be read (${code})`;
+    throw new DataError({ file: path, message });
   }
-  return decodeImage(bytes, path, options);
 }
+
+/** What decodes: another version may give other pixels. */
+export const imageDecoder = `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}`;
 
 /** As `readImage`, of bytes already read; `file` names them in errors. */
 export async function decodeImage(

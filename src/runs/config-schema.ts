@@ -66,6 +66,12 @@ const evaluation = z.strictObject({
   maxNewTokens: atLeast(1).default(1024).describe("cap on an answer's tokens; a task's own bound also holds"),
 });
 
+const cache = z.strictObject({
+  use: z.boolean().default(true).describe('keep image features on disk for later runs'),
+  folder: z.string().min(1).optional().describe('where; by default feature-cache beside the run'),
+  maxBytes: atLeast(0).default(10_000_000_000).describe('what was used longest ago goes first'),
+});
+
 /** A section per method that has settings of its own. */
 const methodSettings = z.strictObject(
   Object.fromEntries(
@@ -122,6 +128,7 @@ export const configSchema = z.strictObject({
   training: training.prefault({}),
   evaluation: evaluation.prefault({}),
   methodSettings: methodSettings.prefault({}),
+  cache: cache.prefault({}),
 });
 
 /** A configuration as a user writes it. */
@@ -131,7 +138,10 @@ type ParsedConfig = z.output<typeof configSchema>;
 /** A configuration with every default filled in. Paths are as the run uses them. */
 export interface RunConfig
   extends Readonly<
-    Omit<ParsedConfig, 'tasks' | 'methods' | 'adapter' | 'training' | 'evaluation' | 'methodSettings'>
+    Omit<
+      ParsedConfig,
+      'tasks' | 'methods' | 'adapter' | 'training' | 'evaluation' | 'methodSettings' | 'cache'
+    >
   > {
   readonly name: string;
   readonly output: string;
@@ -142,6 +152,7 @@ export interface RunConfig
   readonly evaluation: Readonly<ParsedConfig['evaluation']>;
   /** By method; those without settings of their own are not in it. */
   readonly methodSettings: Readonly<Record<string, unknown>>;
+  readonly cache: Readonly<ParsedConfig['cache']>;
 }
 
 /** What a method of the run is opened with. */

@@ -59,18 +59,23 @@ export function loadConfig(nameOrFile: string, options: LoadConfigOptions = {}):
   const { tasks, problems } = crossCheck(parsed.data);
   if (problems.length > 0) throw new UserError(problems.map(placed));
 
-  const folderOf = (key: string) => (given([key]) === undefined ? source.folder : workingFolder);
+  const folderOf = (...path: readonly string[]) =>
+    given(path) === undefined ? source.folder : workingFolder;
   const place = (key: 'model' | 'benchmark') => {
     const path = parsed.data[key];
     return path === 'nano' ? path : resolve(folderOf(key), path);
   };
-  const { name = source.name, output } = parsed.data;
+  const { name = source.name, output, cache } = parsed.data;
   return {
     ...parsed.data,
     name,
     tasks,
     model: place('model'),
     benchmark: place('benchmark'),
+    cache:
+      cache.folder === undefined
+        ? cache
+        : { ...cache, folder: resolve(folderOf('cache', 'folder'), cache.folder) },
     output:
       output === undefined
         ? join('runs', name)

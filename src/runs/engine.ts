@@ -7,7 +7,7 @@ import { methods } from '../methods/index.ts';
 import { idsWithInserted } from '../methods/insertion.ts';
 import type { Embeddings, Inference, InferenceTools, Query, Route } from '../methods/method.ts';
 import type { ImageAspect } from '../models/clip/processor.ts';
-import { ImageEncoder } from '../models/llava/image-encoder.ts';
+import { type FeatureCounts, ImageEncoder } from '../models/llava/image-encoder.ts';
 import { type LlavaModel, openLlava } from '../models/llava/model.ts';
 import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
 import { type TaskName, tasks } from '../tasks/index.ts';
@@ -24,12 +24,15 @@ import type {
   TrainMeasurements,
   TrainRequest,
 } from './run-engine.ts';
+import { featureCache } from './sources.ts';
 import { StageTraining } from './stage-training.ts';
 
 export interface EngineOptions {
   readonly config: RunConfig;
   /** In the llava-hf layout. */
   readonly modelFolder: string;
+  /** Told when the engine is closed where the features of its pictures came from. */
+  readonly onClose?: (features: FeatureCounts) => void;
 }
 
 /** Samples that a method routes side by side. */
@@ -37,11 +40,18 @@ const ROUTED_AT_ONCE = 64;
 
 type Values = ReadonlyMap<string, HostTensor>;
 
-export async function openEngine({ config, modelFolder }: EngineOptions): Promise<RunEngine> {
+export async function openEngine({ config, modelFolder, onClose }: EngineOptions): Promise<RunEngine> {
   const model = openLlava(modelFolder);
   const { config: llava, weights, transform } = model;
-  const encoder = await ImageEncoder.open({ config: llava, weights, transform, provider: config.provider });
-  return new LlavaEngine(config, model, encoder);
+  const disk = featureCache(config);
+  const encoder = await ImageEncoder.open({
+    config: llava,
+    weights,
+    transform,
+    provider: config.provider,
+    ...(disk === undefined ? {} : { disk }),
+  });
+  return new LlavaEngine(config, model, encoder, onClose);
 }
 
 class LlavaEngine implements RunEngine {
@@ -49,12 +59,19 @@ class LlavaEngine implements RunEngine {
   readonly #model: LlavaModel;
   readonly #encoder: ImageEncoder;
   readonly #program: ProgramOptions;
+  readonly #onClose: EngineOptions['onClose'];
   readonly #training: StageTraining;
   readonly #embeddings: Embeddings;
   #generator: { readonly method: MethodName | undefined; readonly generator: Generator } | undefined;
 
-  constructor(config: RunConfig, model: LlavaModel, encoder: ImageEncoder) {
+  constructor(
+    config: RunConfig,
+    model: LlavaModel,
+    encoder: ImageEncoder,
+    onClose: EngineOptions['onClose'],
+  ) {
     this.#config = config;
+    this.#onClose = onClose;
     this.#model = model;
     this.#encoder = encoder;
     this.#embeddings = embeddingsOf(model);
@@ -138,6 +155,7 @@ class LlavaEngine implements RunEngine {
   async close(): Promise<void> {
     await this.#training.close();
     await this.#generator?.generator.dispose();
+    this.#onClose?.(this.#encoder.counts);
     await this.#encoder.dispose();
   }
 

@@ -22,7 +22,7 @@ export const runFiles = {
 } as const;
 
 /** What may differ between the tries of one run. */
-const free = new Set(['output', 'provider']);
+const free = new Set(['output', 'provider', 'cache']);
 
 /**
  * Writes the configuration into a new run's folder, or checks that it is the one that the run began with.

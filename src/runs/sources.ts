@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../errors.ts';
+import type { DiskCacheOptions } from '../formats/disk-cache.ts';
 import { COMPOSITION_FILE, isModelFolder } from '../models/llava/sources.ts';
 import type { TaskSource } from '../tasks/task.ts';
 import type { RunConfig } from './config-schema.ts';
@@ -26,6 +27,15 @@ export function locateModel({ model }: Pick<RunConfig, 'model'>): string {
     field: 'model',
     hint: `expected nano, or a folder: as llava-hf or liuhaotian/llava-v1.5 publish it, or with a ${COMPOSITION_FILE} that names decoder, projector and vision tower`,
   });
+}
+
+/** Where image features are kept between runs; undefined where they are not. */
+export function featureCache({
+  cache: { use, folder, maxBytes },
+  output,
+}: Pick<RunConfig, 'cache' | 'output'>): DiskCacheOptions | undefined {
+  if (!use || maxBytes === 0) return undefined;
+  return { folder: folder ?? join(dirname(resolve(output)), 'feature-cache'), maxBytes };
 }
 
 export interface PrepareOptions {

@@ -2,7 +2,7 @@
 // shape is one clear error here and not a message from deep inside the runtime.
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, relative, sep } from 'node:path';
-import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
+import { env, InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { UserError } from '../errors.ts';
 import type { DType, HostTensor } from './dtype.ts';
 import { fusions, mergeSiblingProducts } from './fusions.ts';
@@ -13,6 +13,9 @@ import { type Rewrite, rewriteGraph } from './rewrite.ts';
 import { type Dim, formatShape, type Shape } from './shape.ts';
 
 export type { Provider } from './onnx-rules.ts';
+
+/** The runtime that computes: another version may round differently. */
+export const runtimeVersion = `onnxruntime ${env.versions.node ?? env.versions.common}`;
 
 /** A value fed to or returned by a program: on the host, or left on the device it was computed on. */
 export type Value = HostTensor | DeviceTensor;

@@ -1,14 +1,20 @@
-// Pictures to patch features through the frozen vision tower. Features of a picture are kept in memory, within a bound,
-// because every stage and every evaluation sees the same pictures again.
-import { readImage } from '../../formats/image.ts';
+// Pictures to patch features through the frozen vision tower, each once: features are kept in memory, as every stage and
+// every evaluation sees the same pictures again, and on disk for the next run. A tower that trains is never cached.
+import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { DiskCache, type DiskCacheOptions } from '../../formats/disk-cache.ts';
+import { sha256 } from '../../formats/files.ts';
+import { decodeImage, imageDecoder, readImageBytes } from '../../formats/image.ts';
+import { RecentlyUsed } from '../../formats/recently-used.ts';
 import { Scope } from '../../nn/scope.ts';
 import { float32 } from '../../tensor/dtype.ts';
 import { input } from '../../tensor/ops.ts';
-import { floats, Program, type Provider } from '../../tensor/program.ts';
+import { floats, Program, type Provider, runtimeVersion } from '../../tensor/program.ts';
 import { type ImageAspect, type ImageTransform, transformImage } from '../clip/processor.ts';
 import type { LlavaConfig } from './config.ts';
 import { imageFeatures } from './network.ts';
-import type { LlavaWeights } from './weights.ts';
+import { type LlavaWeights, VISION_TOWER } from './weights.ts';
 
 export interface ImageEncoderOptions {
   readonly config: LlavaConfig;
@@ -16,31 +22,57 @@ export interface ImageEncoderOptions {
   readonly transform: ImageTransform;
   readonly provider?: Provider;
   /** Bytes of features kept in memory. */
-  readonly cacheBytes?: number;
+  readonly memoryBytes?: number;
+  /** Where features are kept for other runs; without it they are not. */
+  readonly disk?: DiskCacheOptions;
+  /** Features of a tower that trains change with every step: they are computed whenever they are asked for. */
+  readonly tower?: 'frozen' | 'trained';
+}
+
+/** Pictures by where their features came from. */
+export interface FeatureCounts {
+  readonly computed: number;
+  readonly fromMemory: number;
+  readonly fromDisk: number;
+  /** Bytes put into the cache on disk. */
+  readonly writtenBytes: number;
 }
 
 /** Pictures per run of the tower; always this many, so that a picture's features do not depend on its neighbours. */
 const IMAGES_PER_RUN = 16;
+/** Changes when features come to be computed otherwise from the same bytes. */
+const FEATURES_VERSION = 1;
+
+interface KnownFile {
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly key: string;
+}
 
 export class ImageEncoder {
   readonly #options: ImageEncoderOptions;
   readonly #program: Program;
-  /** By aspect and path, least recently used first. */
-  readonly #cache = new Map<string, Float32Array>();
-  readonly #capacity: number;
+  readonly #disk: DiskCache | undefined;
+  /** By key, as are the features on disk. */
+  readonly #memory: RecentlyUsed<Float32Array>;
+  readonly #files = new Map<string, KnownFile>();
+  #settings: string | undefined;
+  #counts = { computed: 0, fromMemory: 0, fromDisk: 0 };
 
   private constructor(options: ImageEncoderOptions, program: Program) {
-    const { config, cacheBytes = 1e9 } = options;
+    const { memoryBytes = 1e9, disk, tower = 'frozen' } = options;
     this.#options = options;
     this.#program = program;
-    this.#capacity = Math.max(
-      IMAGES_PER_RUN,
-      Math.floor(cacheBytes / (4 * config.imageTokens * config.vision.hiddenSize)),
-    );
+    this.#disk = disk === undefined ? undefined : new DiskCache(disk);
+    this.#memory = new RecentlyUsed(tower === 'trained' ? 0 : memoryBytes);
   }
 
+  /** @throws RangeError when features of a tower that trains are to be kept on disk. */
   static async open(options: ImageEncoderOptions): Promise<ImageEncoder> {
-    const { config, weights, provider } = options;
+    const { config, weights, provider, tower, disk } = options;
+    if (tower === 'trained' && disk !== undefined) {
+      throw new RangeError('encoder: features of a vision tower that trains cannot be kept');
+    }
     const size = config.vision.imageSize;
     const pixels = input('pixels', 'float32', ['images', 3, size, size]);
     const features = imageFeatures(new Scope(weights.provider()), config, pixels);
@@ -48,6 +80,10 @@ export class ImageEncoder {
       options,
       await Program.compile({ features }, provider === undefined ? {} : { provider }),
     );
+  }
+
+  get counts(): FeatureCounts {
+    return { ...this.#counts, writtenBytes: this.#disk?.writtenBytes ?? 0 };
   }
 
   /**
@@ -58,45 +94,101 @@ export class ImageEncoder {
     paths: readonly string[],
     { aspect = 'pad' }: { readonly aspect?: ImageAspect } = {},
   ): Promise<Float32Array[]> {
-    const keyOf = (path: string) => `${aspect} ${path}`;
-    const wanted = new Map<string, Float32Array | undefined>(
-      paths.map((path) => [path, this.#cache.get(keyOf(path))]),
-    );
-    const missing = [...wanted].flatMap(([path, known]) => (known === undefined ? [path] : []));
-    for (let start = 0; start < missing.length; start += IMAGES_PER_RUN) {
-      const part = missing.slice(start, start + IMAGES_PER_RUN);
-      const encoded = await this.#run(part, aspect);
-      for (const [i, features] of encoded.entries()) wanted.set(part[i] as string, features);
+    const keys = paths.map((path) => this.#keyOf(path, aspect));
+    const found = new Map<string, Float32Array>();
+    const missing = new Map<string, string>();
+    keys.forEach((key, i) => {
+      if (found.has(key) || missing.has(key)) return;
+      const known = this.#find(key);
+      if (known === undefined) missing.set(key, paths[i] as string);
+      else found.set(key, known);
+    });
+    const entries = [...missing];
+    for (let start = 0; start < entries.length; start += IMAGES_PER_RUN) {
+      const part = entries.slice(start, start + IMAGES_PER_RUN);
+      const computed = await this.#run(
+        part.map(([, path]) => path),
+        aspect,
+      );
+      part.forEach(([key], i) => {
+        const features = computed[i] as Float32Array;
+        found.set(key, features);
+        this.#disk?.set(key, new Uint8Array(features.buffer, features.byteOffset, features.byteLength));
+      });
     }
-    for (const [path, features] of wanted) this.#keep(keyOf(path), features as Float32Array);
-    return paths.map((path) => wanted.get(path) as Float32Array);
+    if (this.#options.tower !== 'trained') {
+      for (const [key, features] of found) this.#memory.set(key, features);
+    }
+    return keys.map((key) => found.get(key) as Float32Array);
   }
 
   async dispose(): Promise<void> {
-    this.#cache.clear();
+    this.#memory.clear();
     await this.#program.dispose();
+  }
+
+  #find(key: string): Float32Array | undefined {
+    const inMemory = this.#memory.get(key);
+    if (inMemory !== undefined) {
+      this.#counts.fromMemory++;
+      return inMemory;
+    }
+    const bytes = this.#disk?.get(key);
+    const { imageTokens, vision } = this.#options.config;
+    if (bytes?.byteLength !== 4 * imageTokens * vision.hiddenSize) return undefined;
+    this.#counts.fromDisk++;
+    return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
   }
 
   async #run(paths: readonly string[], aspect: ImageAspect): Promise<Float32Array[]> {
     const { config, transform } = this.#options;
     const side = config.vision.imageSize;
     const values = new Float32Array(IMAGES_PER_RUN * 3 * side * side);
-    const images = await Promise.all(paths.map((path) => readImage(path)));
+    const images = await Promise.all(paths.map((path) => decodeImage(readImageBytes(path), path)));
     images.forEach((image, i) => {
       values.set(transformImage(image, transform, { aspect }).data, i * 3 * side * side);
     });
     const { features } = await this.#program.run({
       pixels: float32(values, [IMAGES_PER_RUN, 3, side, side]),
     });
+    this.#counts.computed += paths.length;
     const size = config.imageTokens * config.vision.hiddenSize;
     // Copies, so that one kept picture does not keep its whole run.
     return paths.map((_, i) => floats(features).slice(i * size, (i + 1) * size));
   }
 
-  #keep(key: string, features: Float32Array): void {
-    this.#cache.delete(key);
-    this.#cache.set(key, features);
-    const [oldest] = this.#cache.keys();
-    if (this.#cache.size > this.#capacity && oldest !== undefined) this.#cache.delete(oldest);
+  /** SHA-256 of all that a picture's features follow from. A file of known size and time is not read again. */
+  #keyOf(path: string, aspect: ImageAspect): string {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    const name = `${aspect} ${path}`;
+    const known = this.#files.get(name);
+    const isSame = known?.size === stats?.size && known?.mtimeMs === stats?.mtimeMs;
+    if (known !== undefined && isSame) return known.key;
+    this.#settings ??= this.#describeSettings();
+    const key = createHash('sha256')
+      .update(`${this.#settings} ${aspect} `)
+      .update(readImageBytes(path))
+      .digest('hex');
+    if (stats !== undefined) this.#files.set(name, { size: stats.size, mtimeMs: stats.mtimeMs, key });
+    return key;
+  }
+
+  /** The tower, the transform, and where they are computed: another runtime or processor may round differently. */
+  #describeSettings(): string {
+    const { config, weights, transform, provider = 'cpu' } = this.#options;
+    return sha256(
+      JSON.stringify({
+        version: FEATURES_VERSION,
+        tower: weights.hash(VISION_TOWER),
+        vision: config.vision,
+        featureLayer: config.featureLayer,
+        transform,
+        provider,
+        imagesPerRun: IMAGES_PER_RUN,
+        decoder: imageDecoder,
+        runtime: runtimeVersion,
+        processor: `${process.arch} ${cpus()[0]?.model ?? ''}`,
+      }),
+    );
   }
 }

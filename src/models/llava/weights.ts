@@ -1,8 +1,9 @@
 // LLaVA's weights: the spellings of published checkpoints, read to the one spelling used here (transformers' module
 // paths in memory, which are also what PEFT names adapters after).
+import { createHash } from 'node:crypto';
 import { DataError, UserError } from '../../errors.ts';
 import type { Checkpoint, CheckpointTensor } from '../../formats/checkpoint.ts';
-import { readFloat32 } from '../../formats/tensor-file.ts';
+import { readFloat32, readTensor } from '../../formats/tensor-file.ts';
 import type { WeightProvider } from '../../nn/scope.ts';
 import type { StorageType } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/graph.ts';
@@ -89,6 +90,18 @@ export class LlavaWeights {
   values(name: string): { readonly data: Float32Array; readonly shape: readonly number[] } {
     const { file, entry } = this.#find(name);
     return { data: readFloat32(file, entry.name), shape: entry.shape };
+  }
+
+  /** SHA-256 over the names, types and bytes of the weights below a path. */
+  hash(path: string): string {
+    const hash = createHash('sha256');
+    for (const name of [...this.#tensors.keys()].filter((name) => name.startsWith(`${path}.`)).sort()) {
+      const { file, entry } = this.#find(name);
+      const { buffer, byteOffset, byteLength } = readTensor(file, entry.name);
+      hash.update(`${name} ${entry.dtype} ${entry.shape.join('x')} `);
+      hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+    }
+    return hash.digest('hex');
   }
 
   /** Gives frozen weights, except those named in `trainable`, which become fed inputs of that name. */
