@@ -210,7 +210,7 @@ async function meanGates(
 }
 
 /** How much of each expert's old weights is kept, by layer. */
-function keptShares(
+export function keptShares(
   memory: Values,
   used: Values,
   { top, gamma, roles }: Settings,
@@ -237,7 +237,7 @@ function keptShares(
 }
 
 /** θ = share·old + (1 − share)·new per expert: rows of A and of the router, columns of B. What is no expert's is new. */
-function momentum(
+export function momentum(
   before: Values,
   after: Values,
   shares: ReadonlyMap<string, readonly number[]>,

@@ -191,7 +191,8 @@ async function heldGradients(
   return new Map([...(await tools.weightGradients(batch, trained)), ...projector]);
 }
 
-function accumulated(
+/** F̄ and θ̄ with one more task's; exported for its test. */
+export function accumulated(
   previous: StageState | undefined,
   fisher: Values,
   anchors: Values,

@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import type { HostTensor } from '../tensor/dtype.ts';
 import type { ExperimentStage } from './claim.ts';
-import { factorsOf } from './experts.ts';
+import { layerSizes } from './experts.ts';
 import { keptMethod } from './kept.ts';
 import { largestAbsolute, largestDifference, product } from './matrices.ts';
 import { defineMethod, type Method } from './method.ts';
@@ -21,7 +21,7 @@ export const mergeThenNew: Method = defineMethod({
       check: async (laboratory) => {
         const { stages } = await laboratory.run(mergeThenNew);
         const [first, second] = stages as [ExperimentStage, ExperimentStage];
-        const [layer = ''] = factorsOf(second.state.memory.tensors, second.task).keys();
+        const [layer = ''] = layerSizes(second.trained).keys();
         const before = merged(first, layer);
         const change = merged(second, layer).map((value, i) => value - (before[i] as number));
         const [b, a] = ['lora_B', 'lora_A'].map((part) => second.trained.get(`${layer}.${part}.weight`));

@@ -14,8 +14,22 @@ export const moelora: Method = defineMethod({
   name: 'moelora',
   label: 'MoELoRA',
   summary: 'a mixture of low-rank experts, mixed per token by a router',
-  settings: z.strictObject({}),
-  problems: ({ adapter }) => expertProblems('MoELoRA', adapter),
+  settings: z.strictObject({
+    merge: z.boolean().default(false).describe('into the base weights; asking for it says why it cannot be'),
+  }),
+  problems: ({ adapter, own }) => [
+    ...expertProblems('MoELoRA', adapter),
+    ...(own.merge
+      ? [
+          {
+            path: ['methodSettings', 'moelora', 'merge'],
+            message:
+              'MoELoRA cannot be merged: its gates depend on the input, so no one weight does what it does',
+            hint: 'leave merge out, or use merge-then-new, whose adapters are plain LoRA',
+          },
+        ]
+      : []),
+  ],
   open: ({ adapter }) => ({
     ...carriedAdapter(spec(adapter)),
     graph: ({ dropoutKey }) => mixtureGraph(new MoeLoraAdapter(spec(adapter), dropoutKey)),
