@@ -66,7 +66,7 @@ describe('is refused', () => {
     [
       'a setting out of its range',
       { methods: ['lwf'], 'methodSettings.lwf.temperature': 0 },
-      'a number above 0, found 0',
+      'a number above 0, found number 0',
       undefined,
     ],
     [

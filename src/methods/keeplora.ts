@@ -1,4 +1,4 @@
-// KeepLoRA (Luo et al., 2026): a task may move the weights only where nothing is kept yet. Per layer, U spans input
+// KeepLoRA: a task may move the weights only where nothing is kept yet. Per layer, U spans input
 // directions that are kept. Before a task the gradient G of its loss for W₀ is averaged over a share of the samples, what
 // lies in U is taken out, G − G·Uᵀ·U, and its first r right singular vectors become A, which is frozen; only B trains.
 // After it, B·A is merged and U grows by the update's directions. U begins with W₀'s own principal directions.
