@@ -1,6 +1,6 @@
 // The order of a run's steps.
 import { expect, it } from 'vitest';
-import { planRun } from '../src/runs/plan.ts';
+import { matrixRows, planRun } from '../src/runs/plan.ts';
 
 const evaluation = { slots: 1, zeroShot: true, maxNewTokens: 1 };
 
@@ -58,4 +58,39 @@ it('has 8 + 2 (8 + 36) steps for eight tasks and two methods, and 88 without the
     evaluation: { ...evaluation, zeroShot: false },
   });
   expect(without).toHaveLength(88);
+});
+
+it('trains a joint method once on all tasks, and shows its one model in every row', () => {
+  const tasks = ['GQA', 'VQAv2'] as const;
+  const steps = planRun({ tasks, methods: ['joint'], evaluation: { ...evaluation, zeroShot: false } });
+  expect(steps.map(({ key }) => key)).toEqual([
+    'joint/all/train',
+    'joint/all/evaluate/GQA',
+    'joint/all/evaluate/VQAv2',
+  ]);
+  expect(steps[0]).toMatchObject({ tasks, stage: 1 });
+  const rows = matrixRows('joint', steps, tasks);
+  expect(rows.map((row) => row.map(({ key }) => key))).toEqual([
+    ['joint/all/evaluate/GQA'],
+    ['joint/all/evaluate/GQA', 'joint/all/evaluate/VQAv2'],
+  ]);
+});
+
+it('evaluates an untrained method once, with the zero-shot row or without', () => {
+  const tasks = ['GQA', 'VQAv2'] as const;
+  for (const zeroShot of [true, false]) {
+    const steps = planRun({ tasks, methods: ['zero-shot'], evaluation: { ...evaluation, zeroShot } });
+    expect(steps.map(({ key }) => key)).toEqual(['zero-shot/GQA', 'zero-shot/VQAv2']);
+    expect(matrixRows('zero-shot', steps, tasks).map(({ length }) => length)).toEqual([1, 2]);
+  }
+});
+
+it('takes the rows of a sequential method from its own stages', () => {
+  const tasks = ['GQA', 'VQAv2'] as const;
+  const steps = planRun({ tasks, methods: ['zero-shot', 'lora', 'moelora'], evaluation });
+  expect(
+    matrixRows('moelora', steps, tasks)
+      .flat()
+      .map(({ key }) => key),
+  ).toEqual(['moelora/1-GQA/evaluate/GQA', 'moelora/2-VQAv2/evaluate/GQA', 'moelora/2-VQAv2/evaluate/VQAv2']);
 });

@@ -146,16 +146,17 @@ export class ProgressState implements RunObserver {
   }
 }
 
-/** e.g. `MoELoRA 3 ImageNet`. */
+/** e.g. `MoELoRA 3 ImageNet`, or `Joint` where one stage trains on everything. */
 export function stageName(step: Step): string {
   const trained = step.kind === 'train' ? step : step.trained;
-  return trained === undefined
-    ? 'zero-shot'
-    : `${methods[trained.method].label} ${trained.stage} ${trained.task}`;
+  if (trained === undefined) return 'zero-shot';
+  const { label } = methods[trained.method];
+  return trained.tasks.length > 1 ? label : `${label} ${trained.stage} ${trained.task}`;
 }
 
 export function stepName(step: Step): string {
-  return `${step.kind} ${step.task}`;
+  const all = step.kind === 'train' && step.tasks.length > 1;
+  return `${step.kind} ${all ? `${step.tasks.length} tasks` : step.task}`;
 }
 
 /** `0:07`, `12:34`, `1:02:03`. */
