@@ -18,6 +18,7 @@ import {
   type Values,
 } from './method.ts';
 import { routingClaim } from './routing-claim.ts';
+import { bytesOfSamples } from './sample-bytes.ts';
 
 const settings = z.strictObject({
   samplesPerTask: z.int().min(1).default(20).describe('kept of each task to train the router on'),
@@ -53,6 +54,7 @@ export const mrlora: Method = defineMethod({
             notes: {
               routerSamples: Object.fromEntries(seen.map((task) => [task, keptIds(context, task, own)])),
             },
+            sampleBytes: bytesOfSamples(seen.flatMap((task) => kept(context, task, own))),
           },
         };
       },

@@ -1,11 +1,11 @@
 // Replay: some samples of every earlier task are kept and trained on again beside the new task's (Rolnick et al., 2019;
 // CoIN's own ablation keeps 100 or 500). Which are kept is drawn uniformly, once per task, by the seed of the run.
-import { statSync } from 'node:fs';
 import { z } from 'zod';
 import type { TrainSample } from '../tasks/task.ts';
 import { RandomStream } from '../tensor/random.ts';
 import { carriedAdapter, loraSpec } from './carried.ts';
 import { defineMethod, type Method, type SampleContext, type StreamSample } from './method.ts';
+import { bytesOfSamples } from './sample-bytes.ts';
 
 const settings = z.strictObject({
   samplesPerTask: z.int().min(0).default(20).describe('samples kept of each task'),
@@ -48,8 +48,7 @@ export const replay: Method = defineMethod({
           memory: {
             tensors: new Map(),
             notes: { ...before.notes, [task]: kept.map(({ id }) => id) },
-            sampleBytes:
-              (before.sampleBytes ?? 0) + kept.reduce((total, sample) => total + bytesOf(sample), 0),
+            sampleBytes: (before.sampleBytes ?? 0) + bytesOfSamples(kept),
           },
         };
       },
@@ -128,10 +127,4 @@ function replayStream(
 function keptSamples(samples: readonly TrainSample[], count: number, seed: number, task: string) {
   const order = new RandomStream(seed, `samples kept of ${task}`).shuffle(samples.map((_, index) => index));
   return order.slice(0, count).map((index) => samples[index] as TrainSample);
-}
-
-/** What keeping a sample takes: its picture's file and its text. */
-function bytesOf({ image, turns }: TrainSample): number {
-  const text = Buffer.byteLength(JSON.stringify(turns));
-  return text + (image === undefined ? 0 : (statSync(image, { throwIfNoEntry: false })?.size ?? 0));
 }

@@ -61,7 +61,7 @@ export function readStage(folder: string, { method, open, projector }: StageFile
   return { trained: new Map([...adapter, ...trained, ...readProjector(folder, projector)]), memory };
 }
 
-/** Bytes that are kept between tasks beside the model that answers: what the method remembers, samples included. */
+/** Bytes of what the method remembers beyond the adapter and projector that go on: experts, Fisher, samples and so on. */
 export function memoryBytes({ memory }: StageState): number {
   let bytes = memory.sampleBytes ?? 0;
   for (const { data } of memory.tensors.values()) bytes += data.byteLength;

@@ -57,7 +57,7 @@ export interface TrainMeasurements {
   readonly steps: number;
   readonly finalLoss: number;
   readonly trainableParameters: number;
-  /** Bytes kept between tasks beside the model that answers. */
+  /** Bytes of what the method remembers between tasks, beyond the adapter and the projector that go on. */
   readonly memoryBytes: number;
   /** Numbers beside the base model that answering takes. */
   readonly inferenceParameters: number;
