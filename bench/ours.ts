@@ -135,21 +135,32 @@ async function evaluation(
   };
 }
 
-/** Every picture once, decoded, transformed and run through the tower; nothing is cached before. */
+/** Every picture that is trained on, once: decoded, transformed and run through the tower; nothing is cached before. */
 async function encoding(model: LlavaModel, workload: Workload): Promise<Job> {
   const { config, weights, transform } = model;
+  const pictures = [...new Set(workload.train.map(({ image }) => workload.images[image] as string))];
   return async () => {
     const encoder = await ImageEncoder.open({ config, weights, transform });
     const started = performance.now();
-    await encoder.encode(workload.images);
+    await encoder.encode(pictures);
     const seconds = (performance.now() - started) / 1000;
     await encoder.dispose();
-    const samples = workload.images.length;
+    const samples = pictures.length;
     return { seconds, samples, tokens: samples * config.imageTokens };
   };
 }
 
-async function featuresOf(
+const knownFeatures = new Map<string, Promise<Float32Array[]>>();
+
+/** Features of all pictures by index; encoded once in a process, whichever lines need them. */
+function featuresOf(model: LlavaModel, images: readonly string[]): Promise<Float32Array[]> {
+  const key = [model.folder, ...images].join('\n');
+  const known = knownFeatures.get(key) ?? encodeAll(model, images);
+  knownFeatures.set(key, known);
+  return known;
+}
+
+async function encodeAll(
   { config, weights, transform }: LlavaModel,
   images: readonly string[],
 ): Promise<Float32Array[]> {
