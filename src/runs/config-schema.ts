@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { resolveTaskOrder } from '../benchmarks/coin.ts';
 import { type Issue, UserError } from '../errors.ts';
 import { type Method, type MethodName, type MethodSettings, methodNames, methods } from '../methods/index.ts';
+import { templateChoices } from '../models/llava/model.ts';
 import type { ScheduleName } from '../nn/schedule.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { Provider } from '../tensor/program.ts';
@@ -108,6 +109,12 @@ export const configSchema = z.strictObject({
     .min(1)
     .default(['lora', 'moelora'])
     .describe(`compared in this run: ${methodNames.join(', ')}`),
+  promptTemplate: z
+    .enum(['auto', ...templateChoices])
+    .default('auto')
+    .describe(
+      "auto: as the model's folder says; or one of LLaVA's by name; or chat, the chat template of the model's folder",
+    ),
   imageTransform: z
     .enum(['same', 'reference'])
     .default('same')

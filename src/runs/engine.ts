@@ -41,7 +41,8 @@ const ROUTED_AT_ONCE = 64;
 type Values = ReadonlyMap<string, HostTensor>;
 
 export async function openEngine({ config, modelFolder, onClose }: EngineOptions): Promise<RunEngine> {
-  const model = openLlava(modelFolder);
+  const { promptTemplate } = config;
+  const model = openLlava(modelFolder, promptTemplate === 'auto' ? {} : { template: promptTemplate });
   const { config: llava, weights, transform } = model;
   const disk = featureCache(config);
   const encoder = await ImageEncoder.open({

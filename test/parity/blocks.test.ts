@@ -61,6 +61,7 @@ describe('LLaMA block', () => {
     epsilon: 1e-5,
     rotary: plainRotary(10000),
     biases: { queryKeyValue: false, attentionOutput: false, mlp: false },
+    family: 'llama' as const,
     windows: [],
     tiedEmbeddings: false,
   };

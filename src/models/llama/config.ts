@@ -69,6 +69,8 @@ export const decoderConfigSchema = byModelType(
 );
 
 export interface LlamaConfig {
+  /** Whose decoder it is. The network does not ask; prompts and people do. */
+  readonly family: 'llama' | 'mistral' | 'qwen2';
   readonly vocabularySize: number;
   readonly hiddenSize: number;
   readonly intermediateSize: number;
@@ -114,6 +116,7 @@ export function llamaConfig(
   }
   const attentionBias = json.model_type === 'llama' && json.attention_bias;
   return {
+    family: json.model_type,
     vocabularySize: json.vocab_size,
     hiddenSize: json.hidden_size,
     intermediateSize: json.intermediate_size,

@@ -22,6 +22,7 @@ const config = {
   epsilon: 1e-5,
   rotary: plainRotary(10000),
   biases: { queryKeyValue: false, attentionOutput: false, mlp: false },
+  family: 'llama' as const,
   windows: [],
   tiedEmbeddings: false,
 };

@@ -44,6 +44,7 @@ describe('parseLlavaConfig', () => {
       epsilon: 1e-5,
       rotary: { theta: 10000, scaling: { rope_type: 'default' }, originalLength: 4096 },
       biases: { queryKeyValue: false, attentionOutput: false, mlp: false },
+      family: 'llama',
       windows: Array.from({ length: 32 }, () => undefined),
       tiedEmbeddings: false,
     });

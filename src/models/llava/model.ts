@@ -1,28 +1,36 @@
 // A LLaVA folder opened: configuration, weights, tokenizer, image transform and prompt template.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { DataError } from '../../errors.ts';
+import { DataError, UserError } from '../../errors.ts';
 import { readJsonObject } from '../../formats/json.ts';
 import { loadTokenizer, type Tokenizer } from '../../formats/tokenizer.ts';
 import { type ImageTransform, readImageTransform } from '../clip/processor.ts';
+import { chatTemplate, findChatTemplate } from './chat-template.ts';
 import type { LlavaConfig } from './config.ts';
 import { checkWeights } from './inventory.ts';
 import { createProcessor, type LlavaProcessor } from './processor.ts';
-import { type TemplateName, templateNames } from './prompts.ts';
-import { openSources } from './sources.ts';
+import { type PromptTemplate, type TemplateName, templateNames } from './prompts.ts';
+import { type LlavaSources, openSources } from './sources.ts';
 import { LlavaWeights } from './weights.ts';
 
 export interface LlavaModel {
   readonly folder: string;
+  readonly layout: LlavaSources['layout'];
   readonly config: LlavaConfig;
   readonly weights: LlavaWeights;
   readonly tokenizer: Tokenizer;
   readonly transform: ImageTransform;
+  readonly template: TemplateChoice;
   readonly processor: LlavaProcessor;
 }
 
+export interface OpenOptions {
+  /** By default what the model was trained with, as far as its folder says. */
+  readonly template?: TemplateChoice;
+}
+
 /** Opens a model in any layout of sources.ts. Reads headers only; weights are read when a program is compiled. */
-export function openLlava(folder: string): LlavaModel {
+export function openLlava(folder: string, { template }: OpenOptions = {}): LlavaModel {
   const sources = openSources(folder);
   const { config, checkpoint, imageFolder, tokenizerFolder } = sources;
   const transform = readImageTransform(imageFolder);
@@ -45,35 +53,64 @@ export function openLlava(folder: string): LlavaModel {
   }
   const weights = new LlavaWeights(checkpoint);
   checkWeights(config, weights);
-  const { eosId } = tokenizer;
-  const ends = config.endTokenIds.length > 0 || eosId === undefined ? config.endTokenIds : [eosId];
+  const choice = chooseTemplate(folder, config, template);
+  const processor = createProcessor({
+    tokenizer,
+    imageTokenId: config.imageTokenId,
+    imageTokens: config.imageTokens,
+    template: openTemplate(tokenizerFolder, choice, tokenizer),
+    imageDividesText: sources.layout !== 'transformers',
+  });
   return {
     folder,
-    config: { ...config, endTokenIds: ends },
+    layout: sources.layout,
+    // What answers were taught to end with, whatever else may end one.
+    config: { ...config, endTokenIds: [...new Set([...config.endTokenIds, processor.endTokenId])] },
     weights,
     tokenizer,
     transform,
-    processor: createProcessor({
-      tokenizer,
-      imageTokenId: config.imageTokenId,
-      imageTokens: config.imageTokens,
-      template: readTemplate(folder),
-    }),
+    template: choice,
+    processor,
   };
 }
 
-/** `prompt_template` of processor_config.json (our own key); LLaVA-1.5's vicuna_v1 where nothing is said. */
-function readTemplate(folder: string): TemplateName {
+/** A template of LLaVA's by its name, or the model folder's own chat template. */
+export type TemplateChoice = TemplateName | 'chat';
+export const templateChoices = [...templateNames, 'chat'] as const satisfies readonly TemplateChoice[];
+
+/**
+ * The template that a model's conversations are written with: the one asked for; what `prompt_template` of
+ * processor_config.json says (our own key); vicuna_v1 for a LLaMA, as LLaVA-1.5 was trained; for other decoders the
+ * folder's chat template.
+ */
+function chooseTemplate(folder: string, { text }: LlavaConfig, asked?: TemplateChoice): TemplateChoice {
+  if (asked !== undefined) return asked;
   const file = join(folder, 'processor_config.json');
-  if (!existsSync(file)) return 'vicuna_v1';
-  const named = readJsonObject(file).prompt_template ?? 'vicuna_v1';
-  const known = templateNames.find((name) => name === named);
+  const named = existsSync(file) ? readJsonObject(file).prompt_template : undefined;
+  if (named === undefined || named === null) return text.family === 'llama' ? 'vicuna_v1' : 'chat';
+  const known = templateChoices.find((name) => name === named);
   if (known === undefined) {
     throw new DataError({
       file,
       field: 'prompt_template',
-      message: `expected ${templateNames.join(' or ')}, found ${JSON.stringify(named)}`,
+      message: `expected ${templateChoices.join(' or ')}, found ${JSON.stringify(named)}`,
     });
   }
   return known;
+}
+
+function openTemplate(
+  folder: string,
+  choice: TemplateChoice,
+  tokenizer: Tokenizer,
+): TemplateName | PromptTemplate {
+  if (choice !== 'chat') return choice;
+  const source = findChatTemplate(folder);
+  if (source !== undefined) return chatTemplate(source, tokenizer);
+  throw new UserError({
+    file: folder,
+    message:
+      'this model has no chat template: expected chat_template.jinja, chat_template.json or chat_template in tokenizer_config.json',
+    hint: `or name one of LLaVA's own: ${templateNames.join(', ')}`,
+  });
 }
