@@ -13,6 +13,60 @@ export type TensorFiller = (name: string, start: number, count: number) => Uint8
 
 const ELEMENTS_PER_PART = 1 << 22;
 
+/** A file being written aside. */
+export interface SafetensorsWriter {
+  /** The tensors in the order in which their bytes are expected. */
+  readonly entries: readonly TensorEntry[];
+  /** The next bytes; a tensor may come in parts. */
+  write(bytes: Uint8Array): void;
+  /** Puts the file in its place. */
+  publish(): void;
+  /** Removes what was written; after `publish`, nothing. */
+  discard(): void;
+}
+
+/** Begins a file. Throws UserError, here and later, when the disk is full or the place cannot be written. */
+export function openSafetensorsWriter(
+  path: string,
+  tensors: TensorTypes,
+  metadata: Readonly<Record<string, string>> = {},
+): SafetensorsWriter {
+  const { header, entries } = layOutSafetensors(tensors, metadata);
+  const aside = `${path}.tmp-${process.pid}-0`;
+  const guarded = <T>(action: () => T): T => {
+    try {
+      return action();
+    } catch (error) {
+      throw writeError(error, path);
+    }
+  };
+  let descriptor: number | undefined = guarded(() => openSync(aside, 'w'));
+  const close = () => {
+    if (descriptor !== undefined) closeSync(descriptor);
+    descriptor = undefined;
+  };
+  const write = (bytes: Uint8Array) => {
+    const open = descriptor;
+    if (open === undefined) throw new Error(`safetensors: ${path} is no longer open`);
+    guarded(() => writeAll(open, bytes));
+  };
+  write(header);
+  return {
+    entries,
+    write,
+    publish: () =>
+      guarded(() => {
+        if (descriptor !== undefined) fsyncSync(descriptor);
+        close();
+        renameSync(aside, path);
+      }),
+    discard: () => {
+      close();
+      rmSync(aside, { force: true });
+    },
+  };
+}
+
 /** Writes one file. Throws UserError when the disk is full or the place cannot be written; nothing is left behind. */
 export function writeSafetensors(
   path: string,
@@ -20,26 +74,17 @@ export function writeSafetensors(
   fill: TensorFiller,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
-  const { header, entries } = layOutSafetensors(tensors, metadata);
-  const aside = `${path}.tmp-${process.pid}-0`;
+  const writer = openSafetensorsWriter(path, tensors, metadata);
   try {
-    const descriptor = openSync(aside, 'w');
-    try {
-      writeAll(descriptor, header);
-      for (const { name, dtype, byteLength } of entries) {
-        const elements = byteLength / elementBytes[dtype];
-        for (let start = 0; start < elements; start += ELEMENTS_PER_PART) {
-          writeAll(descriptor, fill(name, start, Math.min(ELEMENTS_PER_PART, elements - start)));
-        }
+    for (const { name, dtype, byteLength } of writer.entries) {
+      const elements = byteLength / elementBytes[dtype];
+      for (let start = 0; start < elements; start += ELEMENTS_PER_PART) {
+        writer.write(fill(name, start, Math.min(ELEMENTS_PER_PART, elements - start)));
       }
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
     }
-    renameSync(aside, path);
-  } catch (error) {
-    rmSync(aside, { force: true });
-    throw writeError(error, path);
+    writer.publish();
+  } finally {
+    writer.discard();
   }
 }
 

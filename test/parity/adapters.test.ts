@@ -1,32 +1,45 @@
 // Adapters as PEFT saves them, in the ways in which those in the wild differ: each gives PEFT's logits here, and does so
 // again after we wrote it. Fixtures: tools/parity/adapters.py; versions in their versions.json.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createAdapter } from '../../src/adapters/index.ts';
-import { type ReadAdapter, readAdapter, serializeAdapter } from '../../src/adapters/peft.ts';
+import { serializeAdapter } from '../../src/adapters/peft.ts';
+import { openCheckpoint } from '../../src/formats/checkpoint.ts';
+import { float32ToBfloat16, float32ToFloat16 } from '../../src/formats/half.ts';
 import { openSafetensors } from '../../src/formats/safetensors.ts';
+import { type TensorFiller, writeCheckpoint } from '../../src/formats/safetensors-writer.ts';
 import { readFloat32 } from '../../src/formats/tensor-file.ts';
-import { canonicalName } from '../../src/models/llava/weights.ts';
+import { type ModelAdapter, openModelAdapter } from '../../src/models/llava/adapters.ts';
+import { mergeAdapter } from '../../src/models/llava/merge.ts';
+import { LlavaWeights } from '../../src/models/llava/weights.ts';
 import { float32, type HostTensor } from '../../src/tensor/dtype.ts';
 import { Program } from '../../src/tensor/program.ts';
-import { batchFeeds, projectorNames, traceLlava, withoutPadding } from '../support/llava-tiny.ts';
+import {
+  batchFeeds,
+  config,
+  projectorNames,
+  traceLlava,
+  weights,
+  withoutPadding,
+} from '../support/llava-tiny.ts';
 import { expectParity, fixturePath } from '../support/parity.ts';
 
+const base = fixturePath('llava-tiny', 'model');
 const root = mkdtempSync(join(tmpdir(), 'coin-adapters-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
-const read = (folder: string) => readAdapter(folder, { layers: 2, canonicalName });
+const read = (folder: string) => openModelAdapter({ config, weights }, folder);
 
-async function logitsWith({ spec, values, saved }: ReadAdapter): Promise<HostTensor> {
+async function logitsWith({ spec, values, projector }: ModelAdapter): Promise<HostTensor> {
   const adapter = createAdapter(spec);
-  const { logits } = traceLlava(adapter, new Set(saved.keys()));
+  const { logits } = traceLlava(adapter, new Set(projector.keys()));
   // The tower's last layer is not computed: its features come from the layer before.
   const used = [...values].filter(([name]) => !name.startsWith('model.vision_tower.encoder.layers.2.'));
   expect([...adapter.parameters.keys()].sort()).toEqual(used.map(([name]) => name).sort());
   const program = await Program.compile({ logits });
-  const result = await program.runOnHost({ ...batchFeeds(), ...Object.fromEntries([...used, ...saved]) });
+  const result = await program.runOnHost({ ...batchFeeds(), ...Object.fromEntries([...used, ...projector]) });
   await program.dispose();
   return withoutPadding(result.logits as HostTensor);
 }
@@ -36,15 +49,97 @@ function expected(name: string): HostTensor {
   return float32(readFloat32(file, 'logits'), file.tensors.get('logits')?.shape ?? []);
 }
 
-describe.each(['patterns', 'some-layers', 'all-linear'])('%s', (name) => {
+/** PEFT's in safetensors and in PyTorch's files, with older module paths, and CoIN's own. */
+describe.each(['patterns', 'some-layers', 'all-linear', 'older-spelling', 'coin-moelora'])('%s', (name) => {
   it("gives PEFT's logits, read and written", async () => {
     const adapter = read(fixturePath('adapters', name));
     expectParity('logits', await logitsWith(adapter), expected(name));
-    const { spec, values, saved } = adapter;
-    const files = serializeAdapter({ spec, values, projector: saved });
+    const { spec, values, projector } = adapter;
+    const files = serializeAdapter({ spec, values, projector });
     const folder = mkdtempSync(join(root, 'written-'));
     for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, file), content);
     expect(read(folder)).toEqual(adapter);
+  });
+});
+
+describe('merged', () => {
+  const merge = (name: string, to: string, folder = base) =>
+    mergeAdapter({
+      model: { folder, weights: new LlavaWeights(openCheckpoint(folder)) },
+      adapter: read(fixturePath('adapters', name)),
+      to,
+    });
+
+  it.each([
+    ['patterns', 13, false],
+    ['some-layers', 3, true],
+    ['all-linear', 34, false],
+    ['older-spelling', 3, true],
+  ] as const)("%s gives PEFT's logits without an adapter", async (name, layers, projector) => {
+    const to = join(root, `merged-${name}`);
+    const result = await merge(name, to);
+    expect(result).toEqual({
+      layers,
+      projector,
+      weightFiles: ['model.safetensors'],
+      otherFiles: ['config.json', 'generation_config.json'],
+    });
+    const merged = new LlavaWeights(openCheckpoint(to));
+    const { logits } = traceLlava(undefined, new Set(), merged);
+    const program = await Program.compile({ logits });
+    const run = await program.runOnHost(batchFeeds());
+    await program.dispose();
+    expectParity('logits', withoutPadding(run.logits as HostTensor), expected(name));
+    const layoutOf = (folder: string) =>
+      [...openSafetensors(join(folder, 'model.safetensors')).tensors.values()].map(
+        ({ name, dtype, shape }) => [name, dtype, shape],
+      );
+    expect(layoutOf(to)).toEqual(layoutOf(base));
+    expect(readFileSync(join(to, 'config.json'))).toEqual(readFileSync(join(base, 'config.json')));
+  });
+
+  it.each(['F16', 'BF16'] as const)('keeps %s and its shards', async (dtype) => {
+    const folder = mkdtempSync(join(root, 'sharded-'));
+    const encode = dtype === 'F16' ? float32ToFloat16 : float32ToBfloat16;
+    const source = openSafetensors(join(base, 'model.safetensors'));
+    const tensors = Object.fromEntries(
+      [...source.tensors].map(([name, { shape }]) => [name, { dtype, shape }]),
+    );
+    const fill: TensorFiller = (name, start, count) =>
+      new Uint8Array(encode(readFloat32(source, name).slice(start, start + count)).buffer);
+    writeCheckpoint(folder, tensors, fill, { shardBytes: 40_000 });
+    cpSync(join(base, 'config.json'), join(folder, 'config.json'));
+    const to = join(root, `merged-${dtype}`);
+    const { weightFiles } = await merge('patterns', to, folder);
+    expect(weightFiles.length).toBeGreaterThan(2);
+    const [before, after] = [openCheckpoint(folder), openCheckpoint(to)];
+    const placed = ({ tensors }: typeof before) =>
+      [...tensors].map(([name, { file, entry }]) => [name, entry.dtype, entry.shape, basename(file.path)]);
+    expect(placed(after)).toEqual(placed(before));
+    const index = 'model.safetensors.index.json';
+    expect(JSON.parse(readFileSync(join(to, index), 'utf8'))).toEqual(
+      JSON.parse(readFileSync(join(folder, index), 'utf8')),
+    );
+    const exact = new LlavaWeights(openCheckpoint(join(root, 'merged-patterns')));
+    const rounded = new LlavaWeights(after);
+    for (const name of exact.tensors.keys()) {
+      const [wanted, found] = [exact.values(name).data, rounded.values(name).data];
+      const unit = dtype === 'F16' ? 2 ** -11 : 2 ** -8;
+      found.forEach((value, i) => {
+        // Base and sum are rounded, each by half a unit; the base may be larger than the sum.
+        expect(Math.abs(value - (wanted[i] as number))).toBeLessThan(
+          unit * (Math.abs(wanted[i] as number) + 2),
+        );
+      });
+    }
+  });
+
+  it('is refused for experts, and into a folder that is there', async () => {
+    await expect(merge('coin-moelora', join(root, 'experts'))).rejects.toThrow(
+      'an adapter of type moelora cannot be merged: its gates depend on the input, so that no weights give the same answers',
+    );
+    await expect(merge('patterns', base)).rejects.toThrow(`${base}: exists already`);
+    expect(readdirSync(root).filter((name) => name.includes('.tmp-') || name === 'experts')).toEqual([]);
   });
 });
 
@@ -61,7 +156,7 @@ it('knows which layers differ', () => {
 });
 
 it('takes a projector that was saved whole', () => {
-  const { spec, saved } = read(fixturePath('adapters', 'some-layers'));
-  expect([...saved.keys()].sort()).toEqual([...projectorNames].sort());
+  const { spec, projector } = read(fixturePath('adapters', 'some-layers'));
+  expect([...projector.keys()].sort()).toEqual([...projectorNames].sort());
   expect(Object.keys(spec.layers ?? {}).every((path) => path.includes('.layers.1.'))).toBe(true);
 });

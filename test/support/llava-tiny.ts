@@ -42,8 +42,12 @@ export interface TracedModel {
 }
 
 /** The whole model over `pixels`, `ids`, `image_rows`; the loss over `answer_rows`, `answer_labels`, `answer_weights`. */
-export function traceLlava(adapter?: Adapter, trainable: ReadonlySet<string> = new Set()): TracedModel {
-  const provider = weights.provider(trainable);
+export function traceLlava(
+  adapter?: Adapter,
+  trainable: ReadonlySet<string> = new Set(),
+  from: LlavaWeights = weights,
+): TracedModel {
+  const provider = from.provider(trainable);
   const root = new Scope(provider, '', adapter);
   const { imageSize } = config.vision;
   const pixels = input('pixels', 'float32', ['images', 3, imageSize, imageSize]);

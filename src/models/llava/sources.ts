@@ -41,7 +41,7 @@ export interface LlavaSources {
 }
 
 /** The parts of a model that is not one folder. */
-interface Composition {
+export interface Composition {
   readonly layout: LlavaSources['layout'];
   readonly decoder: string;
   /** A file; absent where the decoder's folder holds the projector. */
@@ -103,7 +103,7 @@ export function modelFiles(folder: string): readonly string[] {
 }
 
 /** The parts that a folder is composed of; undefined where it is whole. */
-function findComposition(folder: string): Composition | undefined {
+export function findComposition(folder: string): Composition | undefined {
   const file = join(folder, COMPOSITION_FILE);
   if (existsSync(file)) return readComposition(file);
   const json = readConfig(folder);
