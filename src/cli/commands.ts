@@ -21,6 +21,14 @@ const graph = defineCommand({
   subCommands: { dump: () => import('./graph-dump.ts').then((file) => file.graphDump) },
 });
 
+const adapter = defineCommand({
+  meta: { name: 'adapter', description: 'Adapters of PEFT, of runs and of CoIN' },
+  subCommands: {
+    convert: () => import('./adapter-convert.ts').then((file) => file.adapterConvert),
+    merge: () => import('./adapter-merge.ts').then((file) => file.adapterMerge),
+  },
+});
+
 export const coin = defineCommand({
   meta: {
     name: 'coin',
@@ -35,6 +43,8 @@ export const coin = defineCommand({
     score: () => import('./score.ts').then((file) => file.score),
     report: () => import('./report.ts').then((file) => file.report),
     verify: () => import('./verify.ts').then((file) => file.verify),
+    generate: () => import('./generate.ts').then((file) => file.generate),
+    adapter,
     data,
     graph,
     nano,

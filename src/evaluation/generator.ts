@@ -19,6 +19,8 @@ export interface GenerateOptions
   extends Partial<Pick<ReaderOptions, 'share' | 'textPrefix' | 'loadFeatures'>> {
   /** Told of every answer when it is complete, in the order in which they are. */
   readonly onAnswer?: (index: number, ids: readonly number[]) => void;
+  /** Told of every token of an answer when it is chosen. */
+  readonly onToken?: (index: number, id: number) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -177,10 +179,11 @@ class Generation {
 
   /** Adds a token to an answer; whether the answer has ended. */
   #accept(active: Active, token: number): boolean {
-    const { maxNewTokens, onAnswer } = this.#options;
+    const { maxNewTokens, onAnswer, onToken } = this.#options;
     active.next = token;
     if (!this.#extender.config.endTokenIds.includes(token)) {
       active.answer.push(token);
+      onToken?.(active.index, token);
       if (active.answer.length < maxNewTokens) return false;
     }
     this.#answers.set(active.index, active.answer);

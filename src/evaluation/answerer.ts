@@ -1,0 +1,140 @@
+// Questions about pictures to answers: a model, perhaps with an adapter, behind one call. What a run does with its samples
+// is runs/engine.ts; here are questions that somebody asks.
+import { createAdapter } from '../adapters/index.ts';
+import { UserError } from '../errors.ts';
+import { adaptsTower, type ModelAdapter, projectorOf } from '../models/llava/adapters.ts';
+import { ImageEncoder } from '../models/llava/image-encoder.ts';
+import type { LlavaModel } from '../models/llava/model.ts';
+import { float32, type HostTensor } from '../tensor/dtype.ts';
+import type { Provider } from '../tensor/program.ts';
+import { Generator } from './generator.ts';
+import { TextStream } from './text-stream.ts';
+
+export interface AskedQuestion {
+  readonly text: string;
+  /** A picture's file. It stands where the text has `<image>`, or before the text. */
+  readonly image?: string;
+}
+
+export interface AskOptions {
+  readonly maxNewTokens: number;
+  /** Told of every piece of an answer as it comes. */
+  readonly onText?: (index: number, piece: string) => void;
+  /** Told of every answer when it is complete. */
+  readonly onAnswer?: (index: number, answer: Answer) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface Answer {
+  readonly text: string;
+  readonly tokens: number;
+  readonly promptTokens: number;
+}
+
+export interface AnswererOptions {
+  readonly model: LlavaModel;
+  readonly adapter?: ModelAdapter;
+  readonly provider?: Provider;
+  /** Answers in progress side by side. */
+  readonly slots?: number;
+}
+
+const IMAGE = '<image>';
+
+export class Answerer {
+  readonly #model: LlavaModel;
+  readonly #generator: Generator;
+  readonly #parameters: Readonly<Record<string, HostTensor>>;
+  readonly #provider: Provider;
+  #encoder: ImageEncoder | undefined;
+
+  private constructor(
+    model: LlavaModel,
+    generator: Generator,
+    parameters: Readonly<Record<string, HostTensor>>,
+    provider: Provider,
+  ) {
+    this.#model = model;
+    this.#generator = generator;
+    this.#parameters = parameters;
+    this.#provider = provider;
+  }
+
+  /** Throws UserError for an adapter that changes the vision tower. */
+  static async open({ model, adapter, provider = 'cpu', slots = 1 }: AnswererOptions): Promise<Answerer> {
+    if (adapter !== undefined && adaptsTower(adapter)) {
+      throw new UserError({
+        message: 'the adapter changes the vision tower, which is computed apart from it',
+        hint: 'merge it first: coin adapter merge MODEL ADAPTER --to FOLDER',
+      });
+    }
+    const { config, weights } = model;
+    const trained = adapter?.projector ?? new Map<string, HostTensor>();
+    const generator = await Generator.compile({
+      config,
+      weights: weights.provider(new Set(projectorOf(model).keys())),
+      slots,
+      program: { provider },
+      ...(adapter === undefined ? {} : { adapter: createAdapter(adapter.spec) }),
+    });
+    const projector = [...projectorOf(model).keys()].map((name) => {
+      const { data, shape } = weights.values(name);
+      return [name, trained.get(name) ?? float32(data, shape)] as const;
+    });
+    return new Answerer(
+      model,
+      generator,
+      Object.fromEntries([...projector, ...(adapter?.values ?? [])]),
+      provider,
+    );
+  }
+
+  /**
+   * Answers, in the order of the questions.
+   * @throws UserError naming a question whose text has more than one place for the picture; DataError for its picture.
+   */
+  async ask(questions: readonly AskedQuestion[], options: AskOptions): Promise<readonly Answer[]> {
+    const { maxNewTokens, onText, onAnswer, signal } = options;
+    const { processor, tokenizer } = this.#model;
+    const prompts = questions.map(({ text, image }) => {
+      const places = text.split(IMAGE).length - 1;
+      if (places > 1)
+        throw new UserError(`a question has ${IMAGE} ${places} times, and one picture: ${text}`);
+      if (places === 1 && image === undefined)
+        throw new UserError(`a question has ${IMAGE}, and no picture: ${text}`);
+      const inputIds = processor.processPrompt(text, { hasImage: image !== undefined, imageMarker: IMAGE });
+      return { inputIds, ...(image === undefined ? {} : { image }) };
+    });
+    const streams = prompts.map(() => new TextStream(tokenizer));
+    const answerOf = (index: number, ids: readonly number[]): Answer => ({
+      text: tokenizer.decode(ids).trim(),
+      tokens: ids.length,
+      promptTokens: prompts[index]?.inputIds.length ?? 0,
+    });
+    const give = (index: number, piece: string | undefined) => {
+      if (piece !== undefined && piece !== '') onText?.(index, piece);
+    };
+    const answers = await this.#generator.generate(prompts, this.#parameters, maxNewTokens, {
+      ...(signal === undefined ? {} : { signal }),
+      loadFeatures: async (images) => (await this.#openEncoder()).encode(images),
+      onToken: (index, id) => give(index, streams[index]?.push(id)),
+      onAnswer: (index, ids) => {
+        give(index, streams[index]?.end());
+        onAnswer?.(index, answerOf(index, ids));
+      },
+    });
+    return answers.map((ids, index) => answerOf(index, ids));
+  }
+
+  async dispose(): Promise<void> {
+    await this.#generator.dispose();
+    await this.#encoder?.dispose();
+  }
+
+  /** Compiled for the first picture. */
+  async #openEncoder(): Promise<ImageEncoder> {
+    const { config, weights, transform } = this.#model;
+    this.#encoder ??= await ImageEncoder.open({ config, weights, transform, provider: this.#provider });
+    return this.#encoder;
+  }
+}
