@@ -21,6 +21,11 @@ const graph = defineCommand({
   subCommands: { dump: () => import('./graph-dump.ts').then((file) => file.graphDump) },
 });
 
+const model = defineCommand({
+  meta: { name: 'model', description: 'Models on the disk' },
+  subCommands: { inspect: () => import('./model-inspect.ts').then((file) => file.modelInspect) },
+});
+
 const adapter = defineCommand({
   meta: { name: 'adapter', description: 'Adapters of PEFT, of runs and of CoIN' },
   subCommands: {
@@ -44,6 +49,7 @@ export const coin = defineCommand({
     report: () => import('./report.ts').then((file) => file.report),
     verify: () => import('./verify.ts').then((file) => file.verify),
     generate: () => import('./generate.ts').then((file) => file.generate),
+    model,
     adapter,
     data,
     graph,

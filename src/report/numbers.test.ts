@@ -1,6 +1,13 @@
 // How figures are written, at the edges: nothing there, nothing left, rounding to zero.
 import { expect, test } from 'vitest';
-import { formatChange, formatCount, formatDuration, formatScore, formatShort } from './numbers.ts';
+import {
+  formatBytes,
+  formatChange,
+  formatCount,
+  formatDuration,
+  formatScore,
+  formatShort,
+} from './numbers.ts';
 
 test('what is not there is a dash and never a zero', () => {
   for (const format of [formatScore, formatShort, formatChange]) {
@@ -38,3 +45,12 @@ test('durations', () => {
     '2 h 10 min',
   ]);
 });
+
+test.each([
+  [0, '0 B'],
+  [999, '999 B'],
+  [1000, '1.00 KB'],
+  [13_480_000_000, '13.5 GB'],
+  [999_960, '1.00 MB'],
+  [123_456_789, '123 MB'],
+])('formatBytes(%d) is %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text));

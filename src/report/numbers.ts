@@ -46,3 +46,12 @@ function unsigned(text: string): string {
   if (!text.startsWith('-')) return text;
   return Number(text) === 0 ? text.slice(1) : minus + text.slice(1);
 }
+
+/** Bytes with three figures: 13.5 GB, 42.0 MB; what would round to 1000 is one of the next unit. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB'] as const;
+  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes * 1.0005) / 3));
+  const value = bytes / 1000 ** power;
+  const digits = power === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+  return `${value.toFixed(digits)} ${units[power]}`;
+}

@@ -10,7 +10,7 @@ import type { TaskName } from '../tasks/index.ts';
 import type { Provider } from '../tensor/program.ts';
 
 const providers = ['cpu', 'webgpu', 'cuda'] as const satisfies readonly Provider[];
-const baseWeightNames = ['float32', 'int8', 'int4'] as const;
+export const baseWeightNames = ['float32', 'int8', 'int4'] as const;
 export type BaseWeights = (typeof baseWeightNames)[number];
 /** Where each runs: products of 8-bit integers are written for the CPU only. */
 const providersOf: { readonly [B in BaseWeights]: readonly Provider[] } = {
