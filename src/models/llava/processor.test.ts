@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { loadTokenizer, type Tokenizer } from '../../formats/tokenizer.ts';
+import { readSentencePiece } from '../../formats/sentencepiece.ts';
+import { createTokenizer, loadTokenizer, type Tokenizer } from '../../formats/tokenizer.ts';
 import type { Turn } from '../../tasks/task.ts';
 import { createProcessor } from './processor.ts';
 import { templateNames } from './prompts.ts';
@@ -17,6 +18,10 @@ interface Expected {
     readonly promptIds: readonly number[];
     readonly trainingIds: readonly number[];
   }[];
+}
+
+interface Original extends Pick<Expected, 'imageTokens' | 'imageTokenId'> {
+  readonly conversations: readonly (Expected['conversations'][number] & { readonly legacy: boolean })[];
 }
 
 const schemes = ['prepend', 'metaspace'].map((scheme) => {
@@ -120,4 +125,23 @@ it('refuses a tokenizer that names no end', () => {
   const endless = { ...(tokenizer as Tokenizer), eosId: undefined };
   const options = { tokenizer: endless, imageTokenId: 1, imageTokens: 1, template: 'plain' } as const;
   expect(() => createProcessor(options)).toThrow('eos_token');
+});
+
+describe("conversations as the original LLaVA puts them together, text by text through SentencePiece's own model", () => {
+  const folder = fileURLToPath(new URL('../../../test/fixtures/tokenizer/sentencepiece', import.meta.url));
+  const { conversations, imageTokenId, imageTokens }: Original = JSON.parse(
+    readFileSync(`${folder}/expected.json`, 'utf8'),
+  );
+
+  it.each(conversations)('legacy: $legacy, image: $hasImage', ({ legacy, hasImage, turns, ...expected }) => {
+    const { tokenizer: content, config } = readSentencePiece(`${folder}/tokenizer.model`, { legacy });
+    const tokenizer = createTokenizer(content, config);
+    const options = { tokenizer, imageTokenId, imageTokens, template: 'vicuna_v1' } as const;
+    const { processPrompt, processTraining } = createProcessor({ ...options, imageDividesText: true });
+    expect([...processPrompt(turns[0]?.question ?? '', { hasImage })]).toEqual(expected.promptIds);
+    expect([...processTraining(turns, { hasImage }).inputIds]).toEqual(expected.trainingIds);
+    const undivided = createProcessor(options).processPrompt(turns[0]?.question ?? '', { hasImage });
+    // Without legacy a text begins with a space only where it is a text of its own.
+    expect(undivided.length === expected.promptIds.length).toBe(legacy || !hasImage);
+  });
 });
