@@ -28,6 +28,7 @@ import { float32 } from '../src/tensor/dtype.ts';
 import { normalArray } from '../src/tensor/random.ts';
 import { projectorNames } from '../src/training/traced.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
+import { fixturePath } from './support/parity.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'coin-cli-adapters-'));
 const lora: AdapterSpec = { kind: 'lora', rank: 4, alpha: 8, dropout: 0 };
@@ -197,6 +198,39 @@ describe('coin adapter', () => {
       'moved: adapter_config.json, adapter_model.safetensors, non_lora_trainables.safetensors\n',
     );
     expect(ask('nano', '--adapter', 'moved')).toEqual(ask('nano', '--adapter', 'experts'));
+  });
+
+  it.each([
+    [
+      'patterns',
+      /^LoRA in .*patterns\nrank {8}2, 3, 4, 6\nscale {7}3\.266, 3\.536, 4, 4\.619, 6\.25\nlayers {6}13: /,
+    ],
+    ['some-layers', /layers {6}3: down_proj, q_proj, v_proj\n.*\nprojector {3}inside\n$/],
+    [
+      'all-linear',
+      /projector {3}none: the model's own\ntower {7}is adapted too: merge the adapter to use it\n$/,
+    ],
+    [
+      'coin-moelora',
+      /^MoELoRA in .*\nrank {8}8, shared among 4 experts\nscale {7}2\n.*\n.*\nprojector {3}beside\n$/,
+    ],
+  ])('says what %s is', (name, text) => {
+    const { status, stdout, stderr } = coin(['adapter', 'inspect', fixturePath('adapters', name)]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(text);
+    const json = coin(['adapter', 'inspect', fixturePath('adapters', name), '--json']);
+    expect(JSON.parse(json.stdout)).toMatchObject({ kind: name === 'coin-moelora' ? 'moelora' : 'lora' });
+  });
+
+  it('says what of a setting it cannot do', () => {
+    mkdirSync(join(folder, 'dora'));
+    const config = JSON.parse(readFileSync(join(folder, 'lora', CONFIG_FILE), 'utf8'));
+    writeFileSync(join(folder, 'dora', CONFIG_FILE), JSON.stringify({ ...config, use_dora: true }));
+    expect(coin(['adapter', 'inspect', 'dora'])).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: `${join('dora', CONFIG_FILE)}: use_dora: true is not supported: DoRA rescales the whole weight, not its update alone\n`,
+    });
   });
 
   it('does not merge experts', () => {

@@ -30,6 +30,7 @@ const adapter = defineCommand({
   meta: { name: 'adapter', description: 'Adapters of PEFT, of runs and of CoIN' },
   subCommands: {
     convert: () => import('./adapter-convert.ts').then((file) => file.adapterConvert),
+    inspect: () => import('./adapter-inspect.ts').then((file) => file.adapterInspect),
     merge: () => import('./adapter-merge.ts').then((file) => file.adapterMerge),
   },
 });
