@@ -94,22 +94,31 @@ describe.each(layouts)('layout %s', (layout) => {
     expect(config.imageTokens).toBe(meta.image_features);
   });
 
-  it(`gives the logits of transformers ${meta.versions.transformers}`, async () => {
-    const program = await Program.compile({ logits: traceLogits(config, weights.provider()) });
-    const names = expected.namesAfter('logits.');
-    expect(names).toHaveLength(4);
-    for (const name of names) {
-      const { ids, imageRows, features } = promptBatch(
-        [prompts[Number(name)] as Prompt],
-        batchOptions(config),
+  it.each([
+    ['copied', 1e9],
+    ['mapped', 0],
+  ])(
+    `gives the logits of transformers ${meta.versions.transformers}, weights %s`,
+    async (_, mapWeightsOver) => {
+      const program = await Program.compile(
+        { logits: traceLogits(config, weights.provider()) },
+        { mapWeightsOver },
       );
-      const { logits } = await program.runOnHost({ ids, imageRows, features });
-      const { shape, data } = logits as HostTensor;
-      const theirs = expected.get(`logits.${name}`);
-      expectParity(`logits of prompt ${name}`, float32(data as Float32Array, shape.slice(1)), theirs);
-    }
-    await program.dispose();
-  });
+      const names = expected.namesAfter('logits.');
+      expect(names).toHaveLength(4);
+      for (const name of names) {
+        const { ids, imageRows, features } = promptBatch(
+          [prompts[Number(name)] as Prompt],
+          batchOptions(config),
+        );
+        const { logits } = await program.runOnHost({ ids, imageRows, features });
+        const { shape, data } = logits as HostTensor;
+        const theirs = expected.get(`logits.${name}`);
+        expectParity(`logits of prompt ${name}`, float32(data as Float32Array, shape.slice(1)), theirs);
+      }
+      await program.dispose();
+    },
+  );
 
   it('answers 50 prompts with the same tokens', async () => {
     expect(meta.prompts.filter(({ image }) => image !== null)).toHaveLength(25);

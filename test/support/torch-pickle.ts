@@ -125,3 +125,69 @@ export function torchArchive(
     ['archive/version', bytes('3\n')],
   ]);
 }
+
+/** Text and numbers of an archive whose large entries are holes: what to write where, and how long the file is. */
+export interface SparseArchive {
+  readonly parts: readonly { readonly at: number; readonly content: Uint8Array }[];
+  readonly size: number;
+}
+
+/** As torch.save writes beyond 4 GiB (ZIP64), with storages of so many zero bytes that take no place on the disk. */
+export function sparseTorchArchive(value: Piece, storages: Readonly<Record<string, number>>): SparseArchive {
+  const pickle = pickled(value);
+  const entries = [
+    { name: 'archive/data.pkl', size: pickle.length, content: pickle },
+    ...Object.entries(storages).map(([key, size]) => ({
+      name: `archive/data/${key}`,
+      size,
+      content: undefined,
+    })),
+  ];
+  const parts: { at: number; content: Uint8Array }[] = [];
+  const directory: number[] = [];
+  let at = 0;
+  for (const { name, size, content } of entries) {
+    const common = [
+      ...uint16(0),
+      ...uint32(0),
+      ...uint32(content === undefined ? 0 : crc32(content)),
+      ...uint32(0xffffffff),
+      ...uint32(0xffffffff),
+      ...uint16(name.length),
+    ];
+    const sizes = [...uint64(size), ...uint64(size)];
+    const extra = (values: readonly number[]) => [...uint16(1), ...uint16(values.length), ...values];
+    const local = bytes('PK\x03\x04', uint16(45), uint16(0), common, uint16(20), name, extra(sizes));
+    const central = extra([...sizes, ...uint64(at)]);
+    directory.push(
+      ...bytes('PK\x01\x02', uint16(45), uint16(45), uint16(0), common, uint16(central.length), uint16(0)),
+      ...bytes(uint16(0), uint16(0), uint32(0), uint32(0xffffffff), name, central),
+    );
+    parts.push({ at, content: local });
+    at += local.length;
+    if (content !== undefined) parts.push({ at, content });
+    at += size;
+  }
+  const count = uint64(entries.length);
+  const end = bytes(
+    directory,
+    ['PK\x06\x06', uint64(44), uint16(45), uint16(45), uint32(0), uint32(0), count, count],
+    [uint64(directory.length), uint64(at)],
+    ['PK\x06\x07', uint32(0), uint64(at + directory.length), uint32(1)],
+    [
+      'PK\x05\x06',
+      uint32(0),
+      uint16(0xffff),
+      uint16(0xffff),
+      uint32(0xffffffff),
+      uint32(0xffffffff),
+      uint16(0),
+    ],
+  );
+  return { parts: [...parts, { at, content: end }], size: at + end.length };
+}
+
+const uint64 = (value: number): number[] => [
+  ...uint32(value % 2 ** 32),
+  ...uint32(Math.floor(value / 2 ** 32)),
+];
