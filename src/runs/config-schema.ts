@@ -89,7 +89,10 @@ export const configSchema = z.strictObject({
     .regex(/^[A-Za-z0-9][\w.-]*$/, 'expected letters, digits, dots, dashes or underscores')
     .optional()
     .describe("of the run; by default the file's name"),
-  model: z.string().min(1).describe('nano, or a model folder: of llava-hf, of liuhaotian/llava-v1.5, or with a coin-model.yaml'),
+  model: z
+    .string()
+    .min(1)
+    .describe('nano, or a model folder: of llava-hf, of liuhaotian/llava-v1.5, or with a coin-model.yaml'),
   benchmark: z.string().min(1).describe('nano, or a data folder in the layout of CoIN'),
   instructionType: z
     .string()

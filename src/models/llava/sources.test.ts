@@ -1,9 +1,11 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { fixturePath } from '../../../test/support/parity.ts';
 import { formatIssue, UserError } from '../../errors.ts';
+import { openSafetensors, serializeSafetensors, type TensorSource } from '../../formats/safetensors.ts';
+import { readTensor } from '../../formats/tensor-file.ts';
 import { checkWeights } from './inventory.ts';
 import { openLlava } from './model.ts';
 import { COMPOSITION_FILE, isModelFolder, modelFiles, openSources } from './sources.ts';
@@ -178,6 +180,37 @@ describe('the weights of a model', () => {
     );
     expect(message).toMatch(/and \d+ more weights like these/);
   });
+});
+
+it('reads the tokens that end an answer as transformers does: generation_config.json before config.json', () => {
+  writeFileSync(join(composed, 'vicuna', 'generation_config.json'), '{"eos_token_id": [5, 6]}');
+  expect(openSources(composed).config.endTokenIds).toEqual([5, 6]);
+  writeFileSync(join(composed, 'vicuna', 'generation_config.json'), '{"eos_token_id": "</s>"}');
+  expect(failure(() => openSources(composed))).toContain('generation_config.json: eos_token_id');
+});
+
+it('reads a head that repeats tied embeddings, and refuses one that differs', () => {
+  const tied = join(root, 'tied');
+  cpSync(fixturePath('layouts', 'prefixed-llama3', 'model'), tied, { recursive: true });
+  const file = openSafetensors(join(tied, 'model.safetensors'));
+  const write = (change: number) => {
+    const tensors = [...file.tensors.values()].map(({ name, dtype, shape }): [string, TensorSource] => [
+      name,
+      { dtype, shape, data: readTensor(file, name) },
+    ]);
+    const table = readTensor(file, 'model.language_model.embed_tokens.weight') as Uint16Array;
+    const head = { dtype: 'BF16', shape: [48, 16], data: table.map((bits) => bits + change) } as const;
+    writeFileSync(
+      join(tied, 'changed.safetensors'),
+      serializeSafetensors({ ...Object.fromEntries(tensors), 'lm_head.weight': head }),
+    );
+    renameSync(join(tied, 'changed.safetensors'), join(tied, 'model.safetensors'));
+  };
+  write(0);
+  expect(() => open(tied)).not.toThrow();
+  cpSync(fixturePath('layouts', 'prefixed-llama3', 'model'), tied, { recursive: true });
+  write(1);
+  expect(failure(() => open(tied))).toContain('lm_head.weight: is not known here');
 });
 
 it('says what a model is where there is none', () => {

@@ -9,7 +9,7 @@ import { serializeSafetensors, type TensorSource } from '../../formats/safetenso
 import { isMadeBy } from '../../tensor/graph.ts';
 import { neg } from '../../tensor/ops.ts';
 import { floats } from '../../tensor/program.ts';
-import { canonicalName, LlavaWeights, publishedName } from './weights.ts';
+import { canonicalName, LlavaWeights, projectorName, publishedName, visionName } from './weights.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'coin-weights-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -70,6 +70,44 @@ describe('canonicalName', () => {
     ['the fixture', { ...hub, vision: 'vision_tower.' }],
   ])('reads the layout: %s', (_, prefixes) => {
     expect(spell(prefixes).map(canonicalName)).toEqual(canonical);
+  });
+
+  it('reads the original code’s names, and a decoder’s alone', () => {
+    expect(
+      [
+        'model.vision_tower.vision_tower.vision_model.encoder.layers.0.mlp.fc1.bias',
+        'model.vision_tower.vision_tower.vision_model.pre_layrnorm.weight',
+        'model.mm_projector.0.weight',
+        'model.layers.1.self_attn.q_proj.weight',
+        'model.embed_tokens.weight',
+        'model.norm.weight',
+        'lm_head.weight',
+      ].map(canonicalName),
+    ).toEqual(canonical);
+    expect(canonicalName('model.mm_projector.2.bias')).toBe('model.multi_modal_projector.linear_2.bias');
+    expect(canonicalName('layers.1.mlp.up_proj.weight')).toBe(
+      'model.language_model.layers.1.mlp.up_proj.weight',
+    );
+  });
+
+  it.each([
+    ['vision_model.embeddings.class_embedding', 'model.vision_tower.embeddings.class_embedding'],
+    ['encoder.layers.3.layer_norm1.bias', 'model.vision_tower.encoder.layers.3.layer_norm1.bias'],
+    ['text_model.encoder.layers.3.layer_norm1.bias', undefined],
+    ['visual_projection.weight', undefined],
+    ['logit_scale', undefined],
+  ])('reads a tower’s own name %s', (name, expected) => {
+    expect(visionName(name)).toBe(expected);
+  });
+
+  it.each([
+    ['model.mm_projector.0.weight', 'model.multi_modal_projector.linear_1.weight'],
+    ['base_model.model.model.mm_projector.2.bias', 'model.multi_modal_projector.linear_2.bias'],
+    ['mm_projector.2.weight', 'model.multi_modal_projector.linear_2.weight'],
+    ['model.mm_projector.weight', undefined],
+    ['model.norm.weight', undefined],
+  ])('reads a projector’s own name %s', (name, expected) => {
+    expect(projectorName(name)).toBe(expected);
   });
 
   it('is undone by publishedName, which spells as the hub does', () => {
