@@ -20,7 +20,7 @@ const usage = `usage: npm run bench -- [options]
   --peers               also PyTorch, transformers and PEFT; the environment variable PEER_PYTHON names the python of a
                         virtual environment with bench/peers/requirements.txt
   --base-weights LIST   also our lines with frozen weights in other types, such as int8,int4
-  --rounds NUMBER       (default 5)
+  --rounds NUMBER       (default 3)
   --seconds NUMBER      that a line's round takes at least, about (default 2)
   --seed NUMBER         of the order of lines in a round (default 0)
   --models FOLDER       where random models and data are kept (default .cache/bench-models)
@@ -50,7 +50,7 @@ async function main(): Promise<void> {
   const started = performance.now();
   const loadBefore = loadavg()[0] as number;
   const models = resolve(options.models);
-  const data = await prepareData(models, { train: 128, test: 100 });
+  const data = await prepareData(models, { train: 64, test: 64 });
   const report: Report = {
     machine: machine(),
     loadBefore,
@@ -101,7 +101,7 @@ function modelFolder(name: ShapeName, shape: Shape, models: string, say: (text: 
   const folder = join(models, name);
   if (!existsSync(folder)) {
     say('writing a model with random weights');
-    writeRandomModel({ folder, config: shape.config });
+    writeRandomModel({ folder, config: shape.config, storage: shape.storage });
   }
   return folder;
 }
@@ -159,7 +159,7 @@ function parse() {
       shapes: { type: 'string', default: 'nano,small,7b-layer' },
       peers: { type: 'boolean', default: false },
       'base-weights': { type: 'string' },
-      rounds: { type: 'string', default: '5' },
+      rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '2' },
       seed: { type: 'string', default: '0' },
       models: { type: 'string', default: join(repository, '.cache', 'bench-models') },

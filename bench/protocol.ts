@@ -2,6 +2,7 @@
 // that either can be measured while the other waits, warm and idle.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { UserError } from '../src/errors.ts';
 
 /** Something that is measured round by round. */
 export interface Line {
@@ -48,6 +49,8 @@ export interface PeakMemory {
 export class Worker {
   readonly #process: ChildProcess;
   readonly #lines: AsyncIterator<string>;
+  readonly #command: string;
+  #failure: string | undefined;
 
   constructor(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
     this.#process = spawn(command, args, {
@@ -56,7 +59,12 @@ export class Worker {
     });
     if (this.#process.stdout === null) throw new Error('internal: no pipe');
     this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
-    this.#process.on('error', (error) => console.error(`${command}: ${error.message}`));
+    this.#command = command;
+    this.#process.on('error', (error) => {
+      this.#failure = error.message;
+    });
+    // A process that is gone says so by the end of its output.
+    this.#process.stdin?.on('error', () => {});
   }
 
   prepare(workload: string, lines: readonly Line[]): Promise<Prepared> {
@@ -73,7 +81,8 @@ export class Worker {
 
   async quit(): Promise<void> {
     const ended = new Promise((resolve) => this.#process.once('exit', resolve));
-    if (this.#process.exitCode !== null) return;
+    const { exitCode, signalCode, pid } = this.#process;
+    if (pid === undefined || exitCode !== null || signalCode !== null) return;
     this.#process.stdin?.end(`${JSON.stringify({ command: 'quit' } satisfies Request)}\n`);
     await ended;
   }
@@ -81,7 +90,14 @@ export class Worker {
   async #ask<T>(request: Request): Promise<T> {
     this.#process.stdin?.write(`${JSON.stringify(request)}\n`);
     const { value, done } = await this.#lines.next();
-    if (done) throw new Error(`the worker ended while it was asked to ${JSON.stringify(request)}`);
+    if (done) {
+      const { exitCode, signalCode } = this.#process;
+      const reason = this.#failure ?? `ended with ${signalCode ?? exitCode ?? 'no status'}`;
+      throw new UserError({
+        message: `${this.#command}: ${reason}, while it was asked for: ${request.command}`,
+        hint: signalCode === 'SIGKILL' ? 'out of memory? measure fewer shapes or lines' : undefined,
+      });
+    }
     const reply = JSON.parse(value) as T & { readonly error?: string };
     if (reply.error !== undefined) throw new Error(reply.error);
     return reply;

@@ -6,6 +6,8 @@ type Json = Readonly<Record<string, unknown>>;
 export interface Shape {
   /** Absent for the embedded model. */
   readonly config?: Json;
+  /** How weights lie in the file; by default as float32. */
+  readonly storage?: 'F16';
   /** Samples of a training round. */
   readonly trainSamples: number;
   readonly batchSize: number;
@@ -28,10 +30,10 @@ const reference = { rank: 128, alpha: 256, dropout: 0.05, experts: 8 };
 
 export const shapes = {
   nano: {
-    trainSamples: 128,
+    trainSamples: 64,
     batchSize: 8,
-    testSamples: 100,
-    peerTestSamples: 20,
+    testSamples: 64,
+    peerTestSamples: 12,
     maxNewTokens: 32,
     adapter: { rank: 16, alpha: 32, dropout: 0, experts: 4 },
     slots: 32,
@@ -44,10 +46,10 @@ export const shapes = {
       imageTokenId: 31998,
       padTokenId: 31999,
     }),
-    trainSamples: 8,
-    batchSize: 4,
-    testSamples: 32,
-    peerTestSamples: 6,
+    trainSamples: 4,
+    batchSize: 2,
+    testSamples: 16,
+    peerTestSamples: 4,
     maxNewTokens: 8,
     adapter: { ...reference, rank: 32, alpha: 64, dropout: 0 },
     slots: 32,
@@ -70,6 +72,7 @@ export const shapes = {
   },
   /** LLaVA-1.5-7B; for memory, not part of the comparison. */
   '7b': {
+    storage: 'F16',
     config: llava({
       vision: { hidden: 1024, layers: 24, heads: 16, image: 336, patch: 14 },
       text: { vocabulary: 32064, hidden: 4096, ffn: 11008, layers: 32, heads: 32 },

@@ -71,6 +71,12 @@ describe('the worker', () => {
   });
 });
 
+it('says that a worker could not be started', async () => {
+  const worker = new Worker(join(folder, 'no-such-python'), []);
+  await expect(worker.peakMemory()).rejects.toThrow(/no-such-python: .*ENOENT/);
+  await worker.quit();
+});
+
 describe('shapes', () => {
   const weightsOf = (name: 'small' | '7b-layer' | '7b') =>
     [...weightShapes(parseLlavaConfig(shapes[name].config, name)).values()].reduce(
