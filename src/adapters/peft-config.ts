@@ -161,7 +161,7 @@ const settings: Readonly<Record<string, z.ZodType>> = {
   layers_pattern: z.union([pattern, z.array(pattern)]).nullable(),
   rank_pattern: z.record(pattern, count).nullable(),
   alpha_pattern: z.record(pattern, factor).nullable(),
-  modules_to_save: z.array(z.string().regex(/^(.*\.)?(multi_modal_projector|mm_projector)$/)).nullable(),
+  modules_to_save: z.array(z.string().regex(/^([\w.]+\.)?(multi_modal_projector|mm_projector)$/)).nullable(),
   // Of no effect on a linear layer's result, or only beside a setting that must be off.
   auto_mapping: anything,
   base_model_name_or_path: anything,

@@ -1,6 +1,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   batchFeeds,
@@ -166,6 +167,7 @@ describe('readAdapter', () => {
       { modules_to_save: ['lm_head'] },
       'modules_to_save: ["lm_head"] is not supported: only the projector can be saved whole',
     ],
+    [{ modules_to_save: ['(.mm_projector'] }, 'modules_to_save: ["(.mm_projector"] is not supported'],
     [
       { init_lora_weights: 'pissa' },
       'init_lora_weights: "pissa" is not supported: this initialisation changes the base weights too',
@@ -315,4 +317,27 @@ describe('the projector', () => {
     cpSync(published, folder, { recursive: true });
     expect(messageOf(() => readProjector(folder, values))).toContain(`${PROJECTOR_FILE}: no such file`);
   });
+});
+
+it('takes or refuses any settings, and never breaks on them', () => {
+  cpSync(published, folder, { recursive: true });
+  const config = JSON.parse(readFileSync(join(published, CONFIG_FILE), 'utf8')) as Record<string, unknown>;
+  const keys = [...Object.keys(config), 'expert_num', '__proto__', 'toString'];
+  const types = fc.constantFrom('LORA', 'MOELORA', 'MOE_LORA_CoIN');
+  const values = fc.oneof(
+    fc.jsonValue(),
+    fc.constantFrom('all-linear', '.*(', '(a+)', ['q_proj'], ['(.mm_projector'], { '(': 1 }, { q_proj: 2 }),
+  );
+  fc.assert(
+    fc.property(
+      types,
+      fc.array(fc.tuple(fc.constantFrom(...keys), values), { maxLength: 6 }),
+      (type, changes) => {
+        const changed = { ...config, peft_type: type, ...Object.fromEntries(changes) };
+        writeFileSync(join(folder, CONFIG_FILE), JSON.stringify(changed));
+        expect(typeof messageOf(() => readAdapter(folder))).toBe('string');
+      },
+    ),
+    { numRuns: 500 },
+  );
 });

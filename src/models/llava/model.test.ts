@@ -1,0 +1,67 @@
+// Which template a model's prompts are written with: what is asked for, what its folder says, or what it was trained with.
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, it } from 'vitest';
+import { openLlava } from './model.ts';
+
+const nano = fileURLToPath(new URL('../../../assets/nano', import.meta.url));
+const root = mkdtempSync(join(tmpdir(), 'coin-model-'));
+afterAll(() => rmSync(root, { recursive: true }));
+
+/** The embedded model with other files in its folder; undefined removes one. */
+function folderWith(files: Readonly<Record<string, unknown>>): string {
+  const folder = mkdtempSync(join(root, 'model-'));
+  cpSync(nano, folder, { recursive: true });
+  for (const [name, content] of Object.entries(files)) {
+    const text = typeof content === 'string' ? content : JSON.stringify(content);
+    if (content === undefined) rmSync(join(folder, name));
+    else writeFileSync(join(folder, name), text);
+  }
+  return folder;
+}
+
+const roles =
+  "{% for m in messages %}{% if m['role'] == 'user' %}USER: {{ m['content'] }} ASSISTANT:{% else %} {{ m['content'] }}{{ eos_token }}{% endif %}{% endfor %}";
+const turns = [
+  { question: 'What is in the picture?', answer: 'A dog.' },
+  { question: 'Where is it?', answer: 'At the left.' },
+];
+
+it('is the one that the folder names, and a chat template may write the same', () => {
+  const named = openLlava(nano);
+  const chat = openLlava(
+    folderWith({ 'processor_config.json': { prompt_template: 'chat' }, 'chat_template.jinja': roles }),
+  );
+  expect([named.template, chat.template]).toEqual(['roles', 'chat']);
+  for (const hasImage of [true, false]) {
+    expect(chat.processor.processTraining(turns, { hasImage })).toEqual(
+      named.processor.processTraining(turns, { hasImage }),
+    );
+  }
+});
+
+it("is LLaVA-1.5's for a LLaMA whose folder says nothing, and the one asked for before all", () => {
+  const silent = folderWith({ 'processor_config.json': undefined, 'chat_template.jinja': roles });
+  expect(openLlava(silent).template).toBe('vicuna_v1');
+  expect(openLlava(silent, { template: 'llava_llama_2' }).template).toBe('llava_llama_2');
+  expect(openLlava(silent, { template: 'chat' }).template).toBe('chat');
+});
+
+it('must be there', () => {
+  expect(() => openLlava(nano, { template: 'chat' })).toThrow(
+    'this model has no chat template: expected chat_template.jinja, chat_template.json or chat_template in tokenizer_config.json\n' +
+      "  hint: or name one of LLaVA's own: vicuna_v1, roles, llava_llama_2, plain",
+  );
+  const unknown = folderWith({ 'processor_config.json': { prompt_template: 'vicuna' } });
+  expect(() => openLlava(unknown)).toThrow(
+    'processor_config.json: prompt_template: expected vicuna_v1 or roles or llava_llama_2 or plain or chat, found "vicuna"',
+  );
+});
+
+it('ends an answer with what it was taught to end with', () => {
+  const { config, processor, tokenizer } = openLlava(nano);
+  expect(processor.endTokenId).toBe(tokenizer.eosId);
+  expect(config.endTokenIds).toContain(processor.endTokenId);
+});
