@@ -97,8 +97,7 @@ export function readOverrides(
   rawArguments: readonly string[],
   definitions: ArgsDef,
 ): readonly ConfigOverride[] {
-  const { values } = parse(definitions, rawArguments);
-  const all = (name: string) => [values[name] ?? []].flat().map(String);
+  const all = (name: string) => readList(rawArguments, definitions, name);
   const last = (name: string) => all(name).slice(-1);
   return [
     ...all('set').map(parseOverride),
@@ -106,6 +105,15 @@ export function readOverrides(
     ...last('output').map((value) => ({ path: ['output'], value, label: `--output ${value}` })),
     ...last('provider').map((value) => ({ path: ['provider'], value, label: `--provider ${value}` })),
   ];
+}
+
+/** All values of an option that may be repeated. */
+export function readList(
+  rawArguments: readonly string[],
+  definitions: ArgsDef,
+  name: string,
+): readonly string[] {
+  return [parse(definitions, rawArguments).values[name] ?? []].flat().map(String);
 }
 
 function parse(definitions: ArgsDef, rawArguments: readonly string[]) {

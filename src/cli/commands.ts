@@ -53,6 +53,7 @@ export const coin = defineCommand({
     model,
     adapter,
     data,
+    evaluate: () => import('./evaluate.ts').then((file) => file.evaluate),
     graph,
     nano,
   },

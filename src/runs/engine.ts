@@ -1,6 +1,5 @@
 // The engine of a run: a LLaVA model behind the interface of `run-engine.ts`. Programs are compiled once per method and
 // serve every stage; only the parameters fed to them change.
-import { appendFileSync } from 'node:fs';
 import { type GenerationStatistics, Generator, type Prompt } from '../evaluation/generator.ts';
 import { createEmbeddings } from '../methods/embeddings.ts';
 import { methods } from '../methods/index.ts';
@@ -8,13 +7,14 @@ import { idsWithInserted } from '../methods/insertion.ts';
 import type { Embeddings, Inference, InferenceTools, Query, Route } from '../methods/method.ts';
 import type { ImageAspect } from '../models/clip/processor.ts';
 import { type FeatureCounts, ImageEncoder } from '../models/llava/image-encoder.ts';
-import { type LlavaModel, openLlava } from '../models/llava/model.ts';
+import type { LlavaModel } from '../models/llava/model.ts';
 import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
-import { type TaskName, tasks } from '../tasks/index.ts';
-import type { Prediction, TestSample } from '../tasks/task.ts';
+import { tasks } from '../tasks/index.ts';
+import type { TestSample } from '../tasks/task.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import type { ProgramOptions } from '../tensor/program.ts';
 import { projectorNames } from '../training/traced.ts';
+import { answerSamples, aspectOf, openModel } from './answering.ts';
 import { programOptions } from './base-weights.ts';
 import { type MethodName, type RunConfig, settingsOf } from './config-schema.ts';
 import type {
@@ -31,6 +31,8 @@ export interface EngineOptions {
   readonly config: RunConfig;
   /** In the llava-hf layout. */
   readonly modelFolder: string;
+  /** Features kept in memory, bytes. */
+  readonly memoryBytes?: number;
   /** Told when the engine is closed where the features of its pictures came from. */
   readonly onClose?: (features: FeatureCounts) => void;
 }
@@ -40,9 +42,9 @@ const ROUTED_AT_ONCE = 64;
 
 type Values = ReadonlyMap<string, HostTensor>;
 
-export async function openEngine({ config, modelFolder, onClose }: EngineOptions): Promise<RunEngine> {
-  const { promptTemplate } = config;
-  const model = openLlava(modelFolder, promptTemplate === 'auto' ? {} : { template: promptTemplate });
+export async function openEngine(options: EngineOptions): Promise<RunEngine> {
+  const { config, modelFolder, memoryBytes, onClose } = options;
+  const model = openModel(config, modelFolder);
   const { config: llava, weights, transform } = model;
   const disk = featureCache(config);
   const encoder = await ImageEncoder.open({
@@ -51,6 +53,7 @@ export async function openEngine({ config, modelFolder, onClose }: EngineOptions
     transform,
     provider: config.provider,
     ...(disk === undefined ? {} : { disk }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
   });
   return new LlavaEngine(config, model, encoder, onClose);
 }
@@ -99,29 +102,27 @@ class LlavaEngine implements RunEngine {
     const limit = Math.min(this.#config.evaluation.maxNewTokens, tasks[request.task].maxNewTokens);
     const inputIds = samples.map((sample) => this.#promptOf(sample));
     const routes = route && (await this.#routes(route, request, inputIds, generator));
-    const prompts = samples.map(({ image }, i) => ({
-      ...routedPrompt(inputIds[i] as Int32Array, routes?.[i]),
-      ...(image === undefined ? {} : { image }),
-    }));
-    let done = 0;
-    await generator.generate(prompts, Object.fromEntries(parameters), limit, {
+    const statistics = await answerSamples({
+      model: this.#model,
+      encoder: this.#encoder,
+      aspect: aspectOf(this.#config, request.task),
+      generator,
+      parameters: Object.fromEntries(parameters),
+      samples,
+      prompts: inputIds.map((ids, i) => routedPrompt(ids, routes?.[i])),
+      maxNewTokens: limit,
+      predictionFile: request.predictionFile,
+      alone: request.alone === true,
       signal,
-      loadFeatures: (images) => this.#encoder.encode(images, { aspect: this.#aspectOf(request.task) }),
-      onAnswer: (index, ids) => {
-        const { id, text: prompt } = samples[index] as TestSample;
-        const text = this.#model.tokenizer.decode([...ids]).trim();
-        const line: Prediction = { question_id: id, prompt, text };
-        appendFileSync(request.predictionFile, `${JSON.stringify(line)}\n`);
-        done++;
-        request.onProgress({ done, total: prompts.length, samplesPerSecond: done / secondsSince(started) });
-      },
+      onAnswer: (done) =>
+        request.onProgress({ done, total: samples.length, samplesPerSecond: done / secondsSince(started) }),
     });
     const chosen = routes?.filter(({ choice }) => choice !== undefined) ?? [];
     const routedRight = chosen.filter(({ choice }) => choice === request.task).length;
     return {
       seconds: secondsSince(started),
       ...(chosen.length > 0 ? { routed: chosen.length, routedRight } : {}),
-      ...sharesOf(generator.statistics),
+      ...sharesOf(statistics),
     };
   }
 
@@ -138,7 +139,7 @@ class LlavaEngine implements RunEngine {
       const part = samples.slice(start, start + ROUTED_AT_ONCE);
       const features = await this.#features(
         part.map(({ image }) => image),
-        this.#aspectOf(task),
+        aspectOf(this.#config, task),
       );
       const queries = part.map(
         ({ text }, i): Query => ({
@@ -207,11 +208,6 @@ class LlavaEngine implements RunEngine {
 
   #promptOf({ text, image }: TestSample): Int32Array {
     return this.#model.processor.processPrompt(text, { hasImage: image !== undefined });
-  }
-
-  /** How pictures of a task are shown in its evaluation; in training they are always padded. */
-  #aspectOf(task: TaskName): ImageAspect {
-    return this.#config.imageTransform === 'reference' ? tasks[task].referenceAspect : 'pad';
   }
 
   async #features(

@@ -79,6 +79,8 @@ export interface EvaluateRequest extends Request {
   readonly samples: readonly TestSample[];
   /** Does not exist; its folder does. */
   readonly predictionFile: string;
+  /** Each sample by itself, with nothing shared: the way that every other must agree with. */
+  readonly alone?: boolean;
   onProgress(progress: EvaluateProgress): void;
 }
 
