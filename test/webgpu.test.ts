@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Generator } from '../src/evaluation/generator.ts';
+import { openLlava } from '../src/models/llava/model.ts';
 import { float32, type HostTensor, int32 } from '../src/tensor/dtype.ts';
 import { grad } from '../src/tensor/grad.ts';
 import type { Tensor } from '../src/tensor/graph.ts';
@@ -17,6 +19,7 @@ import { DeviceTensor, floats, Program, type Value } from '../src/tensor/program
 import { normalArray } from '../src/tensor/random.ts';
 import { compareNumbers } from './support/compare.ts';
 import { decoderBatch, decoderBlock, decoderParameters, parameterNames } from './support/decoder-block.ts';
+import { normal } from './support/plain.ts';
 import {
   type BuiltCase,
   buildCase,
@@ -27,6 +30,7 @@ import {
   sizesFeed,
   sizesInput,
 } from './support/primitive-cases.ts';
+import { writeToyModel } from './support/toy-model.ts';
 import { writeWeights } from './support/weight-files.ts';
 
 const CHILD = 'COIN_WEBGPU_CHILD';
@@ -105,7 +109,7 @@ function describeParent(driver: string | undefined): void {
         .filter(({ status }) => status !== 'passed')
         .map(({ title, status, failureMessages }) => `${title}: ${status} ${failureMessages.join('\n')}`);
       expect(failures).toEqual([]);
-      expect(report.numPassedTests).toBe(Object.keys(primitiveCases).length + 6);
+      expect(report.numPassedTests).toBe(Object.keys(primitiveCases).length + 7);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
@@ -149,6 +153,36 @@ function describeProvider(): void {
       };
       const feeds = { ...decoderParameters(), ...decoderBatch(2, 9) };
       await compareProviders(outputs, [feeds], (name) => name);
+    });
+
+    it('answers with caches kept on the device', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'coin-webgpu-model-'));
+      try {
+        await writeToyModel(folder, { seed: 3 });
+        const { config, weights, processor } = openLlava(folder);
+        const features = ['one', 'two'].map((name) =>
+          floats(normal(name, [config.imageTokens, config.vision.hiddenSize])),
+        );
+        const texts = ['a cup?', 'Which is left of the small box', 'red'];
+        const prompts = texts.map((text, i) => ({
+          inputIds: processor.processPrompt(text, { hasImage: true }),
+          features: features[i % 2] as Float32Array,
+        }));
+        const answer = async (provider: 'cpu' | 'webgpu') => {
+          const options = { config, weights: weights.provider(), slots: 2, program: { provider } };
+          const generator = await Generator.compile(options);
+          const answers = await generator.generate(prompts, {}, 5);
+          const { statistics } = generator;
+          await generator.dispose();
+          return { answers, shared: statistics?.sharedTokens };
+        };
+        const [device, host] = [await answer('webgpu'), await answer('cpu')];
+        expect(device).toEqual(host);
+        expect(device.shared).toBeGreaterThan(0);
+        expect(device.answers.map((ids) => ids.length)).toEqual([5, 5, 5]);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
     });
 
     it('three updates with the parameters kept on the device', async () => {

@@ -5,8 +5,8 @@ import type { LinearAdapter, WeightProvider } from '../nn/scope.ts';
 import { Scope } from '../nn/scope.ts';
 import { float32, type HostTensor, int32 } from '../tensor/dtype.ts';
 import { DeviceTensor, Program, type ProgramOptions, type Value } from '../tensor/program.ts';
-import { extendGraph, projectGraph } from './graphs.ts';
-import { KeyValues } from './key-values.ts';
+import { cacheNames, extendGraph, projectGraph } from './graphs.ts';
+import { type KeyValueStore, type KeyValues, openKeyValueStore } from './key-values.ts';
 
 export type Values = Readonly<Record<string, Value>>;
 
@@ -29,6 +29,7 @@ export interface Extension {
 
 export class Extender {
   readonly config: LlavaConfig;
+  readonly #store: KeyValueStore;
   readonly #project: Program;
   readonly #extend: Program;
   readonly #noImages: HostTensor;
@@ -37,8 +38,9 @@ export class Extender {
   computedTokens = 0;
   usefulTokens = 0;
 
-  private constructor(config: LlavaConfig, project: Program, extend: Program) {
+  private constructor(config: LlavaConfig, store: KeyValueStore, project: Program, extend: Program) {
     this.config = config;
+    this.#store = store;
     this.#project = project;
     this.#extend = extend;
     const shape = [1, config.imageTokens, config.text.hiddenSize];
@@ -49,22 +51,31 @@ export class Extender {
     const root = new Scope(weights, '', adapter);
     return new Extender(
       config,
-      await Program.compile(projectGraph(root, config), program),
-      await Program.compile(extendGraph(root, config), program),
+      await openKeyValueStore(config, program),
+      await Program.compile(projectGraph(root, config), { ...program, keepOnDevice: ['projected'] }),
+      await Program.compile(extendGraph(root, config), {
+        ...program,
+        keepOnDevice: cacheNames(config, 'added'),
+      }),
     );
   }
 
-  /** A buffer of that size, the same one each time: whoever asks again has done with what was in it. */
-  buffer(rows: number, capacity: number): KeyValues {
-    const key = `${rows} ${capacity}`;
-    const known = this.#buffers.get(key) ?? KeyValues.allocate(this.config, rows, capacity);
+  /** A buffer of its own, which its last user releases. */
+  allocate(rows: number, capacity: number): KeyValues {
+    return this.#store.allocate(rows, capacity);
+  }
+
+  /** The buffer of that size for that use, the same one each time: whoever asks again has done with what was in it. */
+  buffer(use: 'reading' | 'decoding', rows: number, capacity: number): KeyValues {
+    const key = `${use} ${rows} ${capacity}`;
+    const known = this.#buffers.get(key) ?? this.allocate(rows, capacity);
     this.#buffers.set(key, known);
     return known;
   }
 
   /**
    * One run over all rows of `past`, `tokens` wide. Rows that are not given are computed on padding.
-   * The next token of each row, and the caches of the tokens read.
+   * The next token of each row, and the caches of the tokens read, for the caller to release.
    */
   async extend(
     extensions: readonly (Extension | undefined)[],
@@ -96,23 +107,27 @@ export class Extender {
       }
     });
     this.computedTokens += rows * tokens;
+    const images = await this.#projected(extensions, rows, parameters);
     const results = await this.#extend.run({
       ...parameters,
       ...past.feeds(),
       ...inputsByRow(extensions, rows),
       ids: int32(ids, [rows, tokens]),
       imageRows: int32(imageRows, [rows, tokens]),
-      images: await this.#projected(extensions, rows, parameters),
+      images,
       lengths: int32(lengths, [rows]),
       lastRows: int32(lastRows, [rows]),
     });
-    return { next: idsOf(results.next), added: KeyValues.of(this.config, results, rows, tokens) };
+    if (images instanceof DeviceTensor) images.dispose();
+    return { next: idsOf(results.next), added: this.#store.wrap(results, rows, tokens) };
   }
 
   async dispose(): Promise<void> {
     await this.#project.dispose();
     await this.#extend.dispose();
+    for (const buffer of this.#buffers.values()) buffer.release();
     this.#buffers.clear();
+    await this.#store.dispose();
   }
 
   /** [rows, patches, hidden], always of as many images as there are rows, or one empty image where none has any. */

@@ -2,7 +2,7 @@
 // once. An answer's bits depend on its prompt alone, as every run has a shape that follows from the prompt (shapes.ts).
 import { RecentlyUsed } from '../formats/recently-used.ts';
 import { Extender, type ExtenderOptions, type Values } from './extender.ts';
-import { KeyValues, type Move } from './key-values.ts';
+import type { KeyValues, Move } from './key-values.ts';
 import { type Prompt, PromptReader, type ReaderOptions, type ReadPrompt } from './prompt-reader.ts';
 import { capacityFor, decodingRows } from './shapes.ts';
 
@@ -55,7 +55,7 @@ interface DecodingBatch {
 interface Waiting {
   readonly active: Active;
   /** Puts the caches into a row. */
-  readonly place: (cache: KeyValues, row: number) => void;
+  readonly place: (cache: KeyValues, row: number) => Promise<void>;
 }
 
 const PREFIX_BYTES = 512e6;
@@ -70,7 +70,7 @@ export class Generator {
   private constructor(extender: Extender, slots: number, prefixBytes: number) {
     this.#extender = extender;
     this.#slots = slots;
-    this.#prefixes = new RecentlyUsed(prefixBytes);
+    this.#prefixes = new RecentlyUsed(prefixBytes, (prefix) => prefix.release());
   }
 
   static async compile(options: GeneratorOptions): Promise<Generator> {
@@ -161,7 +161,7 @@ class Generation {
       } else if (batch === undefined) {
         return Array.from({ length: count }, (_, index) => this.#answers.get(index) ?? []);
       } else {
-        this.#fill(batch);
+        await this.#fill(batch);
         await this.#decode(batch);
       }
     }
@@ -169,11 +169,19 @@ class Generation {
 
   #begin({ index, length, next, prefix, rest, row: from, restLength, rows }: ReadPrompt): void {
     const active: Active = { index, answer: [], length, next, ...(rows && { rows }) };
-    if (this.#accept(active, next)) return;
+    const done = () => {
+      prefix?.release();
+      rest.release();
+    };
+    if (this.#accept(active, next)) {
+      done();
+      return;
+    }
     const begun = prefix?.capacity ?? 0;
-    this.#wait(active, (cache, row) => {
-      if (prefix !== undefined) cache.copyFrom(prefix, [{ from: 0, to: row, at: 0, count: begun }]);
-      cache.copyFrom(rest, [{ from, to: row, at: begun, count: restLength }]);
+    this.#wait(active, async (cache, row) => {
+      if (prefix !== undefined) await cache.copyFrom(prefix, [{ from: 0, to: row, at: 0, count: begun }]);
+      await cache.copyFrom(rest, [{ from, to: row, at: begun, count: restLength }], { clearAfter: true });
+      done();
     });
   }
 
@@ -200,7 +208,7 @@ class Generation {
     }
     const rows = decodingRows(this.#extender.config);
     this.#batches.set(capacity, {
-      cache: this.#extender.buffer(rows, capacity),
+      cache: this.#extender.buffer('decoding', rows, capacity),
       rows: new Array<Active | undefined>(rows).fill(undefined),
       waiting: [{ active, place }],
     });
@@ -214,13 +222,12 @@ class Generation {
     return fullest;
   }
 
-  #fill({ cache, rows, waiting }: DecodingBatch): void {
+  async #fill({ cache, rows, waiting }: DecodingBatch): Promise<void> {
     for (let row = 0; row < this.#options.slots && waiting.length > 0; row++) {
       if (rows[row] !== undefined) continue;
       const { active, place } = waiting.shift() as Waiting;
-      place(cache, row);
-      // What another answer left behind it must not reach this one: nothing times not-a-number is not nothing.
-      cache.clear(row, active.length);
+      // What another answer left behind it is cleared, lest it reach this one: nothing times not-a-number is not nothing.
+      await place(cache, row);
       rows[row] = active;
     }
   }
@@ -243,16 +250,20 @@ class Generation {
       }
       moves.push({ from: row, to: row, at, count: 1 });
     });
-    cache.copyFrom(added, moves);
-    rows.forEach((active, row) => {
-      if (active === undefined || active.length < cache.capacity) return;
+    await cache.copyFrom(added, moves);
+    added.release();
+    for (const [row, active] of rows.entries()) {
+      if (active === undefined || active.length < cache.capacity) continue;
       // The cache is full: the row goes on in a larger one.
       const count = active.length;
-      const kept = KeyValues.allocate(this.#extender.config, 1, count);
-      kept.copyFrom(cache, [{ from: row, to: 0, at: 0, count }]);
+      const kept = this.#extender.allocate(1, count);
+      await kept.copyFrom(cache, [{ from: row, to: 0, at: 0, count }]);
       rows[row] = undefined;
-      this.#wait(active, (larger, to) => larger.copyFrom(kept, [{ from: 0, to, at: 0, count }]));
-    });
+      this.#wait(active, async (larger, to) => {
+        await larger.copyFrom(kept, [{ from: 0, to, at: 0, count }], { clearAfter: true });
+        kept.release();
+      });
+    }
   }
 }
 

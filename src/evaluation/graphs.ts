@@ -1,5 +1,5 @@
-// The two programs of generation. One reads tokens after what a cache holds, whether a prompt's beginning, its rest or a
-// single answer token; the other brings patch features into the decoder's space, once per picture.
+// The programs of generation. One reads tokens after what a cache holds, whether a prompt's beginning, its rest or a
+// single answer token; another brings patch features into the decoder's space, once per picture; the third moves caches on a device.
 import type { LlavaConfig } from '../models/llava/config.ts';
 import {
   extendSequences,
@@ -10,10 +10,22 @@ import {
 } from '../models/llava/network.ts';
 import type { Scope } from '../nn/scope.ts';
 import type { Tensor } from '../tensor/graph.ts';
-import { argmax, input } from '../tensor/ops.ts';
+import {
+  add,
+  argmax,
+  equal,
+  flatten,
+  gather,
+  input,
+  iota,
+  less,
+  mul,
+  reshape,
+  where,
+} from '../tensor/ops.ts';
 
 /** Names of the caches of all layers: `past.k.0`, `past.v.0`, `past.k.1`, … */
-export function cacheNames({ text }: LlavaConfig, kind: 'past' | 'added'): string[] {
+export function cacheNames({ text }: LlavaConfig, kind: 'past' | 'added' | 'placed'): string[] {
   return Array.from({ length: text.layers }, (_, layer) => [
     `${kind}.k.${layer}`,
     `${kind}.v.${layer}`,
@@ -55,4 +67,26 @@ export function extendGraph(root: Scope, config: LlavaConfig): Record<string, Te
     next: argmax(vocabularyLogits(root, config, hidden), 1),
     ...Object.fromEntries(names.map((name, i) => [name, parts[i] as Tensor])),
   };
+}
+
+/**
+ * Puts tokens of the caches `added.{k,v}.<layer>` [sources, kvHeads, sourceTokens, headSize] into `past.{k,v}.<layer>`
+ * [batch, kvHeads, past, headSize], giving `placed.{k,v}.<layer>`. `places` [batch, past]: the place of a token's first
+ * head among the source's tokens, -1 where the token stays and -2 where it becomes zero. `sourceTokens` [1].
+ */
+export function placeGraph(config: LlavaConfig): Record<string, Tensor> {
+  const { kvHeads, headSize } = config.text;
+  const places = input('places', 'int32', ['batch', 'past']);
+  const heads = mul(reshape(iota(kvHeads), [1, kvHeads, 1]), input('sourceTokens', 'int32', [1]));
+  const rows = add(reshape(where(less(places, 0), 0, places), ['batch', 1, 'past']), heads); // [batch, kvHeads, past]
+  const state = reshape(places, ['batch', 1, 'past', 1]);
+  const [added, placed] = [cacheNames(config, 'added'), cacheNames(config, 'placed')];
+  return Object.fromEntries(
+    cacheNames(config, 'past').map((name, i) => {
+      const past = input(name, 'float32', ['batch', kvHeads, 'past', headSize]);
+      const source = input(added[i] as string, 'float32', ['sources', kvHeads, 'tokens', headSize]);
+      const moved = where(less(state, 0), past, gather(flatten(source, 3), rows));
+      return [placed[i] as string, where(equal(state, -2), 0, moved)];
+    }),
+  );
 }

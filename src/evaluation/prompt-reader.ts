@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { RecentlyUsed } from '../formats/recently-used.ts';
 import type { Extender, Values } from './extender.ts';
-import { KeyValues } from './key-values.ts';
+import type { KeyValues } from './key-values.ts';
 import { paddedTokens, prefixLength, readingRows } from './shapes.ts';
 
 export interface Prompt {
@@ -17,7 +17,7 @@ export interface Prompt {
   readonly rows?: Readonly<Record<string, Float32Array>>;
 }
 
-/** A prompt that was read: its cache, in two parts, and the first token of its answer. */
+/** A prompt that was read: its cache, in two parts to be released, and the first token of its answer. */
 export interface ReadPrompt extends Pick<Prompt, 'rows'> {
   readonly index: number;
   readonly length: number;
@@ -112,14 +112,16 @@ export class PromptReader {
         ...inputsOf(this.#prompts[index] as Prompt, features[row]),
       })),
       // Nothing is before a beginning; one token of cache, never read, stands for it.
-      { past: this.#extender.buffer(rows, 1), tokens: prefixTokens, parameters },
+      { past: this.#extender.buffer('reading', rows, 1), tokens: prefixTokens, parameters },
     );
-    missing.forEach((group, row) => {
-      const prefix = KeyValues.allocate(this.#extender.config, 1, prefixTokens);
-      prefix.copyFrom(added, [{ from: row, to: 0, at: 0, count: prefixTokens }]);
-      if (this.#options.share) prefixes.set(group.key, prefix);
+    for (const [row, group] of missing.entries()) {
+      const prefix = this.#extender.allocate(1, prefixTokens);
+      await prefix.copyFrom(added, [{ from: row, to: 0, at: 0, count: prefixTokens }]);
       this.#enqueue(group, prefix);
-    });
+      if (this.#options.share) prefixes.set(group.key, prefix);
+      else prefix.release();
+    }
+    added.release();
   }
 
   #enqueue({ prompts, prefixTokens }: Group, prefix: KeyValues | undefined): void {
@@ -127,7 +129,7 @@ export class PromptReader {
       const left = (this.#prompts[index] as Prompt).inputIds.length - prefixTokens;
       const shape = `${prefixTokens} ${paddedTokens(left)}`;
       const queue = this.#begun.get(shape) ?? [];
-      queue.push({ index, ...(prefix === undefined ? {} : { prefix }) });
+      queue.push({ index, ...(prefix === undefined ? {} : { prefix: prefix.retain() }) });
       this.#begun.set(shape, queue);
     }
   }
@@ -138,10 +140,13 @@ export class PromptReader {
     const part = queue.splice(0, rows);
     if (queue.length === 0) this.#begun.delete(shape);
     const prefixTokens = part[0]?.prefix?.capacity ?? 0;
-    const past = this.#extender.buffer(rows, Math.max(1, prefixTokens));
+    const past = this.#extender.buffer('reading', rows, Math.max(1, prefixTokens));
     const features = prefixTokens > 0 ? [] : await this.#featuresOf(part.map(({ index }) => index));
-    const extensions = part.map(({ index, prefix }, row) => {
-      if (prefix !== undefined) past.copyFrom(prefix, [{ from: 0, to: row, at: 0, count: prefixTokens }]);
+    for (const [row, { prefix }] of part.entries()) {
+      if (prefix !== undefined)
+        await past.copyFrom(prefix, [{ from: 0, to: row, at: 0, count: prefixTokens }]);
+    }
+    const extensions = part.map(({ index }, row) => {
       const prompt = this.#prompts[index] as Prompt;
       const ids = prompt.inputIds.subarray(prefixTokens);
       return { ids, length: prefixTokens, ...inputsOf(prompt, features[row]) };
@@ -149,16 +154,18 @@ export class PromptReader {
     const tokens = paddedTokens(extensions[0]?.ids.length ?? 0);
     const { parameters } = this.#options;
     const { next, added } = await this.#extender.extend(extensions, { past, tokens, parameters });
-    return part.map(({ index, prefix }, row) => ({
+    const read = part.map(({ index, prefix }, row) => ({
       index,
       length: (this.#prompts[index] as Prompt).inputIds.length,
       next: next[row] as number,
-      rest: added,
+      rest: added.retain(),
       row,
       restLength: extensions[row]?.ids.length ?? 0,
       ...inputsOf(this.#prompts[index] as Prompt, undefined),
       ...(prefix === undefined ? {} : { prefix }),
     }));
+    added.release();
+    return read;
   }
 
   #rowsOf(queue: readonly Begun[]): number {

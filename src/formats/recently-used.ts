@@ -3,7 +3,11 @@ export class RecentlyUsed<V extends { readonly byteLength: number }> {
   readonly #values = new Map<string, V>();
   #bytes = 0;
 
-  constructor(readonly capacityBytes: number) {}
+  /** `release` is told of every value that is let go. */
+  constructor(
+    readonly capacityBytes: number,
+    private readonly release: (value: V) => void = () => {},
+  ) {}
 
   get size(): number {
     return this.#values.size;
@@ -40,10 +44,10 @@ export class RecentlyUsed<V extends { readonly byteLength: number }> {
     if (value === undefined) return;
     this.#values.delete(key);
     this.#bytes -= value.byteLength;
+    this.release(value);
   }
 
   clear(): void {
-    this.#values.clear();
-    this.#bytes = 0;
+    for (const key of [...this.#values.keys()]) this.delete(key);
   }
 }
