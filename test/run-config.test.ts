@@ -50,7 +50,11 @@ describe('a configuration', () => {
   });
 
   it.each(Object.keys(presets))('reads back what it prints: %s', (name) => {
-    const config = loadConfig(name, { workingFolder });
+    // What a preset leaves to the user.
+    const overrides = ['model', 'benchmark']
+      .filter((key) => !Object.hasOwn(presets[name] ?? {}, key))
+      .map((key) => ({ path: [key], value: join(workingFolder, key), label: key }));
+    const config = loadConfig(name, { workingFolder, overrides });
     const text = renderConfig(config);
     expect(load(text)).toEqual({ ...config, output: join('runs', name) });
     const described = text.split('\n').filter((line) => /: \S/.test(line));
@@ -108,7 +112,52 @@ describe('errors point at the place', () => {
     ['methods:\n  - lora\n  - moelorra', 5, 5, 'methods[1]', 'found "moelorra"'],
     ['methods: [lora, lora]', 3, 17, 'methods[1]', 'lora occurs twice'],
     ['tasks: [GQA, VQA2]', 3, 8, 'tasks', 'unknown task "VQA2"'],
-    ['tasks: {a: 1}', 3, 8, 'tasks', 'expected official, alphabetical or a list of task names'],
+    ['tasks: {a: 1}', 3, 8, 'tasks', 'expected official, alphabetical, random or a list of task names'],
+    [
+      'tasks: shuffled',
+      3,
+      8,
+      'tasks',
+      'unknown task order "shuffled"; known: official, alphabetical, random',
+    ],
+    [
+      'instructionType: diverse',
+      3,
+      18,
+      'instructionType',
+      'expected Original or Diverse or 10Type, found "diverse"',
+    ],
+    ['dataVolume: 0', 3, 13, 'dataVolume', 'expected a number of at least 1, found number 0'],
+    ['dataVolume: 120', 3, 13, 'dataVolume', 'expected a number of at most 100, found number 120'],
+    [
+      'testSamples: slimm',
+      3,
+      14,
+      'testSamples',
+      'expected a whole number of at least 1, all, or slim, found "slimm"',
+    ],
+    [
+      'zeroShotGate: llava7b-lora-orignal',
+      3,
+      15,
+      'zeroShotGate',
+      'no published row is called "llava7b-lora-orignal"',
+    ],
+    [
+      'zeroShotGate: llava13b-lora\nevaluation: {zeroShot: false}',
+      3,
+      15,
+      'zeroShotGate',
+      'the gate needs the zero-shot scores, but zeroShot is false',
+    ],
+    [
+      'training: {taskBatchSizes: {GQA: 0}}',
+      3,
+      34,
+      'training.taskBatchSizes.GQA',
+      'expected a number of at least 1',
+    ],
+    ['training: {taskBatchSizes: {Gqa: 4}}', 3, 29, 'training.taskBatchSizes.Gqa', ''],
     ['trainSamples: 0', 3, 15, 'trainSamples', 'expected a number of at least 1, found number 0'],
     [
       'trainSamples: most',
@@ -141,7 +190,7 @@ describe('errors point at the place', () => {
 
   it('missing keys, an empty file, a file that is not there', () => {
     expect(issuesOf(() => load('model: nano\n'))).toMatchObject([
-      { file: 'my.yaml', line: 1, field: 'benchmark', message: 'expected text, found nothing' },
+      { file: 'my.yaml', line: 1, field: 'benchmark', message: 'is missing', hint: 'give --data FOLDER' },
     ]);
     expect(issuesOf(() => load(''))).toMatchObject([{ message: 'expected keys and values, found nothing' }]);
     expect(issuesOf(() => loadConfig('nanno', { workingFolder }))).toMatchObject([

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { taskNames } from '../tasks/index.ts';
-import { alphabeticalOrder, officialOrder, resolveTaskOrder } from './coin.ts';
+import { alphabeticalOrder, describeTaskOrder, officialOrder, resolveTaskOrder } from './coin.ts';
 
 describe('the order of tasks', () => {
   it('is official unless asked otherwise (coin.md 1.1, 1.6)', () => {
@@ -9,6 +9,16 @@ describe('the order of tasks', () => {
     expect(resolveTaskOrder(['GQA', 'VizWiz'])).toEqual(['GQA', 'VizWiz']);
     expect([...alphabeticalOrder].sort()).toEqual([...officialOrder].sort());
     expect([...taskNames].sort()).toEqual([...officialOrder].sort());
+  });
+
+  it('is random by seed when asked', () => {
+    const orders = [0, 1, 2].map((seed) => resolveTaskOrder('random', seed));
+    expect(resolveTaskOrder('random', 1)).toEqual(orders[1]);
+    expect(new Set(orders.map(String)).size).toBe(3);
+    for (const order of orders) expect([...order].sort()).toEqual([...officialOrder].sort());
+    expect(describeTaskOrder(orders[1]!, 1)).toBe('random, by seed 1');
+    expect(describeTaskOrder(officialOrder, 1)).toBe('official');
+    expect(describeTaskOrder(['GQA'], 1)).toBe('a list of its own');
   });
 
   it.each([
@@ -21,7 +31,7 @@ describe('the order of tasks', () => {
     [[], /at least one task/],
     [
       'alphabetic',
-      /unknown task order "alphabetic"; known: official, alphabetical\n {2}hint: did you mean alphabetical/,
+      /unknown task order "alphabetic"; known: official, alphabetical, random\n {2}hint: did you mean alphabetical/,
     ],
   ])('refuses %j', (order, message) => {
     expect(() => resolveTaskOrder(order)).toThrow(message);

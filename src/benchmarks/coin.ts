@@ -2,6 +2,7 @@
 // What the tasks are is in `tasks/`; data and models play no part here.
 import { UserError } from '../errors.ts';
 import { isTaskName, type TaskName, taskNames } from '../tasks/index.ts';
+import { RandomStream } from '../tensor/random.ts';
 
 /** The paper calls it random; the reference's scripts are numbered so (coin.md 1.1). */
 export const officialOrder: readonly TaskName[] = [
@@ -27,18 +28,30 @@ export const alphabeticalOrder: readonly TaskName[] = [
   'VQAv2',
 ];
 
-const namedOrders: Readonly<Record<string, readonly TaskName[]>> = {
-  official: officialOrder,
-  alphabetical: alphabeticalOrder,
+const namedOrders: Readonly<Record<string, (seed: number) => readonly TaskName[]>> = {
+  official: () => officialOrder,
+  alphabetical: () => alphabeticalOrder,
+  random: (seed) => new RandomStream(seed, 'task order').shuffle(officialOrder),
 };
+
+/** The name of an order of tasks, for people: a named one, or that it is somebody's own. */
+export function describeTaskOrder(tasks: readonly string[], seed: number): string {
+  const named = Object.keys(namedOrders).find((name) => namedOrders[name]?.(seed).join() === tasks.join());
+  if (named === undefined) return 'a list of its own';
+  return named === 'random' ? `random, by seed ${seed}` : named;
+}
 
 /**
  * The tasks in training order: a named order, or a list of task names (some or all, each once).
+ * @param seed decides a random order.
  * @throws UserError for an unknown name (with the nearest ones), a repeated name or an empty list.
  */
-export function resolveTaskOrder(order: string | readonly string[] = 'official'): readonly TaskName[] {
+export function resolveTaskOrder(
+  order: string | readonly string[] = 'official',
+  seed = 0,
+): readonly TaskName[] {
   if (typeof order === 'string') {
-    if (Object.hasOwn(namedOrders, order)) return namedOrders[order] ?? [];
+    if (Object.hasOwn(namedOrders, order)) return namedOrders[order]?.(seed) ?? [];
     throw unknownName('task order', order, Object.keys(namedOrders));
   }
   if (order.length === 0) throw new UserError('expected at least one task, found an empty list');

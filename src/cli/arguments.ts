@@ -82,6 +82,8 @@ export function oneOf<T extends string>(option: string, text: string, known: rea
 
 /** The options that change a configuration. */
 export const overrideArguments = {
+  model: { type: 'string', description: 'nano, or a folder in the llava-hf layout', valueHint: 'FOLDER' },
+  data: { type: 'string', description: "nano, or a data folder in CoIN's layout", valueHint: 'FOLDER' },
   seed: { type: 'string', description: 'seed of the run', valueHint: 'NUMBER' },
   output: { type: 'string', description: 'folder of the run', valueHint: 'FOLDER' },
   provider: { type: 'string', description: 'cpu, webgpu or cuda', valueHint: 'NAME' },
@@ -101,6 +103,8 @@ export function readOverrides(
   const last = (name: string) => all(name).slice(-1);
   return [
     ...all('set').map(parseOverride),
+    ...last('model').map((value) => ({ path: ['model'], value, label: `--model ${value}` })),
+    ...last('data').map((value) => ({ path: ['benchmark'], value, label: `--data ${value}` })),
     ...last('seed').map((text) => ({ path: ['seed'], value: numberOr(text), label: `--seed ${text}` })),
     ...last('output').map((value) => ({ path: ['output'], value, label: `--output ${value}` })),
     ...last('provider').map((value) => ({ path: ['provider'], value, label: `--provider ${value}` })),

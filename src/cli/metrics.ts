@@ -10,15 +10,29 @@ import { useColor, widthOf } from './style.ts';
 export const metrics = defineCommand({
   meta: { name: 'metrics', description: 'Recompute the figures of a run, or of an accuracy matrix' },
   args: {
-    run: { type: 'positional', required: false, description: 'the folder of a run' },
+    run: {
+      type: 'positional',
+      required: false,
+      description: 'the folder of a run; with --published, the name of a published row',
+    },
     matrix: {
       type: 'string',
       valueHint: 'FILE',
       description: 'JSON: {"tasks": [...], "rows": [{"after": ..., "scores": {...}}]}',
     },
+    published: {
+      type: 'boolean',
+      description: "the authors' own results: all rows, or the one that is named",
+    },
     json: { type: 'boolean', description: 'print JSON' },
   },
   async run({ args }) {
+    if (args.published === true) {
+      if (args.matrix !== undefined) throw new UserError('expected either --published or --matrix FILE');
+      const { showPublished } = await import('./published.ts');
+      showPublished(args.run, args.json === true);
+      return;
+    }
     if ((args.run === undefined) === (args.matrix === undefined)) {
       throw new UserError('expected either the folder of a run or --matrix FILE');
     }

@@ -1,16 +1,34 @@
-// `coin report`: writes a run's report.html again from its predictions.
+// `coin report`: writes a run's report.html again from its predictions; beside a published row, shows both.
 import { defineCommand } from 'citty';
 import { writeFileAtomic } from '../formats/files.ts';
 import { renderReport } from '../report/html.ts';
+import { renderBeside } from '../report/terminal-beside.ts';
+import { besideRow, publishedRow } from '../runs/published.ts';
 import { computeResults } from '../runs/results.ts';
 import { runFiles } from '../runs/run-folder.ts';
+import { useColor, widthOf } from './style.ts';
 
 export const report = defineCommand({
   meta: { name: 'report', description: "Write a run's report.html again" },
-  args: { run: { type: 'positional', required: true, description: 'the folder of a run' } },
+  args: {
+    run: { type: 'positional', required: true, description: 'the folder of a run' },
+    beside: {
+      type: 'string',
+      valueHint: 'NAME',
+      description: 'show it beside a published row (coin metrics --published lists them)',
+    },
+  },
   async run({ args }) {
+    // Before the run is read: a name that is mistyped is said at once.
+    const beside = args.beside === undefined ? undefined : besideRow(publishedRow(args.beside));
     const file = runFiles.report(args.run);
-    writeFileAtomic(file, renderReport(await computeResults(args.run)));
+    const results = await computeResults(args.run);
+    const shown = beside === undefined ? results : { ...results, beside };
+    writeFileAtomic(file, renderReport(shown));
+    if (beside !== undefined) {
+      const options = { width: widthOf(process.stdout), color: useColor(process.stdout) };
+      process.stdout.write(`${renderBeside(shown, options)}\n\n`);
+    }
     process.stdout.write(`${file}\n`);
   },
 });

@@ -6,10 +6,12 @@ import type { FeatureCounts } from '../models/llava/image-encoder.ts';
 import { loadConfig, type RunConfig } from '../runs/config.ts';
 import { executeRun } from '../runs/execute.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
-import { recordProvenance } from '../runs/provenance.ts';
+import { requireTrainable } from '../runs/presets.ts';
+import { describeProtocol, recordProvenance } from '../runs/provenance.ts';
 import { computeResults, writeMetrics } from '../runs/results.ts';
 import { runFiles } from '../runs/run-folder.ts';
 import { featureCache, locateModel, prepareData } from '../runs/sources.ts';
+import { checkZeroShotGate } from '../runs/zero-shot-gate.ts';
 import { overrideArguments, readOverrides } from './arguments.ts';
 import { listenForInterruption } from './interruption.ts';
 import { createProgress } from './progress.ts';
@@ -23,6 +25,10 @@ const definitions = {
     description: 'nano, or a YAML file; see coin config',
   },
   ...overrideArguments,
+  'waive-gate': {
+    type: 'boolean',
+    description: 'train although the zero-shot scores are not the published ones',
+  },
   quiet: { type: 'boolean', alias: 'q', description: 'show the results only' },
 } as const;
 
@@ -31,14 +37,19 @@ export const run = defineCommand({
   args: definitions,
   async run({ args, rawArgs }) {
     const config = loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });
-    const executed = await execute(config, { quiet: args.quiet === true, again: commandLine(rawArgs) });
+    requireTrainable(args.config);
+    const executed = await execute(config, {
+      quiet: args.quiet === true,
+      waived: args['waive-gate'] === true,
+      again: commandLine(rawArgs),
+    });
     await showResults(config.output, executed > 0);
   },
 });
 
 async function execute(
   config: RunConfig,
-  { quiet, again }: { readonly quiet: boolean; readonly again: string },
+  { quiet, waived, again }: { readonly quiet: boolean; readonly waived: boolean; readonly again: string },
 ): Promise<number> {
   const modelFolder = locateModel(config);
   const progress = createProgress({ title: config.name, quiet });
@@ -53,7 +64,17 @@ async function execute(
       config,
       folder: config.output,
       source,
-      prepare: (folder) => recordProvenance(folder, { source, tasks: config.tasks, modelFolder }),
+      prepare: (folder) =>
+        recordProvenance(folder, {
+          source,
+          tasks: config.tasks,
+          modelFolder,
+          protocol: describeProtocol(config, source),
+        }),
+      beforeTraining: () => {
+        const said = checkZeroShotGate({ config, folder: config.output, source, waived });
+        if (said !== undefined) progress.notice(said);
+      },
       openEngine: async () => {
         const { openEngine } = await import('../runs/engine.ts');
         return openEngine({

@@ -2,10 +2,12 @@
 // draw themselves. Both scorings are in the page, and two radio buttons with style rules show one of them.
 import { createHash } from 'node:crypto';
 import type { ScoringMode } from '../tasks/task.ts';
+import { besideFigures } from './beside.ts';
 import { headline, methodFigures, scoringModes, subline } from './figures.ts';
 import { type Content, html, Markup } from './markup.ts';
 import type { RunResults } from './results.ts';
 import { scoringComparison, unreadableTable } from './section-answers.ts';
+import { besideTables } from './section-beside.ts';
 import { exampleFilterRules, exampleSection } from './section-examples.ts';
 import {
   costTable,
@@ -145,6 +147,7 @@ function sections(results: RunResults): readonly Section[] {
       introduction: html`<b>Strict</b> pairs predictions by id, divides by the expected count and tells missing and unparseable answers from wrong ones. <b>Reference</b> reproduces the published scorers, quirks included, for comparison with published figures.`,
       body: html`${scoringComparison(results)}<h3>Predictions that could not be read</h3>${both((mode) => unreadableTable(results, mode))}`,
     },
+    ...besideSections(results),
     {
       id: 'examples',
       short: 'Examples',
@@ -158,6 +161,20 @@ function sections(results: RunResults): readonly Section[] {
       title: 'Set-up',
       introduction: 'The resolved configuration, and the versions and hashes of everything that went in.',
       body: setupTables(results),
+    },
+  ];
+}
+
+function besideSections(results: RunResults): readonly Section[] {
+  const figures = besideFigures(results);
+  if (figures === undefined) return [];
+  return [
+    {
+      id: 'beside',
+      short: 'Beside',
+      title: `Beside ${figures.row.label}`,
+      introduction: "The authors' own committed results, and this run over the same tasks.",
+      body: besideTables(figures),
     },
   ];
 }

@@ -12,6 +12,19 @@ export interface RunResults {
   /** Versions, hashes of data and weights, seed, provider: shown as a two-column table. */
   readonly provenance: Readonly<Record<string, string>>;
   readonly examples: readonly ExampleResult[];
+  /** A published row to show the run beside. */
+  readonly beside?: BesideRow;
+}
+
+/** Somebody else's results on the same tasks or some of them. */
+export interface BesideRow {
+  readonly label: string;
+  /** Accuracy under reference scoring, or a judge's scores; percent. */
+  readonly kind: 'truth-alignment' | 'judge';
+  /** Tasks in training order; cells may be missing. */
+  readonly matrix: AccuracyMatrix;
+  readonly zeroShot: Readonly<Record<string, number>>;
+  readonly notes: readonly string[];
 }
 
 export interface ModeResults {

@@ -1,6 +1,7 @@
 // The results of a run as tables for a terminal: per method the accuracy matrix, its figures with their formulas, what
 // was forgotten, unreadable predictions; then the methods side by side, and where the two scorings differ.
 import type { ScoringMode } from '../tasks/task.ts';
+import { besideFigures } from './beside.ts';
 import {
   headline,
   type MethodFigures,
@@ -12,6 +13,7 @@ import {
 } from './figures.ts';
 import { formatChange, formatCount, formatDuration, formatScore } from './numbers.ts';
 import type { RunResults } from './results.ts';
+import { besideSection } from './terminal-beside.ts';
 import { type GridCell, type GridOptions, pad, printable, renderGrid, style, wrap } from './terminal-grid.ts';
 
 export interface TableOptions {
@@ -44,11 +46,17 @@ export function renderTables(results: RunResults, { width = 100, color = false }
     ]),
     methods.length > 1 ? comparisonSection(methods, options) : [],
     differencesSection(results, options),
+    besideLines(results, options),
   ];
   return sections
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join('\n'))
     .join('\n\n');
+}
+
+function besideLines(results: RunResults, options: GridOptions): readonly string[] {
+  const figures = besideFigures(results);
+  return figures === undefined ? [] : besideSection(figures, options);
 }
 
 function matrixSection(results: RunResults, method: MethodFigures, options: GridOptions): readonly string[] {

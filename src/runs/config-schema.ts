@@ -1,13 +1,16 @@
 // The schema of a run's configuration: every key with its type, range, default and a line that says what it is.
 // Reading files, and saying where an error stands, is `config.ts`.
 import { z } from 'zod';
+import { slimTestCount } from '../benchmarks/coin/facts.ts';
 import { resolveTaskOrder } from '../benchmarks/coin.ts';
 import { type Issue, UserError } from '../errors.ts';
 import { type Method, type MethodName, type MethodSettings, methodNames, methods } from '../methods/index.ts';
 import { templateChoices } from '../models/llava/model.ts';
 import type { ScheduleName } from '../nn/schedule.ts';
-import type { TaskName } from '../tasks/index.ts';
+import { type TaskName, taskNames } from '../tasks/index.ts';
+import { instructionTypes } from '../tasks/instruction-files.ts';
 import type { Provider } from '../tensor/program.ts';
+import { publishedRow } from './published.ts';
 
 const providers = ['cpu', 'webgpu', 'cuda'] as const satisfies readonly Provider[];
 export const baseWeightNames = ['float32', 'int8', 'int4'] as const;
@@ -52,6 +55,11 @@ const training = z.strictObject({
     .enum(schedules)
     .default('cosine')
     .describe(`${schedules.join(', ')}; starts anew with every task`),
+  taskBatchSizes: z
+    .partialRecord(z.enum(taskNames), atLeast(1))
+    .default({})
+    .describe('batch sizes of single tasks, e.g. {GQA: 6}; the others have batchSize'),
+  maxTokens: atLeast(1).default(2048).describe('a longer conversation loses its end'),
   warmupRatio: z.number().min(0).max(1).default(0.03).describe("share of a task's steps that warm up"),
   clipNorm: rate().default(1).describe('gradients are clipped to this global norm'),
   checkpointEverySteps: atLeast(0)
@@ -95,18 +103,38 @@ export const configSchema = z.strictObject({
     .describe('nano, or a model folder: of llava-hf, of liuhaotian/llava-v1.5, or with a coin-model.yaml'),
   benchmark: z.string().min(1).describe('nano, or a data folder in the layout of CoIN'),
   instructionType: z
-    .string()
-    .regex(/^\w+$/, 'expected letters and digits, as in Instructions_Original')
+    .enum(instructionTypes)
     .default('Original')
-    .describe('reads Instructions_<type>'),
+    .describe(`wording of the instructions: ${instructionTypes.join(', ')}`),
   tasks: z
     .union([z.string(), z.array(z.string())], {
-      error: 'expected official, alphabetical or a list of task names',
+      error: 'expected official, alphabetical, random or a list of task names',
     })
     .default('official')
-    .describe('in training order: official, alphabetical or a list'),
+    .describe('in training order: official, alphabetical, random (by seed) or a list'),
+  dataVolume: z
+    .number()
+    .min(1)
+    .max(100)
+    .default(100)
+    .describe(
+      "percent of a task's training samples; a smaller share is part of a larger one of the same seed",
+    ),
   trainSamples: sampleLimit.default('all').describe('per task; a random subset when fewer than there are'),
-  testSamples: sampleLimit.default('all').describe('per task; a random subset when fewer than there are'),
+  testSamples: z
+    .union([atLeast(1), z.enum(['all', 'slim'])], {
+      error: 'expected a whole number of at least 1, all, or slim',
+    })
+    .default('all')
+    .describe(
+      `per task; a random subset when fewer than there are; slim: ${slimTestCount.value}, as in CoIN`,
+    ),
+  testSeed: z
+    .int()
+    .min(0)
+    .max(0xffffffff)
+    .default(0)
+    .describe('of the test subset; the same for runs that are to be compared'),
   methods: z
     .array(z.enum(methodNames))
     .min(1)
@@ -134,6 +162,12 @@ export const configSchema = z.strictObject({
     .enum(baseWeightNames)
     .default('float32')
     .describe("the decoder's frozen weights: as they are, or rounded to 8 or 4 bits (int8 on cpu only)"),
+  zeroShotGate: z
+    .string()
+    .default('none')
+    .describe(
+      'a published row (coin metrics --published): training begins only when the zero-shot scores are near it',
+    ),
   adapter: adapter.prefault({}),
   training: training.prefault({}),
   evaluation: evaluation.prefault({}),
@@ -199,13 +233,28 @@ export function crossCheck(config: ParsedConfig): {
       hint: `use int4 or float32, or provider ${places.join(' or ')}`,
     });
   }
+  if (config.zeroShotGate !== 'none') {
+    try {
+      publishedRow(config.zeroShotGate);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      problems.push(...error.issues.map(({ message, hint }) => ({ path: ['zeroShotGate'], message, hint })));
+    }
+  }
+  if (config.zeroShotGate !== 'none' && !config.evaluation.zeroShot) {
+    problems.push({
+      path: ['zeroShotGate'],
+      message: 'the gate needs the zero-shot scores, but zeroShot is false',
+      hint: 'set evaluation.zeroShot to true, or zeroShotGate to none',
+    });
+  }
   config.methods.forEach((method, index) => {
     if (config.methods.indexOf(method) !== index) {
       problems.push({ path: ['methods', index], message: `${method} occurs twice` });
     }
   });
   try {
-    return { tasks: resolveTaskOrder(config.tasks), problems };
+    return { tasks: resolveTaskOrder(config.tasks, config.seed), problems };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     problems.push(...error.issues.map(({ message, hint }) => ({ path: ['tasks'], message, hint })));

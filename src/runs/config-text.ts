@@ -25,8 +25,9 @@ function renderSection(
   return Object.entries(shape).flatMap(([key, schema]) => {
     const value = read[key];
     if (value === undefined) return [];
-    if (isObject(value)) {
-      return [`${indentation}${key}:`, ...renderSection(value, innerShape(schema), `${indentation}  `)];
+    // A table of the user's own keys is written as one value.
+    if (isObject(value) && innerShape(schema) !== undefined) {
+      return [`${indentation}${key}:`, ...renderSection(value, innerShape(schema) ?? {}, `${indentation}  `)];
     }
     const text = `${indentation}${key}: ${renderValue(value)}`;
     return [
@@ -39,7 +40,7 @@ function renderValue(value: unknown): string {
   return stringify(value, { collectionStyle: 'flow', lineWidth: 0, flowCollectionPadding: false }).trim();
 }
 
-function innerShape(schema: z.ZodType): Readonly<Record<string, z.ZodType>> {
+function innerShape(schema: z.ZodType): Readonly<Record<string, z.ZodType>> | undefined {
   const inner = schema instanceof z.ZodPrefault ? schema.unwrap() : schema;
-  return inner instanceof z.ZodObject ? inner.shape : {};
+  return inner instanceof z.ZodObject ? inner.shape : undefined;
 }

@@ -7,7 +7,7 @@ import { type Issue, UserError } from '../errors.ts';
 import { describe, isObject, readText } from '../formats/json.ts';
 import { type ConfigProblem, configSchema, crossCheck, type RunConfig } from './config-schema.ts';
 import { didYouMean } from './nearest.ts';
-import { presets } from './presets.ts';
+import { givenByUser, presets } from './presets.ts';
 
 export type { RunConfig } from './config-schema.ts';
 
@@ -198,6 +198,8 @@ function problemsOf(issue: z.core.$ZodIssue, value: unknown): readonly ConfigPro
   const problem = (expected: string, hint?: string) => [
     { path, message: `${expected}, found ${found}`, hint },
   ];
+  const given = givenByUser[path.join('.')];
+  if (given !== undefined && found === 'nothing') return [{ path, message: 'is missing', hint: given }];
   switch (issue.code) {
     case 'unrecognized_keys':
       return issue.keys.map((key) => ({

@@ -22,6 +22,8 @@ export interface ExecuteOptions {
   readonly source: TaskSource;
   /** Called once the folder is ours and before anything else, whether or not steps are left. */
   readonly prepare?: (folder: string) => void | Promise<void>;
+  /** Called once the zero-shot answers are there, before the first training that is left; what it throws ends the run. */
+  readonly beforeTraining?: () => void | Promise<void>;
   /** Called only when there is something to do. */
   readonly openEngine: () => Promise<RunEngine>;
   readonly observer?: RunObserver;
@@ -91,10 +93,15 @@ class Execution {
     this.#observer.runStarted?.(planned);
     const engine = await this.#options.openEngine();
     let executed = 0;
+    let trains = false;
     try {
       for (const [index, step] of steps.entries()) {
         if (this.#completion.isComplete(step)) continue;
         if (this.#signal.aborted) throw new RunInterrupted(this.#left(steps.slice(index)));
+        if (step.kind === 'train' && !trains) {
+          trains = true;
+          await this.#options.beforeTraining?.();
+        }
         this.#observer.stepStarted?.(step);
         await this.#execute(engine, step, steps.slice(index));
         this.#observer.stepFinished?.(step);

@@ -9,7 +9,7 @@ import { checkRow, parseJson, readText } from '../formats/json.ts';
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256');
 
 const recordSchema = z.object({
-  kind: z.enum(['train', 'evaluate']),
+  kind: z.enum(['train', 'evaluate', 'gate']),
   key: z.string().min(1),
   /** When it was completed, ISO 8601. */
   at: z.string(),

@@ -1,7 +1,52 @@
 // Built-in configurations, by name. Each is what a user could write in a file; defaults come from the schema.
+import { type Recipe, recipes } from '../benchmarks/coin/recipes.ts';
+import { UserError } from '../errors.ts';
+import type { ScoredModel } from '../tasks/task.ts';
 import type { ConfigInput } from './config-schema.ts';
 
-export const presets: Readonly<Record<string, ConfigInput>> = {
+/** What a configuration needs that a preset may leave to the user, and how it is given. */
+export const givenByUser: Readonly<Record<string, string>> = {
+  model: 'give --model FOLDER',
+  benchmark: 'give --data FOLDER',
+};
+
+/** The paper's protocol with the reference's hyper-parameters for a model; model and data are the user's. */
+function paperProtocol(name: string, { adapter, training }: Recipe, gate: string): Partial<ConfigInput> {
+  return {
+    name,
+    instructionType: 'Original',
+    tasks: 'official',
+    methods: ['lora', 'moelora'],
+    // The published scores were made on pictures that are cropped in some evaluations, and on 4,000 samples a task.
+    imageTransform: 'reference',
+    testSamples: 'slim',
+    adapter,
+    training,
+    zeroShotGate: gate,
+  };
+}
+
+const modelOfPreset: Readonly<Record<string, ScoredModel>> = {
+  coin: 'llava',
+  'coin-qwen': 'qwen',
+  'coin-minigpt': 'minigpt',
+};
+
+/** @throws UserError for the protocol of a model that is only described here. */
+export function requireTrainable(preset: string): void {
+  const model = Object.hasOwn(modelOfPreset, preset) ? modelOfPreset[preset] : undefined;
+  if (model === undefined || recipes[model].trainsHere) return;
+  throw new UserError({
+    message: `${preset}: ${recipes[model].label} cannot be trained here, only LLaVA's family can`,
+    hint: `\`coin config ${preset}\` shows the reference's settings; \`coin score --model ${model}\` scores its answers`,
+  });
+}
+
+export const presets: Readonly<Record<string, Partial<ConfigInput>>> = {
+  coin: paperProtocol('coin', recipes.llava, 'llava7b-lora-original'),
+  'coin-qwen': paperProtocol('coin-qwen', recipes.qwen, 'qwen-chat-lora-run1'),
+  'coin-minigpt': paperProtocol('coin-minigpt', recipes.minigpt, 'minigptv2-lora'),
+
   /** The embedded model on the embedded data: the whole benchmark in minutes on two cores. */
   nano: {
     name: 'nano',

@@ -3,14 +3,16 @@
 import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus, totalmem } from 'node:os';
-import { join, relative, sep } from 'node:path';
+import { basename, join, relative, sep } from 'node:path';
 import { z } from 'zod';
+import { describeTaskOrder } from '../benchmarks/coin.ts';
 import { UserError } from '../errors.ts';
 import { listFiles, sha256, sha256OfFile, writeJsonAtomic } from '../formats/files.ts';
 import { checkRow, readJson } from '../formats/json.ts';
 import { modelFiles } from '../models/llava/sources.ts';
 import { instructionFolder } from '../tasks/instruction-files.ts';
 import type { TaskSource } from '../tasks/task.ts';
+import type { RunConfig } from './config-schema.ts';
 import { packageVersion, versionIn } from './package.ts';
 import { runFiles } from './run-folder.ts';
 
@@ -27,6 +29,8 @@ const provenanceSchema = z.object({
   began: z.string(),
   versions: z.record(z.string(), z.string()),
   machine: z.record(z.string(), z.string()),
+  /** What of the benchmark the run uses: instructions, order, samples. Runs begun before this was recorded have none. */
+  protocol: z.record(z.string(), z.string()).default({}),
   data: fileSetSchema,
   weights: fileSetSchema,
 });
@@ -38,6 +42,19 @@ export interface ProvenanceOptions {
   readonly source: TaskSource;
   readonly tasks: readonly string[];
   readonly modelFolder: string;
+  readonly protocol?: Readonly<Record<string, string>>;
+}
+
+/** What of the benchmark a run uses, in words. */
+export function describeProtocol(config: RunConfig, source: TaskSource): Readonly<Record<string, string>> {
+  const { tasks, seed, dataVolume, trainSamples, testSamples, testSeed } = config;
+  const limit = (count: RunConfig['testSamples']) => (typeof count === 'number' ? `at most ${count}` : count);
+  return {
+    instructions: `${source.instructionType}, in ${basename(instructionFolder(source))}`,
+    'task order': describeTaskOrder(tasks, seed),
+    'training samples': `${dataVolume} %, ${limit(trainSamples)}, by seed ${seed}`,
+    'test samples': testSamples === 'all' ? 'all' : `${limit(testSamples)}, by seed ${testSeed}`,
+  };
 }
 
 /**
@@ -45,7 +62,8 @@ export interface ProvenanceOptions {
  * its instruction files, not by its pictures; files of known size and time are not read again.
  * @throws UserError naming the files that changed.
  */
-export function recordProvenance(folder: string, { source, tasks, modelFolder }: ProvenanceOptions): void {
+export function recordProvenance(folder: string, options: ProvenanceOptions): void {
+  const { source, tasks, modelFolder, protocol = {} } = options;
   const before = existsSync(runFiles.provenance(folder)) ? readProvenance(folder) : undefined;
   const data = hashFiles(source.root, dataFiles(source, tasks), before?.data);
   const weights = hashFiles(modelFolder, modelFiles(modelFolder), before?.weights);
@@ -66,6 +84,7 @@ export function recordProvenance(folder: string, { source, tasks, modelFolder }:
       processor: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} cores`,
       memory: `${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
     },
+    protocol,
     data,
     weights,
   };

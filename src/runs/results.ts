@@ -152,9 +152,10 @@ async function dataOf(config: RunConfig, provenance: Provenance, folder: string)
 }
 
 function describeProvenance(config: RunConfig, provenance: Provenance): Readonly<Record<string, string>> {
-  const { began, versions, machine, data, weights } = provenance;
+  const { began, versions, machine, protocol, data, weights } = provenance;
   return {
     began,
+    ...protocol,
     ...versions,
     ...machine,
     provider: config.provider,

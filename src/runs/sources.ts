@@ -94,6 +94,6 @@ async function waitForLock(folder: string): Promise<() => void> {
   }
 }
 
-function countOf(limit: number | 'all', all: number): number {
-  return limit === 'all' ? all : limit;
+function countOf(limit: RunConfig['testSamples'], all: number): number {
+  return typeof limit === 'number' ? limit : all;
 }

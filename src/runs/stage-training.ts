@@ -3,11 +3,13 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExpectedTensors } from '../adapters/peft.ts';
+import { UserError } from '../errors.ts';
 import { sha256, writeFileAtomic } from '../formats/files.ts';
 import { methods } from '../methods/index.ts';
 import type { Embeddings, Example, OpenMethod, StageState, StreamSample } from '../methods/method.ts';
 import { memoryBytes, readStage, serializeStage } from '../methods/stage-files.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
+import type { TrainingTokens } from '../models/llava/processor.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { ProgramOptions } from '../tensor/program.ts';
 import { readState, serializeState } from '../training/checkpoint.ts';
@@ -144,9 +146,16 @@ export class StageTraining {
       const features = await this.#options.features(some.map(({ sample }) => sample.image));
       some.forEach((one, i) => {
         const { turns, image } = one.sample;
-        const tokens = this.#options.model.processor.processTraining(turns, {
+        const whole = this.#options.model.processor.processTraining(turns, {
           hasImage: image !== undefined,
         });
+        const tokens = truncated(whole, this.#options.config.training.maxTokens);
+        if (!tokens.trained.includes(1)) {
+          throw new UserError({
+            message: `sample ${one.sample.id} of ${one.task} has no answer within training.maxTokens (${tokens.inputIds.length} tokens)`,
+            hint: 'raise training.maxTokens, or leave the sample out',
+          });
+        }
         const seen = features[i];
         result.push({ ...one, ...tokens, ...(seen === undefined ? {} : { features: seen }) });
       });
@@ -171,6 +180,12 @@ export class StageTraining {
       JSON.stringify({ method, stage, task, settings, training, seed, provider, baseWeights, turns }),
     );
   }
+}
+
+/** A conversation without what lies behind `most` tokens. */
+function truncated(tokens: TrainingTokens, most: number): TrainingTokens {
+  if (tokens.inputIds.length <= most) return tokens;
+  return { inputIds: tokens.inputIds.slice(0, most), trained: tokens.trained.slice(0, most) };
 }
 
 function secondsSince(start: number): number {

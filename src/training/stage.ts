@@ -17,6 +17,8 @@ import { projectorNames, traceTraining } from './traced.ts';
 export interface TrainingSettings {
   readonly epochs: number;
   readonly batchSize: number;
+  /** Of single tasks, instead of `batchSize`. */
+  readonly taskBatchSizes?: Readonly<Record<string, number | undefined>>;
   readonly accumulation: number;
   readonly learningRate: number;
   readonly projectorLearningRate: number;
@@ -132,8 +134,9 @@ export class StageTrainer {
 
   /** Trains on one task. Throws the signal's reason when it is aborted between two steps. */
   async train(request: StageRequest): Promise<StageResult> {
-    const { open, config, weights, settings, probes, initialise } = this.parts;
+    const { open, config, weights, probes, initialise } = this.parts;
     const { seed, stage, task, tasks, examples, previous } = request;
+    const settings = settingsOf(this.parts.settings, task);
     const tools = new StageTools({
       ...request,
       weights,
@@ -223,6 +226,11 @@ export class StageTrainer {
       finalLoss: last.reduce((a, b) => a + b, 0) / last.length,
     };
   }
+}
+
+/** The batch size is the task's own where it has one. */
+function settingsOf(settings: TrainingSettings, task: string): TrainingSettings {
+  return { ...settings, batchSize: settings.taskBatchSizes?.[task] ?? settings.batchSize };
 }
 
 async function replaceParameters(learner: Learner, change: (parameters: Values) => Values): Promise<void> {
