@@ -44,6 +44,7 @@ export const coin = defineCommand({
   subCommands: {
     run: () => import('./run.ts').then((file) => file.run),
     cache: () => import('./cache.ts').then((file) => file.cache),
+    plan: () => import('./plan.ts').then((file) => file.plan),
     config: () => import('./config.ts').then((file) => file.config),
     metrics: () => import('./metrics.ts').then((file) => file.metrics),
     score: () => import('./score.ts').then((file) => file.score),

@@ -1,0 +1,268 @@
+// What a run will take, before anything runs: steps, tokens, arithmetic, memory and disk, out of the data, the model's
+// headers and the traced graphs. Nothing is computed with the model; times come from a probe (`probe.ts`).
+import { methods } from '../methods/index.ts';
+import { expectedWeights } from '../models/llava/inventory.ts';
+import type { LlavaModel } from '../models/llava/model.ts';
+import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
+import type { TaskName } from '../tasks/index.ts';
+import type { TaskSource } from '../tasks/task.ts';
+import { productFlops } from '../tensor/flops.ts';
+import { isMadeBy, type Tensor, topologicalOrder } from '../tensor/graph.ts';
+import { evaluateDim, sizeOf } from '../tensor/shape.ts';
+import { planSteps } from '../training/batching.ts';
+import { traceTraining } from '../training/traced.ts';
+import { type MethodName, type RunConfig, settingsOf } from './config-schema.ts';
+import { planRun, type Step } from './plan.ts';
+import { buildProgram } from './programs.ts';
+import { testSamples, trainSamples } from './samples.ts';
+
+/** Floating-point operations of matrix products: 2·rows·inner·columns each. */
+type Flops = number;
+
+export interface StepEstimate {
+  readonly step: Step;
+  readonly samples: number;
+  /** Optimiser steps; 0 for an evaluation. */
+  readonly steps: number;
+  /** Without padding: of prompts and answers. */
+  readonly tokens: number;
+  readonly flops: Flops;
+}
+
+export interface RunEstimate {
+  readonly parameters: number;
+  readonly steps: readonly StepEstimate[];
+  /** Trainable numbers by method. */
+  readonly trainable: Readonly<Record<string, number>>;
+  /** Bytes. */
+  readonly memory: {
+    readonly weights: number;
+    /** Parameters, summed gradients and AdamW's two moments of the largest method. */
+    readonly training: number;
+    /** Every value of the largest batch's forward pass, as if none were freed: an upper bound. */
+    readonly activations: number;
+    /** Patch features of all pictures of the largest training set, which are held while it is trained on. */
+    readonly features: number;
+  };
+  /** Bytes that the run will write. */
+  readonly disk: { readonly adapters: number; readonly checkpoint: number; readonly predictions: number };
+}
+
+/** Samples of a task that are tokenised; the others are taken to be like them. */
+const measuredSamples = 64;
+const bytesPerNumber = 4;
+/** Ids, keys and quotes of a line of a prediction file. */
+const lineBytes = 70;
+
+interface TaskShape {
+  readonly train: { readonly samples: number; readonly tokens: number; readonly answers: number };
+  readonly test: {
+    readonly samples: number;
+    readonly tokens: number;
+    readonly answers: number;
+    readonly bytes: number;
+  };
+  /** Share of samples with a picture. */
+  readonly trainPictures: number;
+  readonly testPictures: number;
+}
+
+export function estimateRun(config: RunConfig, model: LlavaModel, source: TaskSource): RunEstimate {
+  const shapes = new Map(config.tasks.map((task) => [task, shapeOf(config, model, source, task)]));
+  const shape = (task: TaskName) => shapes.get(task) as TaskShape;
+  const vision = productFlops(Object.values(buildProgram('vision', model, config)))(new Map([['images', 1]]));
+  const parameters = [...expectedWeights(model.config).values()].reduce(
+    (total, dims) => total + dims.reduce((a, b) => a * b, 1),
+    0,
+  );
+  const training = new Map(config.methods.map((method) => [method, trainingOf(config, model, method)]));
+
+  const steps = planRun(config).map((step): StepEstimate => {
+    if (step.kind === 'evaluate') {
+      const { samples, tokens, answers } = shape(step.task).test;
+      const all = samples * (tokens + answers);
+      const flops = samples * (shape(step.task).testPictures * vision) + all * decoderFlops(model);
+      return { step, samples, steps: 0, tokens: all, flops };
+    }
+    const { batchSize, taskBatchSizes, accumulation, epochs } = config.training;
+    const size = taskBatchSizes[step.task] ?? batchSize;
+    const own = step.tasks.map(shape);
+    const samples = own.reduce((total, { train }) => total + train.samples, 0);
+    const mean = (of: (task: TaskShape) => number) =>
+      own.reduce((total, task) => total + of(task) * task.train.samples, 0) / samples;
+    const planned = planSteps({
+      lengths: new Array<number>(samples).fill(1),
+      epochs,
+      batchSize: size,
+      accumulation,
+      seed: 0,
+      stage: 1,
+    });
+    const tokens = mean(({ train }) => train.tokens);
+    const batch = Math.min(size, samples);
+    const pictures = mean(({ trainPictures }) => trainPictures);
+    const perBatch = training.get(step.method)?.flops({
+      batch,
+      tokens: Math.round(tokens),
+      answers: Math.round(batch * mean(({ train }) => train.answers)),
+      images: Math.max(1, Math.round(batch * pictures)),
+    });
+    const flops = (epochs * samples * (perBatch ?? 0)) / batch + samples * pictures * vision;
+    return {
+      step,
+      samples: samples * epochs,
+      steps: planned.length,
+      tokens: samples * epochs * tokens,
+      flops,
+    };
+  });
+
+  const largest = Math.max(0, ...[...training.values()].map(({ trainable }) => trainable));
+  const trained = steps.filter(({ step }) => step.kind === 'train');
+  const featureBytes = model.config.imageTokens * model.config.vision.hiddenSize * bytesPerNumber;
+  const perSample = ({ step, samples }: StepEstimate) =>
+    step.kind === 'train' ? 0 : samples * (lineBytes + shape(step.task).test.bytes);
+  return {
+    parameters,
+    steps,
+    trainable: Object.fromEntries([...training].map(([method, { trainable }]) => [method, trainable])),
+    memory: {
+      weights: parameters * bytesPerNumber,
+      training: largest * bytesPerNumber * 4,
+      activations: Math.max(
+        0,
+        ...[...training.values()].flatMap(({ values }) =>
+          config.tasks.map((task) => {
+            const batch = config.training.taskBatchSizes[task] ?? config.training.batchSize;
+            const { tokens, answers } = shape(task).train;
+            const sizes = {
+              batch,
+              tokens: Math.round(tokens),
+              answers: Math.round(batch * answers),
+              images: batch,
+            };
+            return values(sizes) * bytesPerNumber;
+          }),
+        ),
+      ),
+      features: Math.max(
+        0,
+        ...config.tasks.map((task) => shape(task).train.samples * shape(task).trainPictures * featureBytes),
+      ),
+    },
+    disk: {
+      adapters: trained.reduce(
+        (total, { step }) =>
+          total + (step.kind === 'train' ? (training.get(step.method)?.trainable ?? 0) * bytesPerNumber : 0),
+        0,
+      ),
+      checkpoint: largest * bytesPerNumber * 3,
+      predictions: steps.reduce((total, step) => total + perSample(step), 0),
+    },
+  };
+}
+
+interface BatchSizes {
+  readonly batch: number;
+  readonly tokens: number;
+  readonly answers: number;
+  readonly images: number;
+}
+
+/** The traced training of a method: what trains, and the cost of a batch. Nothing for one that does not train. */
+function trainingOf(config: RunConfig, model: LlavaModel, method: MethodName) {
+  if (methods[method].stream === 'untrained') return { trainable: 0, flops: () => 0, values: () => 0 };
+  const open = methods[method].open(settingsOf(config, method));
+  const { trained, loss } = traceTraining({ config: model.config, weights: model.weights, open });
+  const flops = productFlops(Object.values(buildProgram('train', model, config, method)));
+  const values = forwardValues(loss);
+  const map = (sizes: BatchSizes) => new SizesByName(Object.entries(sizes));
+  return {
+    trainable: [...trained.values()].reduce(
+      (total, { shape }) => total + (shape as number[]).reduce((a, b) => a * b, 1),
+      0,
+    ),
+    flops: (sizes: BatchSizes) => flops(map(sizes)),
+    values: (sizes: BatchSizes) => values(map(sizes)),
+  };
+}
+
+/** A method may name dimensions of its own; they are small. */
+class SizesByName extends Map<string, number> {
+  override get(name: string): number | undefined {
+    return super.get(name) ?? (/^[A-Za-z]\w*$/.test(name) ? 1 : undefined);
+  }
+}
+
+/** How many numbers a graph computes on the way to `output`. */
+function forwardValues(output: Tensor): (sizes: ReadonlyMap<string, number>) => number {
+  const computed = topologicalOrder([output]).filter(
+    (tensor) => !['input', 'weight', 'constant', 'reshape'].some((kind) => isMadeBy(tensor, kind as 'input')),
+  );
+  const sizes = computed.map(({ shape }) => sizeOf(shape));
+  return (named) => sizes.reduce<number>((total, size) => total + evaluateDim(size, named), 0);
+}
+
+/** Of a token through the decoder and the head, without the products of attention, which are small beside them. */
+function decoderFlops(model: LlavaModel): Flops {
+  let numbers = 0;
+  for (const [name, dims] of expectedWeights(model.config)) {
+    const decodes = name.startsWith(LANGUAGE_MODEL) || name.startsWith('lm_head');
+    if (decodes && dims.length === 2 && !name.includes('embed_tokens')) {
+      numbers += (dims[0] ?? 0) * (dims[1] ?? 0);
+    }
+  }
+  return 2 * numbers;
+}
+
+function shapeOf(config: RunConfig, model: LlavaModel, source: TaskSource, task: TaskName): TaskShape {
+  const { processor, tokenizer } = model;
+  const train = trainSamples(config, source, task);
+  const test = testSamples(config, source, task);
+  const trained = spread(train).map(({ turns, image }) => {
+    const { inputIds, trained: marks } = processor.processTraining(turns, { hasImage: image !== undefined });
+    const most = config.training.maxTokens;
+    return {
+      tokens: Math.min(most, inputIds.length),
+      answers: marks.slice(0, most).reduce((total, mark) => total + mark, 0),
+    };
+  });
+  const asked = spread(test).map(({ text, image, answer }) => ({
+    tokens: processor.processPrompt(text, { hasImage: image !== undefined }).length,
+    // A right answer and its end.
+    answers: tokenizer.encode(answer, { first: false }).length + 1,
+    bytes: Buffer.byteLength(text) + Buffer.byteLength(answer),
+  }));
+  const pictures = (samples: readonly { readonly image?: string }[]) => {
+    const some = spread(samples);
+    return some.filter(({ image }) => image !== undefined).length / Math.max(1, some.length);
+  };
+  return {
+    train: {
+      samples: train.length,
+      tokens: meanOf(trained, 'tokens'),
+      answers: meanOf(trained, 'answers'),
+    },
+    test: {
+      samples: test.length,
+      tokens: meanOf(asked, 'tokens'),
+      answers: meanOf(asked, 'answers'),
+      bytes: meanOf(asked, 'bytes'),
+    },
+    trainPictures: pictures(train),
+    testPictures: pictures(test),
+  };
+}
+
+/** Some samples at equal distances. */
+function spread<T>(samples: readonly T[]): readonly T[] {
+  const count = Math.min(measuredSamples, samples.length);
+  return Array.from(
+    { length: count },
+    (_, index) => samples[Math.floor((index * samples.length) / count)] as T,
+  );
+}
+
+function meanOf<Key extends string>(rows: readonly Readonly<Record<Key, number>>[], key: Key): number {
+  return rows.reduce((total, row) => total + row[key], 0) / Math.max(1, rows.length);
+}
