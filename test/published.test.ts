@@ -197,6 +197,17 @@ describe('coin run coin', () => {
     );
   });
 
+  it('refuses the folder of another family', () => {
+    mkdirSync(join(top, 'qwen'));
+    writeFileSync(join(top, 'qwen', 'config.json'), '{"model_type": "qwen"}');
+    expect(coin('run', 'coin', '--model', 'qwen', '--data', 'data')).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(
+        /config\.json: model_type: a model of the type "qwen" cannot be trained here/,
+      ),
+    });
+  });
+
   it.each(['coin-qwen', 'coin-minigpt'])('%s can be looked at and not run', (preset) => {
     expect(coin('config', preset, '--model', 'm', '--data', 'd').stdout).toMatch(/learningRate: 0\.00001 /);
     expect(coin('run', preset, '--model', 'm', '--data', 'd')).toMatchObject({

@@ -5,6 +5,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../errors.ts';
 import type { DiskCacheOptions } from '../formats/disk-cache.ts';
+import { readJsonObject } from '../formats/json.ts';
 import { COMPOSITION_FILE, isModelFolder } from '../models/llava/sources.ts';
 import type { TaskSource } from '../tasks/task.ts';
 import type { RunConfig } from './config-schema.ts';
@@ -18,7 +19,10 @@ const lockPollMs = 500;
 export function locateModel({ model }: Pick<RunConfig, 'model'>): string {
   const named = model === 'nano' ? join(packageFolder, 'assets', 'nano') : model;
   const folder = basename(named) === COMPOSITION_FILE ? dirname(named) : named;
-  if (isModelFolder(folder)) return folder;
+  if (isModelFolder(folder)) {
+    refuseOtherFamilies(folder);
+    return folder;
+  }
   throw new UserError({
     file: folder,
     message: existsSync(folder)
@@ -26,6 +30,19 @@ export function locateModel({ model }: Pick<RunConfig, 'model'>): string {
       : 'no such folder',
     field: 'model',
     hint: `expected nano, or a folder: as llava-hf or liuhaotian/llava-v1.5 publish it, or with a ${COMPOSITION_FILE} that names decoder, projector and vision tower`,
+  });
+}
+
+/** The reference's other models are told by name, so that nobody looks for a mistake in their files. */
+function refuseOtherFamilies(folder: string): void {
+  const file = join(folder, 'config.json');
+  const type = existsSync(file) ? readJsonObject(file).model_type : undefined;
+  if (typeof type !== 'string' || !/^(?:qwen|minigpt)/i.test(type)) return;
+  throw new UserError({
+    file,
+    field: 'model_type',
+    message: `a model of the type "${type}" cannot be trained here, only LLaVA's family can`,
+    hint: '`coin score --model qwen` or `--model minigpt` scores answers that it has given elsewhere',
   });
 }
 

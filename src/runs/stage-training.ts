@@ -1,10 +1,11 @@
 // The training half of a run's engine: the samples of a stage become examples, the method trains on them, and the stage's
 // folder is written. The trainer is compiled once per method and serves every stage.
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExpectedTensors } from '../adapters/peft.ts';
 import { UserError } from '../errors.ts';
-import { sha256, writeFileAtomic } from '../formats/files.ts';
+import { writeFileAtomic } from '../formats/files.ts';
 import { methods } from '../methods/index.ts';
 import type { Embeddings, Example, OpenMethod, StageState, StreamSample } from '../methods/method.ts';
 import { memoryBytes, readStage, serializeStage } from '../methods/stage-files.ts';
@@ -175,10 +176,13 @@ export class StageTraining {
   #identity({ method, stage, task }: TrainRequest, stream: readonly StreamSample[]): string {
     const { training, seed, provider, baseWeights } = this.#options.config;
     const settings = settingsOf(this.#options.config, method);
-    const turns = stream.map(({ sample, task }) => [task, sample.id, sample.turns]);
-    return sha256(
-      JSON.stringify({ method, stage, task, settings, training, seed, provider, baseWeights, turns }),
-    );
+    const hash = createHash('sha256');
+    hash.update(JSON.stringify({ method, stage, task, settings, training, seed, provider, baseWeights }));
+    // One by one: the turns of a large data set are more than one string should hold.
+    for (const { sample, task: from } of stream) {
+      hash.update(JSON.stringify([from, sample.id, sample.turns]));
+    }
+    return hash.digest('hex');
   }
 }
 
