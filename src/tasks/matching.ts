@@ -1,4 +1,5 @@
 // Exact match of short answers: what counts as the same word, and what does not.
+import { stripEnd } from './python.ts';
 import { type Judge, rightIf, unparseable } from './scoring.ts';
 import type { TestSample } from './task.ts';
 
@@ -8,7 +9,7 @@ import type { TestSample } from './task.ts';
  */
 export function normaliseShortAnswer(text: string): string {
   const plain = text.normalize('NFC').toLowerCase().replace(/\s+/g, ' ').trim();
-  const bare = plain.replace(/[. ]+$/, '');
+  const bare = stripEnd(plain, '. ');
   return bare === '' ? plain : bare;
 }
 

@@ -1,13 +1,26 @@
 // The rules of Python's str and float that the reference scorers rest on, where JavaScript's differ.
-// Used by `reference` scoring only. Checked against CPython 3.11.
+// Checked against CPython 3.11.
 
 const space = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
-const surroundingSpace = new RegExp(`^[${space}]+|[${space}]+$`, 'g');
+const spaceBefore = new RegExp(`^[${space}]+`);
+const oneSpace = new RegExp(`[${space}]`);
 const anySpace = new RegExp(`[${space}]+`);
 
 /** `text.strip()`: unlike `trim` it takes the separators U+001C..U+001F and U+0085, and leaves U+FEFF. */
 export function strip(text: string): string {
-  return text.replace(surroundingSpace, '');
+  let end = text.length;
+  while (end > 0 && oneSpace.test(text.charAt(end - 1))) end--;
+  return text.slice(0, end).replace(spaceBefore, '');
+}
+
+/**
+ * `text.rstrip(characters)`. A loop, as a pattern such as /[.]+$/ looks from every full stop to the end of its row, which
+ * takes for ever in a long text.
+ */
+export function stripEnd(text: string, characters: string): string {
+  let end = text.length;
+  while (end > 0 && characters.includes(text.charAt(end - 1))) end--;
+  return text.slice(0, end);
 }
 
 /** `text.split()`: the words between white space, no empty ones. */

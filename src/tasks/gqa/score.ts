@@ -1,5 +1,6 @@
 // Short answers about scenes. Reference: coin.md 2.4 (convert_gqa_for_eval.py and eval_gqa.py at 4122465).
 import { exactMatch } from '../matching.ts';
+import { stripEnd } from '../python.ts';
 import { afterOneSpace, type Judge, rightIf, type Scorer } from '../scoring.ts';
 import type { TestSample } from '../task.ts';
 
@@ -11,7 +12,7 @@ function goldOf({ answer, truth }: TestSample): string {
 
 /** The gold answer keeps its case; nothing is trimmed but the full stops. */
 const referenceJudge: Judge = (sample, text) => {
-  const given = text.replace(/\.+$/, '').toLowerCase();
+  const given = stripEnd(text, '.').toLowerCase();
   return rightIf(given === goldOf(sample), given);
 };
 

@@ -20,7 +20,8 @@ export function referenceBox(text: string): Box | undefined {
   return boxOf(inside.split(',').map(parseFloatLikePython));
 }
 
-const miniGptNumber = /[1-9]\p{Nd}*\.\p{Nd}*|0\.\p{Nd}*[1-9]\p{Nd}*/gu;
+/** Of more digits than this there is no float; without a bound a long row of digits takes for ever. */
+const miniGptNumber = /[1-9]\p{Nd}{0,400}\.\p{Nd}*|0\.\p{Nd}*[1-9]\p{Nd}*/gu;
 
 /**
  * The box the reference reads for MiniGPT-v2: the first four decimals that do not look like zero, so that "0.0", "0"
@@ -115,7 +116,7 @@ function boxOf(numbers: readonly (number | undefined)[]): Box | undefined {
 }
 
 /** Not a part of a word or of another number: "x1" and "0.8_0" hold none. */
-const freeNumber = /(?<![\p{L}\p{N}_.])[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?(?![\p{L}\p{N}_]|\.\d)/giu;
+const freeNumber = /(?<![\p{L}\p{N}_.])[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?(?![\p{L}\p{N}_]|\.\d)/giu;
 
 function numbersIn(text: string): readonly number[] {
   return [...text.matchAll(freeNumber)].map(([number]) => Number(number));

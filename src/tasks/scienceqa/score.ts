@@ -36,7 +36,7 @@ export function strictChoice(text: string, choices: readonly string[]): number |
   const letter = alone ?? inFront?.[1] ?? inFront?.[2];
   if (letter !== undefined) letters.add(letter.toUpperCase());
   const stated =
-    /\banswer(?:\s+is|\s*:)\s*:?\s*(?:option\s+|choice\s+)?\(?([A-Z])\)?(?=\s*(?:$|[.,;:!\n]|because\b|since\b))/gi;
+    /\banswer(?:\s+is(?:\s*:)?|\s*:)\s*(?:option\s+|choice\s+)?\(?([A-Z])\)?(?=\s*(?:$|[.,;:!\n]|because\b|since\b))/gi;
   for (const [, named = ''] of plain.matchAll(stated)) {
     if (named === named.toUpperCase()) letters.add(named);
   }
