@@ -1,7 +1,7 @@
 // Operator fusions: patterns of primitives that a graph is full of, and the cheaper way to compute them. They run when a
 // program is compiled, after gradients, so models and gradient rules stay written in plain primitives.
 import { isMadeBy, make, type Tensor, topologicalOrder } from './graph.ts';
-import { add, concat, matmul, neg, slice, sub, zeros } from './ops.ts';
+import { add, concat, matmul, mul, neg, slice, sub, sum, zeros } from './ops.ts';
 import type { Rewrite } from './rewrite.ts';
 import { sameShape } from './shape.ts';
 
@@ -175,6 +175,54 @@ function rotaryTerm(tensor: Tensor, sign: 1 | -1): RotaryTerm | undefined {
   return { sign, x, half: start === 0 ? 0 : 1, table };
 }
 
+/**
+ * Attention's softmax gradient needs Σₖ (dO·Vᵀ)ₖ·Pₖ, which is Σ dO·(P·V): sums over a head's size instead of all keys
+ * (Dao et al., FlashAttention, 2022, appendix B.2). P·V is there already; the runtime computes equal products once.
+ */
+const rowSumOfProduct: Rewrite = {
+  name: 'rowSumOfProduct',
+  apply: (tensor) => {
+    if (!isMadeBy(tensor, 'sum') || tensor.attributes.axes.join() !== String(tensor.rank - 1))
+      return undefined;
+    const weighted = given(tensor.inputs[0]);
+    if (!isMadeBy(weighted, 'mul')) return undefined;
+    const [product, p] = weighted.inputs as readonly [Tensor, Tensor];
+    if (!isMadeBy(product, 'matmul') || !isMadeBy(p, 'softmax')) return undefined;
+    const { transposeA, transposeB } = product.attributes;
+    const [dO, v] = product.inputs as readonly [Tensor, Tensor];
+    if (transposeA || !transposeB || v.rank !== p.rank || !sameShape(product.shape, p.shape))
+      return undefined;
+    return sum(mul(dO, matmul(p, v)), [-1]);
+  },
+};
+
+/** d·σ + (d·x)·(σ·(1 − σ)) → d·(σ + x·σ·(1 − σ)): the gradient of x·σ(x), four passes instead of six. */
+const siluGradient: Rewrite = {
+  name: 'siluGradient',
+  apply: (tensor) => {
+    if (!isMadeBy(tensor, 'add')) return undefined;
+    const [first, second] = tensor.inputs as readonly [Tensor, Tensor];
+    return siluTerms(first, second) ?? siluTerms(second, first);
+  },
+};
+
+function siluTerms(direct: Tensor, through: Tensor): Tensor | undefined {
+  if (!isMadeBy(direct, 'mul') || !isMadeBy(through, 'mul')) return undefined;
+  const [d, s] = direct.inputs as readonly [Tensor, Tensor];
+  const [scaled, slope] = through.inputs as readonly [Tensor, Tensor];
+  if (!isMadeBy(s, 'sigmoid') || !isMadeBy(scaled, 'mul') || !isMadeBy(slope, 'mul')) return undefined;
+  const x = given(s.inputs[0]);
+  const rest = given(slope.inputs[1]);
+  const fits =
+    scaled.inputs[0] === d &&
+    scaled.inputs[1] === x &&
+    slope.inputs[0] === s &&
+    isMadeBy(rest, 'sub') &&
+    constantOf(given(rest.inputs[0])) === 1 &&
+    rest.inputs[1] === s;
+  return fits ? mul(d, add(s, mul(mul(x, s), rest))) : undefined;
+}
+
 export const fusions: readonly Rewrite[] = [
   subtraction,
   impliedBroadcast,
@@ -182,6 +230,8 @@ export const fusions: readonly Rewrite[] = [
   sumOfSquares,
   rmsNorm,
   rotateHalves,
+  rowSumOfProduct,
+  siluGradient,
 ];
 
 /**

@@ -91,10 +91,7 @@ const gradientRules: { readonly [P in Exclude<Primitive, FusedPrimitive>]: Gradi
   },
   argmax: none,
   // dx = y ⊙ (dy − Σ dy ⊙ y)
-  softmax: (dy, y) => {
-    const weighted = mul(dy, y);
-    return [sub(weighted, mul(y, sum(weighted, [-1])))];
-  },
+  softmax: (dy, y) => [mul(y, sub(dy, sum(mul(dy, y), [-1])))],
   reshape: (dy, _, [x]) => [reshape(dy, x.shape)],
   transpose: (dy, _, __, { permutation }) => [transpose(dy, inverse(permutation))],
   broadcastTo: (dy, _, [x]) => [unbroadcast(dy, x.shape)],
