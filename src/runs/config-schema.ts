@@ -65,6 +65,10 @@ const training = z.strictObject({
   checkpointEverySteps: atLeast(0)
     .default(100)
     .describe('optimiser steps between checkpoints inside a task; 0 makes none'),
+  recompute: z
+    .boolean()
+    .default(false)
+    .describe('layers are computed again for their gradients instead of kept: less memory, more time'),
 });
 
 const evaluation = z.strictObject({

@@ -41,6 +41,7 @@ export const evaluateRules: { readonly [P in Primitive]: EvaluateRule<P> } = {
     };
   },
   stopGradient: ([x]) => x,
+  boundary: ([x]) => x,
   cast: ([x], { dtype }) =>
     dtype === 'float32' ? x : map(x, dtype === 'int32' ? Math.trunc : (value) => Number(value !== 0)),
   neg: ([x]) => map(x, (value) => -value),

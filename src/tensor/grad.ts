@@ -34,6 +34,7 @@ import {
   where,
   zeros,
 } from './ops.ts';
+import { recomputedValues } from './recompute.ts';
 import { addDims, type Dim, formatShape, type Shape, sameShape, subtractDims } from './shape.ts';
 
 type Gradient = Tensor | undefined;
@@ -53,6 +54,7 @@ const gradientRules: { readonly [P in Exclude<Primitive, FusedPrimitive>]: Gradi
   iota: none,
   randomUniform: none,
   stopGradient: none,
+  boundary: (dy) => [dy],
   cast: none,
   neg: (dy) => [neg(dy)],
   exp: (dy, y) => [mul(dy, y)],
@@ -114,11 +116,23 @@ const gradientRules: { readonly [P in Exclude<Primitive, FusedPrimitive>]: Gradi
   scatterAdd: (dy, _, [indices]) => [undefined, gather(dy, indices)],
 };
 
+export interface GradOptions {
+  /**
+   * Keeps of every layer (what lies between two boundaries) only its beginning, and computes the rest again when its
+   * gradient is due (Chen et al., 2016): less memory for one forward pass more. What follows the last boundary is kept.
+   */
+  readonly recompute?: boolean;
+}
+
 /**
  * The gradients of a scalar with respect to some tensors, as new tensors of the same graph.
  * A tensor that the scalar does not depend on gets zeros.
  */
-export function grad(scalar: Tensor, withRespectTo: readonly Tensor[]): Tensor[] {
+export function grad(
+  scalar: Tensor,
+  withRespectTo: readonly Tensor[],
+  { recompute = false }: GradOptions = {},
+): Tensor[] {
   if (scalar.shape.some((dim) => dim !== 1)) {
     throw new TypeError(`grad: the result must hold one number, got ${formatShape(scalar.shape)}`);
   }
@@ -129,17 +143,12 @@ export function grad(scalar: Tensor, withRespectTo: readonly Tensor[]): Tensor[]
   const active = new Set<Tensor>(withRespectTo);
   for (const tensor of order) if (tensor.inputs.some((input) => active.has(input))) active.add(tensor);
 
-  const gradients = new Map<Tensor, Tensor>([
-    [
-      scalar,
-      constant(
-        float32(
-          [1],
-          scalar.shape.map(() => 1),
-        ),
-      ),
-    ],
-  ]);
+  const one = float32(
+    [1],
+    scalar.shape.map(() => 1),
+  );
+  const gradients = new Map<Tensor, Tensor>([[scalar, constant(one)]]);
+  const valueOf = recompute ? recomputedValues(order, gradients) : (_: Tensor, value: Tensor) => value;
   for (const tensor of order.reverse()) {
     const dy = gradients.get(tensor);
     if (dy === undefined || !active.has(tensor) || tensor.inputs.length === 0) continue;
@@ -150,12 +159,8 @@ export function grad(scalar: Tensor, withRespectTo: readonly Tensor[]): Tensor[]
       );
     }
     const rule = gradientRules[tensor.primitive as 'neg'] as GradientRule<Primitive>;
-    const contributions = rule(
-      dy,
-      tensor,
-      tensor.inputs as [Tensor, Tensor, Tensor],
-      tensor.attributes as never,
-    );
+    const inputs = tensor.inputs.map((input) => valueOf(tensor, input)) as [Tensor, Tensor, Tensor];
+    const contributions = rule(dy, valueOf(tensor, tensor), inputs, tensor.attributes as never);
     contributions.forEach((contribution, index) => {
       const target = tensor.inputs[index];
       if (contribution === undefined || target === undefined || !active.has(target)) return;

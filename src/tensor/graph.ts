@@ -41,6 +41,8 @@ export interface Primitives {
   /** Uniform in [0, 1), a hash of (key input, stream, position): see random-rules.ts. Input: key, int32 []. */
   randomUniform: { readonly stream: number; readonly shape: Shape };
   stopGradient: None;
+  /** x itself. Marks where a layer begins, for gradients that recompute a layer instead of keeping it. */
+  boundary: None;
   cast: { readonly dtype: DType };
   neg: None;
   exp: None;

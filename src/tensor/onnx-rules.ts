@@ -53,6 +53,7 @@ export const onnxRules: { readonly [P in Primitive]: OnnxRule<P> } = {
   iota: (emit, _, { size }) => range(emit, size),
   randomUniform: (emit, [key], { stream, shape }) => randomUniform(emit, key, stream, shape),
   stopGradient: (_, [x]) => x,
+  boundary: (_, [x]) => x,
   cast: (emit, [x], { dtype }) => emit.cast(x, dtype),
   neg: simple('Neg'),
   exp: simple('Exp'),

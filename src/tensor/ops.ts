@@ -27,6 +27,8 @@ export const iota = (size: Dim): Tensor => make('iota', [], { size });
 export const randomUniform = (key: Tensor, stream: number, shape: Shape): Tensor =>
   make('randomUniform', [key], { stream, shape });
 
+/** x itself, marked as the beginning of a layer (see `grad`'s `recompute`). */
+export const boundary = (x: Tensor): Tensor => make('boundary', [x], {});
 export const stopGradient = (x: Tensor): Tensor => make('stopGradient', [x], {});
 export const cast = (x: Tensor, dtype: DType): Tensor =>
   x.dtype === dtype ? x : make('cast', [x], { dtype });

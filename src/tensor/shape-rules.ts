@@ -33,6 +33,7 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
     return { dtype: 'float32', shape };
   },
   stopGradient: ([x]) => same(x),
+  boundary: ([x]) => same(x),
   cast: ([x], { dtype }) => ({ dtype, shape: given(x).shape }),
   neg: ([x]) => float('neg', x),
   exp: ([x]) => float('exp', x),

@@ -3,7 +3,7 @@
 import { type AdamWOptions, adamW, biasCorrection, clipByGlobalNorm } from '../nn/optimizer.ts';
 import { elementCount, float32, type HostTensor } from '../tensor/dtype.ts';
 import { mergeSiblingProducts } from '../tensor/fusions.ts';
-import { grad } from '../tensor/grad.ts';
+import { type GradOptions, grad } from '../tensor/grad.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import { add, input } from '../tensor/ops.ts';
 import { DeviceTensor, floats, Program, type ProgramOptions, type Value } from '../tensor/program.ts';
@@ -30,6 +30,8 @@ export interface LearnerOptions {
   readonly loss: Tensor;
   readonly parameters: readonly Parameter[];
   readonly optimizer: AdamWOptions & { readonly clipNorm: number };
+  /** Computes layers again for their gradients instead of keeping what they need: less memory, more time. */
+  readonly recompute?: boolean;
   /** How the programs are compiled; a profile is made of the gradients only. */
   readonly program?: Omit<ProgramOptions, 'keepOnDevice'>;
 }
@@ -59,9 +61,9 @@ export class Learner {
   }
 
   static async compile(options: LearnerOptions): Promise<Learner> {
-    const { loss, parameters } = options;
+    const { loss, parameters, recompute = false } = options;
     const { profile, ...program } = options.program ?? {};
-    const gradients = gradientGraph(loss, parameters);
+    const gradients = gradientGraph(loss, parameters, { recompute });
     const update = updateGraph(parameters, options.optimizer);
     const onDevice = (graph: object, read: string) => Object.keys(graph).filter((name) => name !== read);
     return new Learner(
@@ -176,12 +178,14 @@ export class Learner {
 export function gradientGraph(
   plainLoss: Tensor,
   parameters: readonly Pick<Parameter, 'name' | 'tensor'>[],
+  options: GradOptions = {},
 ): Record<string, Tensor> {
   const { outputs } = rewriteGraph({ loss: plainLoss }, [mergeSiblingProducts({ loss: plainLoss })]);
   const loss = outputs.loss as Tensor;
   const gradients = grad(
     loss,
     parameters.map(({ tensor }) => tensor),
+    options,
   );
   const added = parameters.map(
     ({ name }, i) => [`added:${name}`, add(sumInput(parameters[i]!), gradients[i]!)] as const,

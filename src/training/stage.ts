@@ -30,6 +30,8 @@ export interface TrainingSettings {
   readonly warmupRatio: number;
   readonly clipNorm: number;
   readonly checkpointEverySteps: number;
+  /** Layers are computed again for their gradients instead of kept. */
+  readonly recompute?: boolean;
 }
 
 export interface StageRequest extends StageSupplies {
@@ -118,7 +120,13 @@ export class StageTrainer {
         values: values.get(name)?.data as Float32Array,
       }),
     );
-    const learner = await Learner.compile({ loss, parameters, optimizer: settings, program });
+    const learner = await Learner.compile({
+      loss,
+      parameters,
+      optimizer: settings,
+      recompute: settings.recompute ?? false,
+      program,
+    });
     const probes = new Probes({ config, weights, open, program });
     return new StageTrainer({ config, weights, open, settings, learner, probes, parameters, initialise });
   }

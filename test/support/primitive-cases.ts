@@ -211,6 +211,7 @@ export const primitiveCases: { readonly [P in Exclude<Primitive, 'weight' | 'qua
     })),
   ),
   stopGradient: no(unary(ops.stopGradient)),
+  boundary: yes(unary(ops.boundary)),
   cast: no(
     fc.tuple(anyShape, anyDtype, anyDtype).map(([shape, from, to]) => ({
       ...without({ dtype: from, shape, domain: 'real' }),

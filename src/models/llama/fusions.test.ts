@@ -82,6 +82,33 @@ describe.each<AdapterKind>(['lora', 'moelora'])('a decoder with %s', (kind) => {
     }
   });
 
+  it('has the same gradients where layers are recomputed, and keeps nothing of them but their beginnings', async () => {
+    const gradients = grad(loss, parameters, { recompute: true });
+    const recomputed = { loss, ...Object.fromEntries(gradients.map((g, i) => [`gradient ${i}`, g])) };
+    const [actual, expected] = [evaluate(recomputed, feeds), evaluate(plain, feeds)];
+    for (const name of Object.keys(plain)) {
+      compareNumbers(actual[name as 'loss'], expected[name], { tolerance: 1e-12, message: name });
+    }
+    // Forward tensors between the first boundary and the last: who reads them outside the forward pass?
+    const forward = new Set(topologicalOrder([loss]));
+    const [first, last] = [...forward].filter((tensor) => isMadeBy(tensor, 'boundary'));
+    if (first === undefined || last === undefined) throw new Error('the decoder has no boundaries');
+    const beforeLast = new Set(topologicalOrder([last]));
+    const after = (tensor: Tensor) => topologicalOrder([tensor]).includes(first);
+    const layer = [...beforeLast].filter((tensor) => tensor !== first && tensor !== last && after(tensor));
+    expect(layer.length).toBeGreaterThan(40);
+    const readLater = topologicalOrder(Object.values(recomputed))
+      .filter((tensor) => !forward.has(tensor))
+      .flatMap(({ inputs }) => inputs.filter((input) => layer.includes(input)));
+    expect(readLater).toEqual([]);
+    const program = await Program.compile(recomputed);
+    const ran = await program.runOnHost(feeds);
+    for (const name of Object.keys(plain)) {
+      compareNumbers(ran[name], expected[name], { tolerance: 1e-5, message: `${name}, in the runtime` });
+    }
+    await program.dispose();
+  });
+
   it('is the same in the runtime', async () => {
     const [fast, slow] = [await Program.compile(merged), await Program.compile(plain, { fuse: false })];
     expect([...fast.rewritten.keys()]).toEqual(expect.arrayContaining(names));

@@ -4,7 +4,7 @@ import { mergeHeads, rotate, rotation, splitHeads } from '../../nn/attention.ts'
 import { linear, rmsNorm } from '../../nn/layers.ts';
 import type { Scope } from '../../nn/scope.ts';
 import type { Tensor } from '../../tensor/graph.ts';
-import { add, flatten, gather, mul, silu } from '../../tensor/ops.ts';
+import { add, boundary, flatten, gather, mul, silu } from '../../tensor/ops.ts';
 import type { LlamaConfig } from './config.ts';
 import { frequenciesOf } from './rotary.ts';
 
@@ -33,7 +33,7 @@ export function llamaDecoder(
     state = llamaDecoderLayer(
       scope.child('layers').child(layer),
       config,
-      state,
+      boundary(state),
       turn,
       attendHere,
       last ? rows : undefined,
