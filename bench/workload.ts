@@ -145,7 +145,7 @@ async function pixelValues(
 }
 
 /** The reference's settings, at a small constant rate: rounds repeat the same samples, and must not diverge. */
-function trainingSettings(batchSize: number): TrainingSettings {
+export function trainingSettings(batchSize: number): TrainingSettings {
   return {
     epochs: 1,
     batchSize,

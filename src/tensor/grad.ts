@@ -8,6 +8,7 @@ import {
   type Tensor,
   topologicalOrder,
 } from './graph.ts';
+import { layerOrder } from './layer-order.ts';
 import {
   add,
   broadcastTo,
@@ -34,7 +35,6 @@ import {
   where,
   zeros,
 } from './ops.ts';
-import { recomputedValues } from './recompute.ts';
 import { addDims, type Dim, formatShape, type Shape, sameShape, subtractDims } from './shape.ts';
 
 type Gradient = Tensor | undefined;
@@ -148,7 +148,8 @@ export function grad(
     scalar.shape.map(() => 1),
   );
   const gradients = new Map<Tensor, Tensor>([[scalar, constant(one)]]);
-  const valueOf = recompute ? recomputedValues(order, gradients) : (_: Tensor, value: Tensor) => value;
+  const layers = recompute ? layerOrder([...order], gradients, active) : undefined;
+  const valueOf = (tensor: Tensor, value: Tensor) => layers?.recomputed(tensor, value) ?? value;
   for (const tensor of order.reverse()) {
     const dy = gradients.get(tensor);
     if (dy === undefined || !active.has(tensor) || tensor.inputs.length === 0) continue;
@@ -160,7 +161,8 @@ export function grad(
     }
     const rule = gradientRules[tensor.primitive as 'neg'] as GradientRule<Primitive>;
     const inputs = tensor.inputs.map((input) => valueOf(tensor, input)) as [Tensor, Tensor, Tensor];
-    const contributions = rule(dy, valueOf(tensor, tensor), inputs, tensor.attributes as never);
+    const passed = tensor.primitive === 'boundary' ? (layers?.passedOn(tensor, dy) ?? dy) : dy;
+    const contributions = rule(passed, valueOf(tensor, tensor), inputs, tensor.attributes as never);
     contributions.forEach((contribution, index) => {
       const target = tensor.inputs[index];
       if (contribution === undefined || target === undefined || !active.has(target)) return;

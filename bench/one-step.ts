@@ -1,0 +1,121 @@
+// `npm run bench:step -- MODEL`: LoRA steps of one sample on a large model: how long each takes and what memory it needs.
+// The picture's features are random numbers: the tower runs once a picture, before training, and is not measured here.
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { UserError } from '../src/errors.ts';
+import { methods } from '../src/methods/index.ts';
+import type { Example } from '../src/methods/method.ts';
+import { openLlava } from '../src/models/llava/model.ts';
+import { baseWeightRewrites } from '../src/runs/base-weights.ts';
+import type { BaseWeights } from '../src/runs/config-schema.ts';
+import { normalArray, RandomStream } from '../src/tensor/random.ts';
+import { StageTrainer } from '../src/training/stage.ts';
+import { trainingSettings } from './workload.ts';
+
+const usage = `usage: npm run bench:step -- MODEL_FOLDER [options]
+  --base-weights TYPE   float32, int8 or int4 (default int4)
+  --tokens NUMBER       of the sample, image tokens included (default 650)
+  --answer NUMBER       of its last tokens that are answer (default 10)
+  --rank NUMBER         (default 128)
+  --steps NUMBER        (default 3)
+  --keep                keep activations instead of recomputing layers
+  --weight-cache FOLDER where rounded weights are kept (default .cache/weight-cache)`;
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof UserError) && !(error instanceof TypeError)) throw error;
+  console.error(error.message);
+  process.exitCode = 2;
+}
+
+async function main(): Promise<void> {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: {
+      'base-weights': { type: 'string', default: 'int4' },
+      tokens: { type: 'string', default: '650' },
+      answer: { type: 'string', default: '10' },
+      rank: { type: 'string', default: '128' },
+      steps: { type: 'string', default: '3' },
+      keep: { type: 'boolean', default: false },
+      'weight-cache': { type: 'string', default: join('.cache', 'weight-cache') },
+    },
+  });
+  const [folder] = positionals;
+  if (folder === undefined) throw new UserError(usage);
+  const rank = Number(values.rank);
+  const model = await timed('open', () => openLlava(folder));
+  const rewrites = await timed(`${values['base-weights']} weights`, () =>
+    baseWeightRewrites(model, values['base-weights'] as BaseWeights, values['weight-cache']),
+  );
+  const adapter = { rank, alpha: 2 * rank, dropout: 0, experts: 1 };
+  const trainer = await timed('compile', () =>
+    StageTrainer.compile({
+      config: model.config,
+      weights: model.weights,
+      open: methods.lora.open({ adapter, own: {} }),
+      settings: { ...trainingSettings(1), recompute: !values.keep },
+      program: { rewrites },
+    }),
+  );
+  const notAsked = () => {
+    throw new Error('internal: LoRA needs more than the benchmark has');
+  };
+  const one = example(model.config, Number(values.tokens), Number(values.answer));
+  let since = performance.now();
+  await trainer.train({
+    examples: Array.from({ length: Number(values.steps) }, () => one),
+    seed: 0,
+    stage: 1,
+    task: 'GQA',
+    tasks: ['GQA'],
+    samplesOf: notAsked,
+    tokenize: notAsked,
+    embeddings: { image: notAsked, text: notAsked },
+    onStep: ({ step, loss }) => {
+      report(`step ${step}`, since, `loss ${loss.toFixed(4)}`);
+      since = performance.now();
+    },
+  });
+  console.log(`trainable parameters ${trainer.trainableParameters.toLocaleString('en')}`);
+  await trainer.dispose();
+}
+
+/** A picture's tokens among random words. */
+function example(
+  { text, vision, imageTokenId, imageTokens }: ReturnType<typeof openLlava>['config'],
+  tokens: number,
+  answer: number,
+): Example {
+  const words = new RandomStream(0, 'words of a step');
+  const before = Math.min(30, tokens - imageTokens - answer);
+  if (before < 0) throw new UserError(`a sample has at least ${imageTokens + answer} tokens`);
+  const inputIds = Int32Array.from({ length: tokens }, (_, place) =>
+    place >= before && place < before + imageTokens
+      ? imageTokenId
+      : 10 + words.integer(text.vocabularySize >> 1),
+  );
+  return {
+    sample: { id: '0', turns: [] },
+    task: 'GQA',
+    inputIds,
+    trained: new Uint8Array(tokens).fill(1, tokens - answer),
+    features: normalArray(imageTokens * vision.hiddenSize, { seed: 0, purpose: 'features of a step' }),
+  };
+}
+
+async function timed<T>(name: string, run: () => T | Promise<T>): Promise<T> {
+  const started = performance.now();
+  const result = await run();
+  report(name, started);
+  return result;
+}
+
+function report(name: string, started: number, more = ''): void {
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
+  const now = gibibytes(process.memoryUsage().rss);
+  const peak = gibibytes(process.resourceUsage().maxRSS * 1024);
+  console.log(`${name.padEnd(14)} ${seconds.padStart(8)} s   resident ${now}, peak ${peak}   ${more}`);
+}
