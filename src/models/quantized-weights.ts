@@ -68,26 +68,29 @@ function keyOf(weights: readonly Weight[], bits: number): string {
 }
 
 /** Raised when the files' content changes its meaning. */
-const LAYOUT = 1;
+const LAYOUT = 2;
 
 const parts = ['forward', 'forward_scales', 'backward', 'backward_scales'] as const;
 type Part = (typeof parts)[number];
 
-/** What a weight's tensors in the file are; 8 bits need no scales backward. */
+/**
+ * What a weight's tensors in the file are; 8 bits need no scales backward. Scales are float32 stored as bytes: the file
+ * orders tensors by the size of their elements, and a weight's should lie together, so that it is rounded once.
+ */
 function typesOf({ name, shape }: Weight, bits: 8 | 4): TensorTypes {
   const [outputs, inputs] = shape as readonly [number, number];
   const types: Partial<Record<Part, TensorTypes[string]>> =
     bits === 8
       ? {
-          forward: { dtype: 'I8', shape: [inputs, outputs] },
-          forward_scales: { dtype: 'F32', shape: [outputs] },
-          backward: { dtype: 'I8', shape: [outputs, inputs] },
+          forward: { dtype: 'U8', shape: [inputs, outputs] },
+          forward_scales: { dtype: 'U8', shape: [outputs, 4] },
+          backward: { dtype: 'U8', shape: [outputs, inputs] },
         }
       : {
           forward: { dtype: 'U8', shape: [outputs, blocksOf(inputs), BLOCK / 2] },
-          forward_scales: { dtype: 'F32', shape: [outputs, blocksOf(inputs)] },
+          forward_scales: { dtype: 'U8', shape: [outputs, blocksOf(inputs), 4] },
           backward: { dtype: 'U8', shape: [inputs, blocksOf(outputs), BLOCK / 2] },
-          backward_scales: { dtype: 'F32', shape: [inputs, blocksOf(outputs)] },
+          backward_scales: { dtype: 'U8', shape: [inputs, blocksOf(outputs), 4] },
         };
   return Object.fromEntries(Object.entries(types).map(([part, type]) => [`${name}.${part}`, type]));
 }
@@ -124,8 +127,7 @@ function write(
       onProgress?.(done++, weights.size);
       current = { name, bytes: quantize(weights.get(name) as Weight, bits) };
     }
-    const size = part.endsWith('_scales') ? 4 : 1;
-    return (current.bytes[part] as Uint8Array).subarray(start * size, (start + count) * size);
+    return (current.bytes[part] as Uint8Array).subarray(start, start + count);
   });
   onProgress?.(weights.size, weights.size);
 }
