@@ -149,7 +149,7 @@ export function grad(
   );
   const gradients = new Map<Tensor, Tensor>([[scalar, constant(one)]]);
   const layers = recompute ? layerOrder([...order], gradients, active) : undefined;
-  const valueOf = (tensor: Tensor, value: Tensor) => layers?.recomputed(tensor, value) ?? value;
+  const valueFor = (tensor: Tensor, value: Tensor) => layers?.recomputed(tensor, value) ?? value;
   for (const tensor of order.reverse()) {
     const dy = gradients.get(tensor);
     if (dy === undefined || !active.has(tensor) || tensor.inputs.length === 0) continue;
@@ -160,9 +160,9 @@ export function grad(
       );
     }
     const rule = gradientRules[tensor.primitive as 'neg'] as GradientRule<Primitive>;
-    const inputs = tensor.inputs.map((input) => valueOf(tensor, input)) as [Tensor, Tensor, Tensor];
+    const inputs = tensor.inputs.map((input) => valueFor(tensor, input)) as [Tensor, Tensor, Tensor];
     const passed = tensor.primitive === 'boundary' ? (layers?.passedOn(tensor, dy) ?? dy) : dy;
-    const contributions = rule(passed, valueOf(tensor, tensor), inputs, tensor.attributes as never);
+    const contributions = rule(passed, valueFor(tensor, tensor), inputs, tensor.attributes as never);
     contributions.forEach((contribution, index) => {
       const target = tensor.inputs[index];
       if (contribution === undefined || target === undefined || !active.has(target)) return;
