@@ -10,7 +10,7 @@ import { planRun, type Step } from '../src/runs/plan.ts';
 const steps = planRun({
   tasks: ['GQA', 'VQAv2'],
   methods: ['lora'],
-  evaluation: { slots: 1, zeroShot: true, maxNewTokens: 1 },
+  evaluation: { zeroShot: true, unseen: false },
 });
 const planned: readonly PlannedStep[] = steps.map((step) => ({
   step,

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { matrixRows, planRun } from '../src/runs/plan.ts';
 
-const evaluation = { slots: 1, zeroShot: true, maxNewTokens: 1 };
+const evaluation = { zeroShot: true, unseen: false };
 
 it('is zero-shot once, then method by method each stage and after it every task seen so far', () => {
   const steps = planRun({ tasks: ['GQA', 'VQAv2'], methods: ['lora', 'moelora'], evaluation });
@@ -93,4 +93,15 @@ it('takes the rows of a sequential method from its own stages', () => {
       .flat()
       .map(({ key }) => key),
   ).toEqual(['moelora/1-GQA/evaluate/GQA', 'moelora/2-VQAv2/evaluate/GQA', 'moelora/2-VQAv2/evaluate/VQAv2']);
+});
+
+it('evaluates every task after every stage when unseen ones are asked for too', () => {
+  const steps = planRun({
+    tasks: ['GQA', 'VQAv2', 'OCRVQA'],
+    methods: ['lora'],
+    evaluation: { zeroShot: false, unseen: true },
+  });
+  expect(steps.filter(({ kind }) => kind === 'evaluate')).toHaveLength(9);
+  expect(steps[1]?.key).toBe('lora/1-GQA/evaluate/GQA');
+  expect(steps[3]).toMatchObject({ task: 'OCRVQA', predictionFile: 'lora/1-GQA/predictions/OCRVQA.jsonl' });
 });

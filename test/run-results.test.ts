@@ -93,7 +93,7 @@ it('computes every score from the predictions of a finished run', async () => {
       evaluationSeconds: 3,
     },
   ]);
-  expect(results.examples).toHaveLength(3 * 2 * 2);
+  expect(new Set(results.examples.map(({ task }) => task))).toEqual(new Set(tinyTasks));
   expect(results.examples[0]).toMatchObject({
     task: 'VQAv2',
     question: 'What is it?',

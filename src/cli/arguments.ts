@@ -22,6 +22,8 @@ export async function findCommand(root: CommandDef, rawArguments: readonly strin
     const [name, ...after] = rest;
     if (children === undefined || name === undefined || name.startsWith('-')) return found;
     if (!Object.hasOwn(children, name)) {
+      // A command that does something by itself takes what names no child as its argument.
+      if (command.run !== undefined) return found;
       const known = Object.keys(children);
       throw new UserError({
         message: `unknown command "${name}"`,

@@ -2,6 +2,7 @@
 import { defineCommand } from 'citty';
 import { buildNanoData } from '../benchmarks/nano/build.ts';
 import { UserError } from '../errors.ts';
+import { wholeNumber } from './options.ts';
 
 export const dataNano = defineCommand({
   meta: { name: 'nano', description: 'Write the embedded data set to a folder, in the layout of CoIN' },
@@ -15,15 +16,10 @@ export const dataNano = defineCommand({
     if (args.to === undefined || args.to === '') throw new UserError('expected --to FOLDER');
     await buildNanoData({
       folder: args.to,
-      trainPerTask: wholeNumber('--train', args.train),
-      testPerTask: wholeNumber('--test', args.test),
-      seed: wholeNumber('--seed', args.seed),
+      trainPerTask: wholeNumber('--train', args.train, 0),
+      testPerTask: wholeNumber('--test', args.test, 0),
+      seed: wholeNumber('--seed', args.seed, 0),
     });
     process.stdout.write(`${args.to}\n`);
   },
 });
-
-function wholeNumber(option: string, text: string): number {
-  if (!/^\d+$/.test(text)) throw new UserError(`${option}: expected a whole number, found "${text}"`);
-  return Number(text);
-}

@@ -30,7 +30,8 @@ async function main(rawArguments: readonly string[]): Promise<number> {
       return wantsHelp || rawArguments.length === 0 ? 0 : 2;
     }
     await checkArguments(command, rest);
-    const { result } = await runCommand(command, { rawArgs: [...rest] });
+    // Its children were looked for already; citty would take an argument for the name of one.
+    const { result } = await runCommand({ ...command, subCommands: undefined }, { rawArgs: [...rest] });
     return typeof result === 'number' ? result : 0;
   } catch (error) {
     return showError(error);

@@ -3,11 +3,21 @@ import { UserError } from '../errors.ts';
 import type { Provider } from '../tensor/program.ts';
 import { oneOf } from './arguments.ts';
 
-/** A whole number of at least 1. */
-export function wholeNumber(option: string, text: string): number {
-  const number = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  if (number < 1) throw new UserError(`${option}: expected a whole number of at least 1, found "${text}"`);
+/** A whole number of at least `least`. */
+export function wholeNumber(option: string, text: string, least = 1): number {
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : -1;
+  if (number < least) {
+    const bound = least === 0 ? '' : ` of at least ${least}`;
+    throw new UserError(`${option}: expected a whole number${bound}, found "${text}"`);
+  }
   return number;
+}
+
+/** A number that is not negative, or nothing where the option is not given. */
+export function numberOption(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d+(\.\d+)?$/.test(text)) throw new UserError(`${option}: expected a number, found "${text}"`);
+  return Number(text);
 }
 
 export function checkProvider(text: string): Provider {

@@ -6,12 +6,19 @@ import { renderBeside } from '../report/terminal-beside.ts';
 import { besideRow, publishedRow } from '../runs/published.ts';
 import { computeResults } from '../runs/results.ts';
 import { runFiles } from '../runs/run-folder.ts';
+import { wholeNumber } from './options.ts';
 import { useColor, widthOf } from './style.ts';
 
 export const report = defineCommand({
   meta: { name: 'report', description: "Write a run's report.html again" },
   args: {
     run: { type: 'positional', required: true, description: 'the folder of a run' },
+    samples: {
+      type: 'string',
+      default: '1',
+      valueHint: 'NUMBER',
+      description: 'samples shown per task and fate: forgotten, recovered, kept, never learnt',
+    },
     beside: {
       type: 'string',
       valueHint: 'NAME',
@@ -21,8 +28,9 @@ export const report = defineCommand({
   async run({ args }) {
     // Before the run is read: a name that is mistyped is said at once.
     const beside = args.beside === undefined ? undefined : besideRow(publishedRow(args.beside));
+    const samplesPerFate = wholeNumber('--samples', args.samples);
     const file = runFiles.report(args.run);
-    const results = await computeResults(args.run);
+    const results = await computeResults(args.run, { samplesPerFate });
     const shown = beside === undefined ? results : { ...results, beside };
     writeFileAtomic(file, renderReport(shown));
     if (beside !== undefined) {

@@ -1,14 +1,16 @@
 // `coin run`: executes a run, or what is left of it, then shows its results and writes its report.
 import { existsSync } from 'node:fs';
 import { defineCommand } from 'citty';
-import { writeFileAtomic } from '../formats/files.ts';
 import type { FeatureCounts } from '../models/llava/image-encoder.ts';
 import { loadConfig, type RunConfig } from '../runs/config.ts';
 import { executeRun } from '../runs/execute.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
 import { requireTrainable } from '../runs/presets.ts';
 import { describeProtocol, recordProvenance } from '../runs/provenance.ts';
-import { computeResults, writeMetrics } from '../runs/results.ts';
+import { computeResults } from '../runs/results.ts';
+import { runFiles } from '../runs/run-folder.ts';
+import { featureCache, locateModel, prepareData } from '../runs/sources.ts';
+import { checkZeroShotGate } from '../runs/zero-shot-gate.ts';
 import { runFiles } from '../runs/run-folder.ts';
 import { featureCache, locateModel, prepareData } from '../runs/sources.ts';
 import { checkZeroShotGate } from '../runs/zero-shot-gate.ts';
@@ -16,6 +18,7 @@ import { overrideArguments, readOverrides } from './arguments.ts';
 import { listenForInterruption } from './interruption.ts';
 import { createProgress } from './progress.ts';
 import { useColor, widthOf } from './style.ts';
+import { writeResults } from './write-results.ts';
 
 const definitions = {
   config: {
@@ -43,7 +46,8 @@ export const run = defineCommand({
       waived: args['waive-gate'] === true,
       again: commandLine(rawArgs),
     });
-    await showResults(config.output, executed > 0);
+    const judged = config.evaluation.judge === 'lexical' ? await judgeLexically(config.output) : 0;
+    await showResults(config.output, executed + judged > 0);
   },
 });
 
@@ -109,16 +113,20 @@ function describeFeatures(
   return `${counts}, ${fromDisk} from ${folder}; ${(writtenBytes / 1e6).toFixed(0)} MB kept there`;
 }
 
-async function showResults(folder: string, changed: boolean): Promise<void> {
-  const [{ renderTables }, { renderReport }] = await Promise.all([
-    import('../report/terminal.ts'),
-    import('../report/html.ts'),
+/** The stand-in for a judge costs nothing, so that every run has both aspects. Returns the evaluations judged. */
+async function judgeLexically(folder: string): Promise<number> {
+  const [{ lexicalCellJudge }, { judgeRun }] = await Promise.all([
+    import('../runs/judging/cell-judge.ts'),
+    import('../runs/judging/judge-run.ts'),
   ]);
+  return judgeRun({ folder, judge: lexicalCellJudge() });
+}
+
+async function showResults(folder: string, changed: boolean): Promise<void> {
+  const { renderTables } = await import('../report/terminal.ts');
   const results = await computeResults(folder);
-  if (changed || !existsSync(runFiles.metrics(folder))) writeMetrics(folder, results);
-  if (changed || !existsSync(runFiles.report(folder))) {
-    writeFileAtomic(runFiles.report(folder), renderReport(results));
-  }
+  const absent = [runFiles.metrics(folder), runFiles.report(folder)].some((file) => !existsSync(file));
+  if (changed || absent) await writeResults(folder, results);
   const tables = renderTables(results, { width: widthOf(process.stdout), color: useColor(process.stdout) });
   process.stdout.write(`${tables.trimEnd()}\n\nReport: ${runFiles.report(folder)}\n`);
 }

@@ -8,6 +8,7 @@ import { type Content, html, Markup } from './markup.ts';
 import type { RunResults } from './results.ts';
 import { scoringComparison, unreadableTable } from './section-answers.ts';
 import { besideTables } from './section-beside.ts';
+import { errorSection, formKinds } from './section-errors.ts';
 import { exampleFilterRules, exampleSection } from './section-examples.ts';
 import {
   costTable,
@@ -18,7 +19,10 @@ import {
   heatMaps,
   taskChain,
 } from './section-figures.ts';
+import { judgeSection } from './section-judges.ts';
+import { lifeLineSection } from './section-lifelines.ts';
 import { setupTables } from './section-setup.ts';
+import { hasTransfer, transferSection } from './section-transfer.ts';
 import { stylesheet } from './styles.ts';
 
 interface Section {
@@ -140,6 +144,7 @@ function sections(results: RunResults): readonly Section[] {
       introduction: 'One chart per task, from the stage that taught it to the last.',
       body: both((mode) => curves(results, mode)),
     },
+    ...aspectSections(results),
     {
       id: 'scoring',
       short: 'Scoring',
@@ -162,6 +167,49 @@ function sections(results: RunResults): readonly Section[] {
       introduction: 'The resolved configuration, and the versions and hashes of everything that went in.',
       body: setupTables(results),
     },
+  ];
+}
+
+/** The second half: what a judge says, and what became of single answers. Each only where there is something to show. */
+function aspectSections(results: RunResults): readonly Section[] {
+  const judged = (results.judges ?? []).length > 0;
+  return [
+    {
+      id: 'knowledge',
+      short: 'Knowledge',
+      title: 'General knowledge',
+      introduction:
+        'The same answers, rated 0 to 10 for how well they agree with the truth, whatever their form; the mean as percent of 10. Where this falls less than exact accuracy, answers lost their form more than their content.',
+      body: judged
+        ? both((mode) => judgeSection(results, mode))
+        : html`<p class="empty">Nobody has judged this run. <code class="command">coin judge RUN</code> does.</p>`,
+    },
+    {
+      id: 'errors',
+      short: 'Errors',
+      title: 'Form or content',
+      introduction: html`Samples that were right just after their task was learned and are wrong now, by how the answer fails. Form: ${formKinds.join(', ')}. Of an unreadable answer nobody can say what it knew; an answer that only the task just learned has counts as another task’s style. The dashed line is what was right at first. Strict scoring.`,
+      body: errorSection(results),
+    },
+    {
+      id: 'life-lines',
+      short: 'Life lines',
+      title: 'Life lines',
+      introduction:
+        'Every sample is right or wrong after every stage, from the one that taught its task. What happened to it from one stage to the next, in percent of the samples. Strict scoring.',
+      body: lifeLineSection(results),
+    },
+    ...(hasTransfer(results)
+      ? [
+          {
+            id: 'transfer',
+            short: 'Transfer',
+            title: 'Before it was learned',
+            introduction: html`A task just before its own stage, against zero-shot: what the earlier tasks did for it. FWT is the mean of the changes, <i>1/(T−1)</i> Σ (<i>A</i><sub><i>i</i>−1,<i>i</i></sub> − zero-shot).`,
+            body: both((mode) => transferSection(results, mode)),
+          },
+        ]
+      : []),
   ];
 }
 

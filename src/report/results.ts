@@ -1,5 +1,8 @@
 // What a report shows: plain data, computed from the files of a run. The tables and the page are drawn from nothing else.
+import type { ErrorLabel, OtherStyle } from '../evaluation/attribution.ts';
+import type { Fate, Transitions } from '../metrics/lifelines.ts';
 import type { AccuracyMatrix } from '../metrics/matrix.ts';
+import type { ForwardTransfer } from '../metrics/transfer.ts';
 import type { ScoringMode, Verdict } from '../tasks/task.ts';
 
 export interface RunResults {
@@ -12,8 +15,81 @@ export interface RunResults {
   /** Versions, hashes of data and weights, seed, provider: shown as a two-column table. */
   readonly provenance: Readonly<Record<string, string>>;
   readonly examples: readonly ExampleResult[];
+  /** Who judged the answers, each with a matrix of general knowledge; absent before any judging. */
+  readonly judges?: readonly JudgeResults[];
+  readonly errors?: ErrorResults;
+  /** Per method and learned task. */
+  readonly lifeLines?: readonly LifeLineResults[];
+  /** Forgotten samples asked again; absent where none was. */
+  readonly reask?: ReaskResults;
   /** A published row to show the run beside. */
   readonly beside?: BesideRow;
+}
+
+export interface ReaskResults {
+  readonly cells: readonly {
+    readonly method: string;
+    readonly after: string;
+    readonly task: string;
+    /** Samples that were right just after their task was learned and wrong after `after`. */
+    readonly asked: number;
+    /** Right again, in strict scoring, when the format is asked for once more. */
+    readonly back: number;
+  }[];
+}
+
+/** General knowledge as one judge sees it. A cell's unread judgements are its `unparseable`. */
+export interface JudgeResults {
+  readonly id: string;
+  readonly label: string;
+  /** No judge but a comparison of words: what is shown must say so. */
+  readonly standIn: boolean;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly modes: Readonly<Record<ScoringMode, ModeResults>>;
+  /** Answers judged, those of them whose judgement strict parsing cannot read, and those at which the reference stops. */
+  readonly answers: number;
+  readonly unparsed: number;
+  readonly crashes: number;
+  /** Evaluations of the run that this judge has not judged yet. */
+  readonly open: number;
+}
+
+/** What kind the wrong answers are, in strict scoring. */
+export interface ErrorResults {
+  /** Whose scores decide what is right by the judge; absent where nobody judged. */
+  readonly judge?: Pick<JudgeResults, 'id' | 'label' | 'standIn'>;
+  readonly cells: readonly ErrorCell[];
+}
+
+export interface ErrorCell {
+  /** Both undefined for the zero-shot row. */
+  readonly method?: string;
+  readonly after?: string;
+  readonly task: string;
+  readonly samples: number;
+  /** Wrong answers. */
+  readonly wrong: ErrorCounts;
+  /** Of those, the samples that were right just after their task was learned. */
+  readonly forgotten: ErrorCounts;
+  /** Right now and wrong just after their task was learned. */
+  readonly gained: number;
+}
+
+export interface ErrorCounts {
+  readonly labels: Readonly<Record<ErrorLabel, number>>;
+  /** Of `otherStyle`, which. */
+  readonly styles: Readonly<Partial<Record<OtherStyle, number>>>;
+}
+
+/** What became of the samples of one task under one method. */
+export interface LifeLineResults {
+  readonly method: string;
+  readonly task: string;
+  readonly samples: number;
+  /** From the task's own stage on. */
+  readonly transitions: readonly Transitions[];
+  /** At the last finished stage. */
+  readonly fates: Readonly<Record<Fate, number>>;
 }
 
 /** Somebody else's results on the same tasks or some of them. */
@@ -39,6 +115,8 @@ export interface MethodResults {
   readonly bwt: number;
   /** ACC: mean of the final row. */
   readonly finalAverage: number;
+  /** Where tasks were evaluated before they were learned. */
+  readonly transfer?: ForwardTransfer;
   /** Missing and unparseable predictions per row and task, counted apart from wrong ones. */
   readonly unreadable: readonly {
     readonly after: string;
@@ -66,5 +144,18 @@ export interface ExampleResult {
   readonly truth: string;
   /** `data:` URL, absent for text-only samples. */
   readonly image?: string;
-  readonly answers: readonly { readonly after: string; readonly text: string; readonly verdict: Verdict }[];
+  readonly answers: readonly ExampleAnswer[];
+  readonly fate?: Fate;
+}
+
+export interface ExampleAnswer {
+  readonly after: string;
+  readonly text: string;
+  readonly verdict: Verdict;
+  /** Of a wrong answer. */
+  readonly error?: ErrorLabel;
+  /** Of `otherStyle`, which. */
+  readonly style?: OtherStyle;
+  /** 0 to 10, by the judge of the run's errors. */
+  readonly judgeScore?: number;
 }

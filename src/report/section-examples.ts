@@ -2,7 +2,9 @@
 // radio buttons and style rules, without a script. Everything here is untrusted text.
 import type { Verdict } from '../tasks/task.ts';
 import { html, type Markup, safeImage } from './markup.ts';
-import type { ExampleResult, RunResults } from './results.ts';
+import type { ExampleAnswer, ExampleResult, RunResults } from './results.ts';
+import { errorNames, styleNames } from './section-errors.ts';
+import { fateNames } from './section-lifelines.ts';
 import { shorten, swatch } from './svg.ts';
 
 /** One sample with the answers of all methods. */
@@ -13,6 +15,7 @@ interface Example {
   readonly truth: string;
   readonly image: string | undefined;
   readonly byMethod: ReadonlyMap<string, ExampleResult['answers']>;
+  readonly fates: ReadonlyMap<string, ExampleResult['fate']>;
 }
 
 const verdictMarks: Readonly<Record<Verdict, { readonly sign: string; readonly spoken: string }>> = {
@@ -55,7 +58,7 @@ export function exampleFilterRules(results: RunResults): string {
 
 function groupExamples(results: RunResults): readonly Example[] {
   const groups = new Map<string, Example>();
-  for (const { task, id, method, question, truth, image, answers } of results.examples) {
+  for (const { task, id, method, question, truth, image, answers, fate } of results.examples) {
     const key = JSON.stringify([task, id]);
     const known = groups.get(key);
     groups.set(key, {
@@ -65,6 +68,7 @@ function groupExamples(results: RunResults): readonly Example[] {
       truth,
       image: known?.image ?? safeImage(image),
       byMethod: new Map([...(known?.byMethod ?? []), [method, answers]]),
+      fates: new Map([...(known?.fates ?? []), [method, fate]]),
     });
   }
   // In training order; a task that the run does not name comes last.
@@ -105,7 +109,12 @@ function card(results: RunResults, example: Example): Markup {
   return html`<article class="${kind}" aria-label="${example.task}, ${example.id}">
 <header><b>${example.task}</b><span class="muted">${shorten(example.id, 40)}</span></header>
 <div class="asked">${picture}<div>${question(example.question)}<p class="truth"><span class="label">Truth</span> ${shorten(example.truth, longestAnswer)}</p></div></div>
-<table class="answers"><caption class="sr">Answers after each stage</caption><thead><tr><th scope="col">after</th>${methods.map(({ label, index }) => html`<th scope="col">${swatch(index)}<span>${label}</span></th>`)}</tr></thead><tbody>${rows}</tbody></table></article>`;
+<table class="answers"><caption class="sr">Answers after each stage</caption><thead><tr><th scope="col">after</th>${methods.map(({ name, label, index }) => html`<th scope="col">${swatch(index)}<span>${label}</span>${fateOf(example, name)}</th>`)}</tr></thead><tbody>${rows}</tbody></table></article>`;
+}
+
+function fateOf({ fates }: Example, method: string): Markup | undefined {
+  const fate = fates.get(method);
+  return fate === undefined ? undefined : html`<span class="fate">${fateNames[fate]}</span>`;
 }
 
 /** The instruction is the last line in nearly every task; it is the same for all samples and steps back. */
@@ -123,5 +132,12 @@ function answerCell(answer: ExampleResult['answers'][number] | undefined): Marku
     text === ''
       ? html`<i class="muted">${spoken === 'missing' ? 'no answer' : 'empty'}</i>`
       : shorten(text, longestAnswer);
-  return html`<td class="v-${answer.verdict}"><span class="verdict" aria-hidden="true">${sign}</span><span class="sr">${spoken}: </span>${shown}</td>`;
+  const kind = kindOf(answer);
+  return html`<td class="v-${answer.verdict}"><span class="verdict" aria-hidden="true">${sign}</span><span class="sr">${spoken}: </span>${shown}${kind !== undefined && html`<span class="kind">${kind}</span>`}</td>`;
+}
+
+/** How a wrong answer fails, in a word; nothing where it is simply wrong. */
+function kindOf({ error, style }: ExampleAnswer): string | undefined {
+  if (error === 'otherStyle') return style === undefined ? errorNames.otherStyle : `as ${styleNames[style]}`;
+  return error === undefined || error === 'content' ? undefined : errorNames[error];
 }

@@ -46,11 +46,23 @@ export function costTable(results: RunResults, mode: ScoringMode): Markup {
 }
 
 /** The accuracy matrix of every method, colour behind the numbers. */
-export function heatMaps(results: RunResults, mode: ScoringMode): Markup {
-  return html`<div class="pair">${methodFigures(results, mode).map((method, index) => heatMap(results, mode, method, index))}</div>`;
+export function heatMaps(results: RunResults, mode: ScoringMode, words: HeatWords = {}): Markup {
+  return html`<div class="pair">${methodFigures(results, mode).map((method, index) => heatMap(results, mode, method, index, words))}</div>`;
 }
 
-function heatMap(results: RunResults, mode: ScoringMode, method: MethodFigures, index: number): Markup {
+/** A prefix that keeps ids apart, and what the numbers are. */
+export interface HeatWords {
+  readonly id?: string;
+  readonly what?: string;
+}
+
+function heatMap(
+  results: RunResults,
+  mode: ScoringMode,
+  method: MethodFigures,
+  index: number,
+  { id = 'heat', what = 'Accuracy' }: HeatWords,
+): Markup {
   const zeroShot = results.tasks.map((task) => own(results.modes[mode].zeroShot, task));
   const upright = results.tasks.some((task) => task.length > 10) || results.tasks.length > 9;
   const cell = (score: number | undefined, column: number, place: string, mark = '') => {
@@ -75,9 +87,9 @@ function heatMap(results: RunResults, mode: ScoringMode, method: MethodFigures, 
       html`<td>${column === method.stages.length - 1 ? '' : change === undefined ? '' : formatChange(change, 1)}</td>`,
   );
   return html`<figure class="heat-figure">
-<figcaption id="heat-${mode}-${index}">${swatch(index)} <b>${method.label}</b> <span class="muted">ACC ${formatShort(method.results.finalAverage)}, BWT ${formatChange(method.results.bwt, 1)}</span></figcaption>
-<div class="scroll" tabindex="0" role="region" aria-labelledby="heat-${mode}-${index}"><table class="heat${upright && ' upright'}">
-<caption class="sr">Accuracy of ${method.label} in percent, ${mode} scoring. Rows: after a stage. Columns: tasks.</caption>
+<figcaption id="${id}-${mode}-${index}">${swatch(index)} <b>${method.label}</b> <span class="muted">ACC ${formatShort(method.results.finalAverage)}, BWT ${formatChange(method.results.bwt, 1)}</span></figcaption>
+<div class="scroll" tabindex="0" role="region" aria-labelledby="${id}-${mode}-${index}"><table class="heat${upright && ' upright'}">
+<caption class="sr">${what} of ${method.label} in percent, ${mode} scoring. Rows: after a stage. Columns: tasks.</caption>
 <thead><tr><td class="corner">after</td>${results.tasks.map((task) => html`<th scope="col" title="${task}"><span>${task}</span></th>`)}<th scope="col" class="mean"><span>mean</span></th></tr></thead>
 <tbody class="zero-shot"><tr><th scope="row">zero-shot</th>${zeroShot.map((score, column) => cell(score, column, 'zero-shot'))}<td></td></tr></tbody>
 <tbody>${rows}${waiting}</tbody>

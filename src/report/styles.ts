@@ -1,5 +1,6 @@
 // The style sheet of the report: type, spacing, colours for light, dark and print. Drawings have theirs in
 // styles-drawings.ts. No `style` attribute is used anywhere, so that the page's policy can forbid them.
+import { aspectRules } from './styles-aspects.ts';
 import { drawingRules, paletteRules } from './styles-drawings.ts';
 
 const light = `
@@ -195,6 +196,7 @@ export function stylesheet(): string {
     examples,
     paletteRules(),
     drawingRules,
+    aspectRules,
     phone,
     print,
   ]

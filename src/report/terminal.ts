@@ -1,12 +1,10 @@
 // The results of a run as tables for a terminal: per method the accuracy matrix, its figures with their formulas, what
-// was forgotten, unreadable predictions; then the methods side by side, and where the two scorings differ.
-import type { ScoringMode } from '../tasks/task.ts';
+// was forgotten, unreadable predictions; then the methods side by side, judges, and where the two scorings differ.
 import { besideFigures } from './beside.ts';
 import {
   headline,
   type MethodFigures,
   methodFigures,
-  own,
   scoringDifferences,
   subline,
   unreadableByTask,
@@ -15,6 +13,8 @@ import { formatChange, formatCount, formatDuration, formatScore } from './number
 import type { RunResults } from './results.ts';
 import { besideSection } from './terminal-beside.ts';
 import { type GridCell, type GridOptions, pad, printable, renderGrid, style, wrap } from './terminal-grid.ts';
+import { judgeSections } from './terminal-judges.ts';
+import { matrixGrid, shownMode } from './terminal-matrix.ts';
 
 export interface TableOptions {
   /** Columns of the terminal. Wider tables are split into blocks of columns. */
@@ -23,7 +23,6 @@ export interface TableOptions {
   readonly color?: boolean;
 }
 
-const shownMode: ScoringMode = 'strict';
 const longestDifferenceList = 12;
 
 /** All tables of a run, strict scoring first; ends without a line break. Also for runs that are not finished. */
@@ -45,6 +44,7 @@ export function renderTables(results: RunResults, { width = 100, color = false }
         : [formulas(method, options), summarySection(method, options), unreadableSection(method, options)]),
     ]),
     methods.length > 1 ? comparisonSection(methods, options) : [],
+    ...judgeSections(results, options),
     differencesSection(results, options),
     besideLines(results, options),
   ];
@@ -63,29 +63,9 @@ function matrixSection(results: RunResults, method: MethodFigures, options: Grid
   const { stages } = method;
   const title = `${printable(method.label)}: accuracy in percent after each stage, ${shownMode} scoring`;
   const progress = method.complete ? '' : ` (${stages.length} of ${results.tasks.length} stages finished)`;
-  const zeroShot = results.modes[shownMode].zeroShot;
-  const score = (value: number | undefined): GridCell =>
-    value === undefined ? { text: '' } : { text: formatScore(value), level: value / 100 };
-  const baseline = results.tasks.map((task) => own(zeroShot, task));
-  const rows = [
-    ...(baseline.some((value) => value !== undefined)
-      ? [[{ text: 'zero-shot', style: 'dim' as const }, ...baseline.map(score), { text: '' }]]
-      : []),
-    ...stages.map((stage) => [
-      { text: printable(stage.after) },
-      ...stage.scores.map(score),
-      { text: formatScore(stage.mean), style: 'bold' as const },
-    ]),
-  ];
-  const headings = ['after', ...results.tasks.map(printable), ...(stages.length > 0 ? ['mean'] : [])];
-  const grid = renderGrid(
-    headings.map((heading, index) => ({ heading, align: index === 0 ? 'left' : 'right' })),
-    rows,
-    { ...options, ruleBefore: rows.length > stages.length && stages.length > 0 ? [1] : [] },
-  );
   return [
     ...wrap(title + progress, options.width).map((line) => style(line, 'bold', options.color)),
-    ...grid,
+    ...matrixGrid(results, method, options),
   ];
 }
 

@@ -76,6 +76,14 @@ const evaluation = z.strictObject({
     .default(32)
     .describe('answers in progress side by side, 32 at most; for memory and speed, answers are the same'),
   zeroShot: z.boolean().default(true).describe('evaluate every task before any training'),
+  unseen: z
+    .boolean()
+    .default(false)
+    .describe('after each stage also evaluate the tasks not learned yet: forward transfer'),
+  judge: z
+    .enum(['lexical', 'none'])
+    .default('lexical')
+    .describe('lexical compares words as a stand-in for a judge; real ones by coin judge'),
   maxNewTokens: atLeast(1).default(1024).describe("cap on an answer's tokens; a task's own bound also holds"),
 });
 

@@ -1,63 +1,37 @@
-// A few test samples with their answers over the stages, for the report: per task first one that was forgotten, then one
-// that was not. The same samples for every method, chosen the same way every time.
+// Test samples with their answers over the stages, for the report: per task some of each fate that there is, the
+// forgotten first. The same samples for every method, chosen the same way every time.
 import { readFileSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import sharp from 'sharp';
-import type { ExampleResult } from '../report/results.ts';
+import type { Fate } from '../metrics/lifelines.ts';
+import type { ExampleAnswer, ExampleResult } from '../report/results.ts';
 import type { TaskName } from '../tasks/index.ts';
-import type { Prediction, ScoringMode, TaskScore, TestSample, Verdict } from '../tasks/task.ts';
-import type { MethodName } from './config-schema.ts';
-import type { EvaluateStep } from './plan.ts';
+import type { Answer, Aspects, SampleHistory } from './aspects.ts';
 
-/** The whole stages of each method in order, each with its evaluations of every seen task. */
-export type Stages = ReadonlyMap<MethodName, readonly (readonly EvaluateStep[])[]>;
-
-/** What is known of the evaluations of a run. */
-export interface EvaluationData {
-  samples(task: TaskName): readonly TestSample[];
-  predictions(step: EvaluateStep): readonly Prediction[];
-  score(step: EvaluateStep, mode: ScoringMode): TaskScore;
-}
-
-const examplesPerTask = 2;
 /** Pictures are embedded as they are up to this size, and made smaller above it. */
 const plainImageBytes = 60_000;
 const smallImagePixels = 256;
 
 export async function exampleResults(
   tasks: readonly TaskName[],
-  methods: readonly MethodName[],
-  stages: Stages,
-  data: EvaluationData,
+  aspects: Aspects,
+  perFate: number,
 ): Promise<readonly ExampleResult[]> {
   const examples: ExampleResult[] = [];
   for (const task of tasks) {
-    // All evaluations of this task, in the order of the stages, per method.
-    const histories = methods
-      .map((method) => ({
-        method,
-        steps: (stages.get(method) ?? []).flatMap((row, index) =>
-          row.filter((step) => step.task === task).map((step) => ({ step, after: tasks[index] ?? '' })),
-        ),
-      }))
-      .filter(({ steps }) => steps.length > 0)
-      .map(({ method, steps }) => ({
-        method,
-        stages: steps.map(({ step, after }) => ({
-          after,
-          texts: new Map(data.predictions(step).map(({ question_id, text }) => [question_id, text])),
-          verdicts: new Map(data.score(step, 'strict').samples.map(({ id, verdict }) => [id, verdict])),
-        })),
-      }));
-    if (histories.length === 0) continue;
-    const wasForgotten = (id: string) =>
-      histories.some(({ stages }) => {
-        const verdicts = stages.map((stage) => stage.verdicts.get(id));
-        return verdicts[0] === 'right' && verdicts.at(-1) !== 'right';
-      });
-    for (const sample of choose(data.samples(task), ({ id }) => wasForgotten(id))) {
-      const image = sample.image === undefined ? undefined : await imageUrl(sample.image);
-      for (const { method, stages } of histories) {
+    const byMethod = aspects.methods
+      .map((method) => ({ method, histories: aspects.histories(method, task) }))
+      .filter(({ histories }) => histories.length > 0);
+    for (const index of choose(
+      byMethod.map(({ histories }) => histories),
+      perFate,
+    )) {
+      const file = byMethod[0]?.histories[index]?.sample.image;
+      const image = file === undefined ? undefined : await imageUrl(file);
+      for (const { method, histories } of byMethod) {
+        const history = histories[index];
+        if (history === undefined) continue;
+        const { sample, first, answers, line } = history;
         examples.push({
           task,
           id: sample.id,
@@ -65,11 +39,8 @@ export async function exampleResults(
           question: sample.text,
           truth: sample.answer,
           image,
-          answers: stages.map(({ after, texts, verdicts }) => ({
-            after,
-            text: texts.get(sample.id) ?? '',
-            verdict: verdicts.get(sample.id) ?? ('missing' satisfies Verdict),
-          })),
+          fate: line.fate,
+          answers: answers.map((answer, stage) => exampleAnswer(answer, tasks[first + stage] ?? '')),
         });
       }
     }
@@ -77,11 +48,30 @@ export async function exampleResults(
   return examples;
 }
 
-function choose(samples: readonly TestSample[], forgotten: (sample: TestSample) => boolean) {
-  const first = samples.find(forgotten);
-  const rest = samples.filter((sample) => sample !== first);
-  const others = [...rest.filter((sample) => !forgotten(sample)), ...rest];
-  return [...new Set([...(first === undefined ? [] : [first]), ...others])].slice(0, examplesPerTask);
+function exampleAnswer({ text, verdict, error, judgeScore }: Answer, after: string): ExampleAnswer {
+  return {
+    after,
+    text,
+    verdict,
+    ...(error === undefined ? {} : { error: error.label }),
+    ...(error?.style === undefined ? {} : { style: error.style }),
+    ...(judgeScore === undefined ? {} : { judgeScore }),
+  };
+}
+
+const chosenOrder: readonly Fate[] = ['forgotten', 'recovered', 'kept', 'never'];
+
+/** Per fate the places of the first samples that have it under some method and were not chosen yet. */
+function choose(methods: readonly (readonly SampleHistory[])[], perFate: number): readonly number[] {
+  const chosen = new Set<number>();
+  for (const fate of chosenOrder) {
+    const places = (methods[0] ?? []).flatMap((_, index) => {
+      const has = methods.some((histories) => histories[index]?.line.fate === fate);
+      return has && !chosen.has(index) ? [index] : [];
+    });
+    for (const place of places.slice(0, perFate)) chosen.add(place);
+  }
+  return [...chosen];
 }
 
 const imageTypes: Readonly<Record<string, string>> = {

@@ -9,11 +9,11 @@ import { checkRow, parseJson, readText } from '../formats/json.ts';
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256');
 
 const recordSchema = z.object({
-  kind: z.enum(['train', 'evaluate', 'gate']),
+  kind: z.enum(['train', 'evaluate', 'gate', 'judge']),
   key: z.string().min(1),
   /** When it was completed, ISO 8601. */
   at: z.string(),
-  /** Hash of what the step was made from: of the adapter before it; empty for none. */
+  /** Hash of what the step was made from: of the adapter before it (empty for none), or of the judged predictions. */
   from: z.string(),
   /** SHA-256 by path below the run's folder. */
   files: z.record(z.string(), sha256),

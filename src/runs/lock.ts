@@ -23,11 +23,17 @@ type Owner = z.output<typeof ownerSchema>;
 /** A lock without readable content is being written right now, unless it is older than this. */
 const halfWrittenMs = 5_000;
 
+/** How the folder is called in the message, and what can be done besides waiting. */
+export interface LockWords {
+  readonly what?: string;
+  readonly otherwise?: string;
+}
+
 /**
- * Takes the lock of a run folder, which is made if it is missing; returns what releases it.
+ * Takes the lock of a folder, which is made if it is missing; returns what releases it.
  * @throws UserError when another process holds it.
  */
-export function lockFolder(folder: string): () => void {
+export function lockFolder(folder: string, words: LockWords = {}): () => void {
   const file = join(folder, 'lock');
   makeFolder(folder);
   const mine: Owner = { pid: process.pid, host: hostname(), birth: birthOf(process.pid) };
@@ -44,7 +50,7 @@ export function lockFolder(folder: string): () => void {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST'))
         throw writeError(error, file);
       const owner = readOwner(file);
-      if (attempt >= 3 || !isStale(file, owner)) throw inUse(folder, file, owner);
+      if (attempt >= 3 || !isStale(file, owner)) throw inUse(folder, file, owner, words);
       removeStale(file, owner);
     }
   }
@@ -107,11 +113,16 @@ function birthOf(pid: number): string | undefined {
   }
 }
 
-function inUse(folder: string, file: string, owner: Owner | undefined): UserError {
+function inUse(
+  folder: string,
+  file: string,
+  owner: Owner | undefined,
+  { what = 'this run', otherwise = 'give another folder with --output' }: LockWords,
+): UserError {
   const who = owner === undefined ? 'another process' : `process ${owner.pid} on ${owner.host}`;
   return new UserError({
     file: folder,
-    message: `this run is in use by ${who}`,
-    hint: `wait for it or stop it, or give another folder with --output; if it is gone, delete ${file}`,
+    message: `${what} is in use by ${who}`,
+    hint: `wait for it or stop it, or ${otherwise}; if it is gone, delete ${file}`,
   });
 }

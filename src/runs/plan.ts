@@ -36,22 +36,25 @@ export interface EvaluateStep {
 
 export type Step = TrainStep | EvaluateStep;
 
-type PlanConfig = Pick<RunConfig, 'tasks' | 'methods' | 'evaluation'>;
-
-/**
- * Every step of a run: with T tasks, T zero-shot evaluations and, per method with a stream, T trainings and T(T+1)/2
- * evaluations. A method whose model does not change over the stream is evaluated once.
- */
-export function planRun({ tasks, methods: names, evaluation }: PlanConfig): readonly Step[] {
-  const zeroShot = evaluation.zeroShot ? tasks.map(zeroShotStep) : [];
-  const steps = [...zeroShot, ...names.flatMap((method) => stepsOf[methods[method].stream](method, tasks))];
-  // Zero-shot evaluations are asked for by the run and by the method that is nothing else.
-  return [...new Map(steps.map((step) => [step.key, step])).values()];
+interface PlanConfig extends Pick<RunConfig, 'tasks' | 'methods'> {
+  readonly evaluation: Pick<RunConfig['evaluation'], 'zeroShot' | 'unseen'>;
 }
 
 /**
- * The evaluations behind each row of a method's matrix: every task seen after each stage. Where the model does not
- * change over the stream, an evaluation stands in every row.
+ * Every step of a run: with T tasks, T zero-shot evaluations and, per method with a stream, T trainings and T(T+1)/2
+ * evaluations; T² where unseen tasks are evaluated too. A method whose model does not change over the stream is evaluated
+ * once.
+ */
+export function planRun({ tasks, methods: names, evaluation }: PlanConfig): readonly Step[] {
+  const zeroShot = evaluation.zeroShot ? tasks.map(zeroShotStep) : [];
+  const steps = names.flatMap((method) => stepsOf[methods[method].stream](method, tasks, evaluation.unseen));
+  // Zero-shot evaluations are asked for by the run and by the method that is nothing else.
+  return [...new Map([...zeroShot, ...steps].map((step) => [step.key, step])).values()];
+}
+
+/**
+ * The evaluations behind each row of a method's matrix: every task seen after each stage, and unseen ones where they
+ * were evaluated. Where the model does not change over the stream, an evaluation stands in every row.
  */
 export function matrixRows(
   method: MethodName,
@@ -65,28 +68,35 @@ export function matrixRows(
   );
   return tasks.map((_, index) => {
     const seen = tasks.slice(0, index + 1);
-    return own.filter(
-      ({ task, trained }) => seen.includes(task) && (stream !== 'sequential' || trained?.stage === index + 1),
-    );
+    return stream === 'sequential'
+      ? own.filter(({ trained }) => trained?.stage === index + 1)
+      : own.filter(({ task }) => seen.includes(task));
   });
 }
 
 const stepsOf: {
-  readonly [S in Stream]: (method: MethodName, tasks: readonly TaskName[]) => readonly Step[];
+  readonly [S in Stream]: (
+    method: MethodName,
+    tasks: readonly TaskName[],
+    unseen: boolean,
+  ) => readonly Step[];
 } = {
   untrained: (_, tasks) => tasks.map(zeroShotStep),
   joint: (method, tasks) => {
     const trained = trainStep({ method, stage: 1, tasks, folder: `${method}/all` });
     return [trained, ...tasks.map((task) => evaluateStep(trained, task))];
   },
-  sequential: (method, tasks) => {
+  sequential: (method, tasks, unseen) => {
     const steps: Step[] = [];
     let previous: TrainStep | undefined;
     for (const [index, task] of tasks.entries()) {
       const stage = index + 1;
       const folder = `${method}/${stage}-${task}`;
       const trained = trainStep({ method, stage, tasks: [task], folder, previous });
-      steps.push(trained, ...tasks.slice(0, stage).map((seen) => evaluateStep(trained, seen)));
+      steps.push(
+        trained,
+        ...(unseen ? tasks : tasks.slice(0, stage)).map((task) => evaluateStep(trained, task)),
+      );
       previous = trained;
     }
     return steps;

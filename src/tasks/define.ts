@@ -2,6 +2,7 @@
 import { annotationFile, readCoinAnnotations } from './annotations.ts';
 import { readTestInstructions, readTrainInstructions, type TestRow } from './instructions.ts';
 import { type Scorer, scorePredictions } from './scoring.ts';
+import { type AnswerStyle, phraseStyle } from './styles.ts';
 import type { Task, TaskSource, TestSample, TruthDetails } from './task.ts';
 
 export interface TaskDefinition {
@@ -12,6 +13,8 @@ export interface TaskDefinition {
   /** `pad` by default. */
   readonly referenceAspect?: Task['referenceAspect'];
   readonly scorer: Scorer;
+  /** A word or a short phrase by default. */
+  readonly style?: AnswerStyle;
   /** The first that exists is the test file; `test.json` by default. */
   readonly testFiles?: readonly string[];
   readonly imageRequired?: boolean;
@@ -26,7 +29,7 @@ export interface TaskDefinition {
 }
 
 export function defineTask(definition: TaskDefinition): Task {
-  const { name, summary, maxNewTokens, scorer, imageRequired } = definition;
+  const { name, summary, maxNewTokens, scorer, style = phraseStyle, imageRequired } = definition;
   const {
     referenceAspect = 'pad',
     testFiles = ['test.json'],
@@ -40,6 +43,7 @@ export function defineTask(definition: TaskDefinition): Task {
     summary,
     maxNewTokens,
     referenceAspect,
+    style,
     loadTrain: (source) => readTrainInstructions({ task: name, source, imageRequired }),
     loadTest: (source) =>
       readTestInstructions({

@@ -1,4 +1,5 @@
 // What a task is: where its samples come from and how answers are scored. Shared code never asks which task it has.
+import type { AnswerStyle } from './styles.ts';
 
 /** One question and answer of a training conversation; several turns may share an image. */
 export interface Turn {
@@ -98,6 +99,7 @@ export interface Task {
    * some tasks on the centre alone (coin.md 2.9).
    */
   readonly referenceAspect: 'pad' | 'crop';
+  readonly style: AnswerStyle;
   loadTrain(source: TaskSource): readonly TrainSample[];
   loadTest(source: TaskSource): readonly TestSample[];
   /** What the reference's scorer is given: its annotation file, or the folder that holds it. Pictures play no part. */

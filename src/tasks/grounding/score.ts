@@ -3,6 +3,7 @@
 import { present } from '../../errors.ts';
 import { greatestLikePython, leastLikePython, parseFloatLikePython } from '../python.ts';
 import { afterOneSpace, type Judge, rightIf, type Scorer, unparseable } from '../scoring.ts';
+import type { AnswerStyle } from '../styles.ts';
 import type { TestSample } from '../task.ts';
 
 /** x1, y1, x2, y2. */
@@ -103,6 +104,24 @@ function withoutPadding([x1, y1, x2, y2]: Box, [width, height]: readonly [number
   const down = (y: number) => (y * side - (side - height) / 2) / height;
   return [across(x1), down(y1), across(x2), down(y2)];
 }
+
+/** The truth's own frame, percent, thousandths, and pixels of the padded square. */
+const lenientScales = [1, 100, 1000] as const;
+
+export const boxStyle: AnswerStyle = {
+  name: 'box',
+  judgedAs: 'box',
+  reminder: 'Reply with the box only: [x1, y1, x2, y2], four numbers between 0 and 1.',
+  isRightLeniently: ({ truth }, text) => {
+    const [x1, y1, x2, y2] = boxOf(numbersIn(text).slice(0, 4)) ?? [];
+    if (x1 === undefined || y1 === undefined || x2 === undefined || y2 === undefined) return false;
+    const gold = present(truth.box, 'the box of a Grounding sample');
+    const ordered: Box = [Math.min(x1, x2), Math.min(y1, y2), Math.max(x1, x2), Math.max(y1, y2)];
+    return [...lenientScales, Math.max(...(truth.imageSize ?? [1]))].some(
+      (scale) => intersectionOverUnion(scaled(ordered, 1 / scale), gold) >= 0.5 - roundingTolerance,
+    );
+  },
+};
 
 function scaled([x1, y1, x2, y2]: Box, side: number): Box {
   return [x1 * side, y1 * side, x2 * side, y2 * side];

@@ -6,7 +6,7 @@ import { defineTask } from '../define.ts';
 import type { TestRow } from '../instructions.ts';
 import { parseFloatLikePython } from '../python.ts';
 import type { TruthDetails } from '../task.ts';
-import { type Box, groundingScorer } from './score.ts';
+import { type Box, boxStyle, groundingScorer } from './score.ts';
 
 const groundingRow = z.object({
   answer_bbox: z.string(),
@@ -41,5 +41,6 @@ export const grounding = defineTask({
   referenceAspect: 'crop',
   answerField: 'answer_bbox',
   scorer: groundingScorer,
+  style: boxStyle,
   rowTruth: groundingTruth,
 });

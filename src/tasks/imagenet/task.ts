@@ -1,5 +1,6 @@
 // ImageNet: name the object in a picture, one of 100 classes. The answer is the class name.
 import { defineTask } from '../define.ts';
+import { classNameStyle } from '../styles.ts';
 import { imagenetScorer } from './score.ts';
 
 export const imagenet = defineTask({
@@ -8,4 +9,5 @@ export const imagenet = defineTask({
   maxNewTokens: 1024,
   referenceAspect: 'crop',
   scorer: imagenetScorer,
+  style: classNameStyle,
 });

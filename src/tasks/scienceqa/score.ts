@@ -3,6 +3,7 @@ import { present } from '../../errors.ts';
 import { normaliseShortAnswer } from '../matching.ts';
 import { wordCharacter } from '../python.ts';
 import { rightIf, type Scorer, unparseable } from '../scoring.ts';
+import type { AnswerStyle } from '../styles.ts';
 
 const referenceOptions = ['A', 'B', 'C', 'D', 'E'];
 const loneCharacter = new RegExp(`(?<!${wordCharacter})${wordCharacter}(?!${wordCharacter})`, 'u');
@@ -45,6 +46,30 @@ export function strictChoice(text: string, choices: readonly string[]): number |
   const index = named.charCodeAt(0) - 'A'.charCodeAt(0);
   return index < choices.length ? index : undefined;
 }
+
+/**
+ * The option that a text speaks of when no format is asked for: its only lone capital that is a letter of the options
+ * (not the article in "A cat"), or else the only option whose text it holds. Undefined when it is none or several.
+ */
+export function lenientChoice(text: string, choices: readonly string[]): number | undefined {
+  const last = String.fromCharCode('A'.charCodeAt(0) + choices.length - 1);
+  const letters = new RegExp(`(?<!${wordCharacter})(?!A [a-z])[A-${last}](?!${wordCharacter})`, 'gu');
+  const named = new Set([...text.matchAll(letters)].map(([letter]) => letter));
+  if (named.size === 1) return [...named].map((letter) => letter.charCodeAt(0) - 'A'.charCodeAt(0))[0];
+  const plain = normaliseShortAnswer(text);
+  const held = choices.flatMap((choice, index) =>
+    plain.includes(normaliseShortAnswer(choice)) ? [index] : [],
+  );
+  return held.length === 1 ? held[0] : undefined;
+}
+
+export const letterStyle: AnswerStyle = {
+  name: 'letter',
+  judgedAs: 'answer',
+  reminder: 'Reply with the letter of the right option and nothing else.',
+  isRightLeniently: ({ truth }, text) =>
+    lenientChoice(text, present(truth.choices, 'the choices of a ScienceQA sample')) === truth.choiceIndex,
+};
 
 /**
  * reference: divides by the official split's size, and crashes when the sixth of six choices is right /

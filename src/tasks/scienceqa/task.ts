@@ -9,7 +9,7 @@ import { annotationOf, readAnnotationList } from '../annotations.ts';
 import { defineTask } from '../define.ts';
 import { datasetPath } from '../instruction-files.ts';
 import type { TruthDetails } from '../task.ts';
-import { scienceqaScorer } from './score.ts';
+import { letterStyle, scienceqaScorer } from './score.ts';
 
 const hint = 'part of the ScienceQA release (github.com/lupantech/ScienceQA, folder data/scienceqa)';
 
@@ -55,6 +55,7 @@ export const scienceqa = defineTask({
   referenceAspect: 'crop',
   imageRequired: false,
   scorer: scienceqaScorer,
+  style: letterStyle,
   truth: (source) => {
     const { splitFile, problemFile, testIds, truthOf } = readRelease(datasetPath(source, 'ScienceQA'));
     const known = new Set(testIds);

@@ -1,0 +1,212 @@
+// What became of single answers over a run: their kind of error and their life lines, in strict scoring. The samples
+// behind every count can be asked for; nothing here is shown.
+import {
+  type Attribution,
+  attributeError,
+  type ErrorLabel,
+  errorLabels,
+  type OtherStyle,
+  type TaskAnswers,
+} from '../evaluation/attribution.ts';
+import { parseJudgeAnswer } from '../evaluation/judging/parser.ts';
+import { type Fate, fates, type LifeLine, lifeLine, transitions } from '../metrics/lifelines.ts';
+import type { ErrorCell, ErrorCounts, ErrorResults, LifeLineResults } from '../report/results.ts';
+import { type TaskName, tasks } from '../tasks/index.ts';
+import { ownAnswers } from '../tasks/styles.ts';
+import type { TestSample, Verdict } from '../tasks/task.ts';
+import type { MethodName } from './config-schema.ts';
+import { type JudgeDescription, Judgings, listJudges } from './judging/judge-files.ts';
+import type { Stages } from './mode-results.ts';
+import type { EvaluateStep } from './plan.ts';
+import type { OpenedRun } from './run-data.ts';
+
+/** One answer with everything that is known of it. */
+export interface Answer {
+  readonly text: string;
+  readonly verdict: Verdict;
+  /** 0 to 10. */
+  readonly judgeScore?: number;
+  /** Of a wrong answer. */
+  readonly error?: Attribution;
+}
+
+/** One sample under one method, from the stage of its task to the last whole one. */
+export interface SampleHistory {
+  readonly sample: TestSample;
+  /** The index of the task's own stage, from 0. */
+  readonly first: number;
+  readonly answers: readonly Answer[];
+  readonly line: LifeLine;
+}
+
+export class Aspects {
+  readonly #run: OpenedRun;
+  readonly #stages: Stages;
+  readonly #judge: JudgeDescription | undefined;
+  readonly #judgings: Judgings | undefined;
+  readonly #classNames: ReadonlySet<string>;
+  readonly #taskAnswers = new Map<TaskName, TaskAnswers>();
+  /** By method and task. */
+  readonly #histories = new Map<string, readonly SampleHistory[]>();
+
+  /** The judge that decides what is right by the judge is a real one if there is one; `judgeId` names another. */
+  constructor(run: OpenedRun, stages: Stages, judgeId?: string) {
+    this.#run = run;
+    this.#stages = stages;
+    const judges = listJudges(run.folder);
+    this.#judge = judgeId === undefined ? judges[0] : judges.find(({ id }) => id === judgeId);
+    this.#judgings = this.#judge === undefined ? undefined : new Judgings(run.folder, this.#judge);
+    this.#classNames = new Set(
+      run.config.tasks
+        .filter((task) => tasks[task].style.name === 'class name')
+        .flatMap((task) => [...ownAnswers(run.evaluations.samples(task))]),
+    );
+  }
+
+  /** The methods that have a whole stage, in the run's order. */
+  get methods(): readonly MethodName[] {
+    return this.#run.config.methods.filter((method) => (this.#stages.get(method) ?? []).length > 0);
+  }
+
+  /** Every sample of a task with its answers over the stages of a method; none before the task is learned. */
+  histories(method: MethodName, task: TaskName): readonly SampleHistory[] {
+    const key = `${method} ${task}`;
+    const known = this.#histories.get(key) ?? this.#computeHistories(method, task);
+    this.#histories.set(key, known);
+    return known;
+  }
+
+  #computeHistories(method: MethodName, task: TaskName): readonly SampleHistory[] {
+    const first = this.#run.config.tasks.indexOf(task);
+    const steps = (this.#stages.get(method) ?? []).slice(first).flatMap((stage) => {
+      const step = stage.find((evaluation) => evaluation.task === task);
+      return step === undefined ? [] : [this.#answers(step)];
+    });
+    if (steps.length === 0) return [];
+    return this.#run.evaluations.samples(task).map((sample) => {
+      const answers = steps.map(
+        (answerOf) => answerOf.get(sample.id) ?? { text: '', verdict: 'missing' as const },
+      );
+      const right = answers.map(({ verdict }) => verdict === 'right');
+      return { sample, first, answers, line: lifeLine(right, first) };
+    });
+  }
+
+  errors(): ErrorResults {
+    const zeroShot = this.#run.done
+      .filter(({ trained }) => trained === undefined)
+      .map((step): ErrorCell => {
+        const answers = [...this.#answers(step).values()];
+        return {
+          task: step.task,
+          samples: answers.length,
+          wrong: countErrors(answers),
+          forgotten: countErrors([]),
+          gained: 0,
+        };
+      });
+    const cells = this.methods.flatMap((method) =>
+      this.#run.config.tasks.flatMap((task) => this.#errorCells(method, task)),
+    );
+    const { id, label, standIn } = this.#judge ?? {};
+    const judge =
+      id === undefined || label === undefined || standIn === undefined
+        ? {}
+        : { judge: { id, label, standIn } };
+    return { ...judge, cells: [...zeroShot, ...cells] };
+  }
+
+  lifeLines(): readonly LifeLineResults[] {
+    return this.methods.flatMap((method) =>
+      this.#run.config.tasks.flatMap((task) => {
+        const histories = this.histories(method, task);
+        if (histories.length === 0) return [];
+        const right = histories.map(({ answers }) => answers.map(({ verdict }) => verdict === 'right'));
+        const count = (fate: Fate) => histories.filter(({ line }) => line.fate === fate).length;
+        return [
+          {
+            method,
+            task,
+            samples: histories.length,
+            transitions: transitions(right, histories[0]?.first ?? 0),
+            fates: Object.fromEntries(fates.map((fate) => [fate, count(fate)])) as Record<Fate, number>,
+          },
+        ];
+      }),
+    );
+  }
+
+  #errorCells(method: MethodName, task: TaskName): readonly ErrorCell[] {
+    const histories = this.histories(method, task);
+    const first = histories[0]?.first ?? 0;
+    return (histories[0]?.answers ?? []).map((_, stage) => {
+      const now = histories.map(({ answers }) => answers[stage] as Answer);
+      const wasRight = histories.map(({ answers }) => answers[0]?.verdict === 'right');
+      return {
+        method,
+        after: this.#run.config.tasks[first + stage] as string,
+        task,
+        samples: histories.length,
+        wrong: countErrors(now),
+        forgotten: countErrors(now.filter((_answer, index) => wasRight[index])),
+        gained: now.filter(({ verdict }, index) => verdict === 'right' && !wasRight[index]).length,
+      };
+    });
+  }
+
+  /** The answers of an evaluation by sample. */
+  #answers(step: EvaluateStep): ReadonlyMap<string, Answer> {
+    const { evaluations } = this.#run;
+    const texts = new Map(evaluations.predictions(step).map(({ question_id, text }) => [question_id, text]));
+    const verdicts = new Map(
+      evaluations.score(step, 'strict').samples.map(({ id, verdict }) => [id, verdict]),
+    );
+    const scores = this.#judgeScores(step);
+    const last = step.trained?.tasks.length === 1 ? step.trained.task : step.task;
+    const task = {
+      ...this.#answersOf(step.task),
+      ...(last === step.task ? {} : { justLearned: this.#answersOf(last).own }),
+    };
+    return new Map(
+      evaluations.samples(step.task).map((sample): readonly [string, Answer] => {
+        const text = texts.get(sample.id) ?? '';
+        const verdict = verdicts.get(sample.id) ?? 'missing';
+        const judgeScore = scores.get(sample.id);
+        const judged = judgeScore === undefined ? {} : { judgeScore };
+        if (verdict === 'right') return [sample.id, { text, verdict, ...judged }];
+        const error = attributeError({ sample, text, verdict, ...judged }, task);
+        return [sample.id, { text, verdict, error, ...judged }];
+      }),
+    );
+  }
+
+  #judgeScores(step: EvaluateStep): ReadonlyMap<string, number> {
+    if (this.#judgings?.has(step) !== true) return new Map();
+    return new Map(
+      this.#judgings.answers(step).flatMap(({ question_id, text }): (readonly [string, number])[] => {
+        const parsed = parseJudgeAnswer(text, 'strict');
+        return 'score' in parsed ? [[question_id, parsed.score]] : [];
+      }),
+    );
+  }
+
+  #answersOf(task: TaskName): TaskAnswers {
+    const known = this.#taskAnswers.get(task);
+    if (known !== undefined) return known;
+    const own = ownAnswers(this.#run.evaluations.samples(task));
+    const answers = { style: tasks[task].style, own, classNames: this.#classNames };
+    this.#taskAnswers.set(task, answers);
+    return answers;
+  }
+}
+
+function countErrors(answers: readonly Answer[]): ErrorCounts {
+  const labels = Object.fromEntries(errorLabels.map((label) => [label, 0])) as Record<ErrorLabel, number>;
+  const styles: Partial<Record<OtherStyle, number>> = {};
+  for (const { error } of answers) {
+    if (error === undefined) continue;
+    labels[error.label]++;
+    if (error.style !== undefined) styles[error.style] = (styles[error.style] ?? 0) + 1;
+  }
+  return { labels, styles };
+}

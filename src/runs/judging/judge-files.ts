@@ -1,0 +1,101 @@
+// Where the judgings of a run lie:
+//
+//   judging/<judge>/judge.json      who judged and how
+//   judging/<judge>/journal.jsonl   which evaluations were judged, and from which predictions
+//   judging/<judge>/<prediction file>  a line per prediction: {"question_id", "text"}, the judge's own words
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { DataError } from '../../errors.ts';
+import { sha256, sha256OfFile } from '../../formats/files.ts';
+import { checkRow, readJson } from '../../formats/json.ts';
+import { forEachLine } from '../../formats/lines.ts';
+import { type JournalRecord, readJournal, recordsByKey } from '../journal.ts';
+import type { EvaluateStep } from '../plan.ts';
+
+const descriptionSchema = z.object({
+  /** Also the name of the folder. */
+  id: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/),
+  label: z.string(),
+  /** No judge but a comparison of words; whatever shows its figures says so. */
+  standIn: z.boolean(),
+  /** What the judgings depend on, in words for people. */
+  settings: z.record(z.string(), z.string()),
+  /** Over everything that the judgings depend on, predictions aside. */
+  identity: z.string(),
+});
+
+export type JudgeDescription = Readonly<z.output<typeof descriptionSchema>>;
+
+const answerSchema = z.object({ question_id: z.string(), text: z.string(), declined: z.string().optional() });
+
+/** What a judge said to one prediction. */
+export type JudgeAnswer = Readonly<z.output<typeof answerSchema>>;
+
+export const judgingFolder = (run: string, id: string) => join(run, 'judging', id);
+export const journalFile = (folder: string) => join(folder, 'journal.jsonl');
+export const descriptionFile = (folder: string) => join(folder, 'judge.json');
+
+/** The judges of a run: real ones first, each kind by name. */
+export function listJudges(run: string): readonly JudgeDescription[] {
+  const top = join(run, 'judging');
+  if (!existsSync(top)) return [];
+  const found = readdirSync(top)
+    .map((id) => descriptionFile(join(top, id)))
+    .filter((file) => existsSync(file))
+    .map((file) => checkRow(descriptionSchema, readJson(file), { file, row: 1 }));
+  return found.sort((a, b) => Number(a.standIn) - Number(b.standIn) || (a.id < b.id ? -1 : 1));
+}
+
+/** Hash of what the judging of an evaluation was made from. */
+export function judgingOrigin(run: string, step: EvaluateStep, identity: string): string {
+  return sha256(`${identity} ${sha256OfFile(join(run, step.predictionFile))}`);
+}
+
+/** Reads the judgings of one judge that still belong to the predictions on disk. */
+export class Judgings {
+  readonly #run: string;
+  readonly #folder: string;
+  readonly #identity: string;
+  readonly #records: ReadonlyMap<string, JournalRecord>;
+
+  constructor(run: string, { id, identity }: JudgeDescription) {
+    this.#run = run;
+    this.#folder = judgingFolder(run, id);
+    this.#identity = identity;
+    this.#records = recordsByKey(readJournal(journalFile(this.#folder)));
+  }
+
+  /** Whether an evaluation was judged, from the predictions that are there now. */
+  has(step: EvaluateStep): boolean {
+    const record = this.#records.get(step.key);
+    return (
+      record !== undefined &&
+      existsSync(join(this.#folder, step.predictionFile)) &&
+      record.from === judgingOrigin(this.#run, step, this.#identity)
+    );
+  }
+
+  /** In the order of the predictions. Throws DataError naming the row when the file was damaged. */
+  answers(step: EvaluateStep): readonly JudgeAnswer[] {
+    return readJudgeAnswers(join(this.#folder, step.predictionFile));
+  }
+}
+
+function readJudgeAnswers(file: string): readonly JudgeAnswer[] {
+  const answers: JudgeAnswer[] = [];
+  let row = 0;
+  forEachLine(file, (line) => {
+    row++;
+    answers.push(checkRow(answerSchema, parsed(line, file, row), { file, row }));
+  });
+  return answers;
+}
+
+function parsed(line: string, file: string, row: number): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    throw new DataError({ file, line: row, message: 'not valid JSON' });
+  }
+}

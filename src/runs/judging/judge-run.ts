@@ -1,0 +1,141 @@
+// Judges every answer of a run. Running it again continues: an evaluation whose predictions were judged is passed over,
+// and of a begun one every answer that was received is in the cache.
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { UserError } from '../../errors.ts';
+import { sha256OfFile, writeFileAtomic, writeJsonAtomic } from '../../formats/files.ts';
+import { tasks } from '../../tasks/index.ts';
+import { appendRecord, openJournal } from '../journal.ts';
+import { lockFolder } from '../lock.ts';
+import type { EvaluateStep } from '../plan.ts';
+import { type OpenedRun, openRun } from '../run-data.ts';
+import type { CellJudge, JudgeItem, Workload } from './cell-judge.ts';
+import {
+  descriptionFile,
+  type JudgeAnswer,
+  Judgings,
+  journalFile,
+  judgingFolder,
+  judgingOrigin,
+} from './judge-files.ts';
+
+export interface JudgeRunOptions {
+  /** The folder of the run. */
+  readonly folder: string;
+  readonly judge: CellJudge;
+  readonly signal?: AbortSignal;
+  readonly observer?: JudgeObserver;
+}
+
+/** Told of everything that happens; used to show progress. */
+export interface JudgeObserver {
+  /** Before anything is asked. Returning false leaves it at that. */
+  judgingStarts?(plan: JudgingPlan): boolean | undefined;
+  answered?(done: number, total: number): void;
+  cellFinished?(step: EvaluateStep): void;
+}
+
+export interface JudgingPlan extends Workload {
+  /** Evaluations to judge, and those that are judged already. */
+  readonly cells: number;
+  readonly judged: number;
+  /** Answers of the model in the cells to judge. */
+  readonly answers: number;
+}
+
+/**
+ * Returns how many evaluations it judged.
+ * @throws UserError when the judge is unusable, or when single answers got no judgement: then their evaluations are
+ * left open, all others are complete, and the same command asks for what is missing.
+ */
+export async function judgeRun({
+  folder,
+  judge,
+  signal = new AbortController().signal,
+  observer = {},
+}: JudgeRunOptions): Promise<number> {
+  const release = lockFolder(folder, { otherwise: 'try again then' });
+  try {
+    const run = await openRun(folder);
+    const { description } = judge;
+    const place = judgingFolder(folder, description.id);
+    writeJsonAtomic(descriptionFile(place), description);
+    openJournal(journalFile(place));
+    const judgings = new Judgings(folder, description);
+    const open = run.done.filter((step) => !judgings.has(step));
+    const plan = planOf(run, open, judge);
+    if (observer.judgingStarts?.(plan) === false) return 0;
+
+    const failures = new Map<string, number>();
+    let [done, finished] = [0, 0];
+    for (const step of open) {
+      signal.throwIfAborted();
+      const items = itemsOf(run, step);
+      const outcome = await judge.judge(items, signal, () => observer.answered?.(++done, plan.answers));
+      for (const [why, count] of outcome.failures) failures.set(why, (failures.get(why) ?? 0) + count);
+      const answers = outcome.answers.filter((answer) => answer !== undefined);
+      if (answers.length < items.length) continue;
+      keep(folder, place, step, answers, description.identity);
+      observer.cellFinished?.(step);
+      finished++;
+    }
+    if (failures.size > 0) throw unanswered(failures);
+    return finished;
+  } finally {
+    release();
+  }
+}
+
+function planOf(run: OpenedRun, open: readonly EvaluateStep[], judge: CellJudge): JudgingPlan {
+  let answers = 0;
+  const items = function* () {
+    for (const step of open) {
+      for (const item of itemsOf(run, step)) {
+        answers++;
+        yield item;
+      }
+    }
+  };
+  const workload = judge.workload(items());
+  return { ...workload, cells: open.length, judged: run.done.length - open.length, answers };
+}
+
+/** The answers of an evaluation in the order of its file. */
+function itemsOf({ evaluations }: OpenedRun, step: EvaluateStep): readonly JudgeItem[] {
+  const samples = new Map(evaluations.samples(step.task).map((sample) => [sample.id, sample]));
+  const { style } = tasks[step.task];
+  return evaluations.predictions(step).flatMap(({ question_id, text }) => {
+    const sample = samples.get(question_id);
+    return sample === undefined ? [] : [{ sample, text, style }];
+  });
+}
+
+function keep(
+  folder: string,
+  place: string,
+  step: EvaluateStep,
+  answers: readonly JudgeAnswer[],
+  identity: string,
+): void {
+  const file = join(place, step.predictionFile);
+  rmSync(file, { force: true });
+  writeFileAtomic(file, answers.map((answer) => `${JSON.stringify(answer)}\n`).join(''));
+  appendRecord(journalFile(place), {
+    kind: 'judge',
+    key: step.key,
+    at: new Date().toISOString(),
+    from: judgingOrigin(folder, step, identity),
+    files: { [step.predictionFile]: sha256OfFile(file) },
+    measured: { answers: answers.length },
+  });
+}
+
+function unanswered(failures: ReadonlyMap<string, number>): UserError {
+  const reasons = [...failures].sort(([, first], [, second]) => second - first);
+  const count = reasons.reduce((sum, [, times]) => sum + times, 0);
+  const shown = reasons.slice(0, 3).map(([why, times]) => `${times} × ${why}`);
+  return new UserError({
+    message: `${count} ${count === 1 ? 'answer got' : 'answers got'} no judgement (${shown.join('; ')})`,
+    hint: 'every answer that came is kept; run the same command again to ask for the rest',
+  });
+}

@@ -1,0 +1,93 @@
+// A run as it lies on disk, opened for reading: what was done, its test samples and its predictions, each read and
+// scored once. Knows nothing of what is made of them.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TaskName, tasks } from '../tasks/index.ts';
+import type { Prediction, ScoringMode, TaskScore, TaskSource, TestSample } from '../tasks/task.ts';
+import type { RunConfig } from './config-schema.ts';
+import { type JournalRecord, readJournal, recordsByKey } from './journal.ts';
+import { type EvaluateStep, planRun, type Step } from './plan.ts';
+import { readPredictions, requireKnownIds } from './predictions.ts';
+import { type Provenance, readProvenance, requireSameData } from './provenance.ts';
+import { readRunConfig, runFiles } from './run-folder.ts';
+import { testSamples } from './samples.ts';
+import { prepareData } from './sources.ts';
+
+export interface OpenedRun {
+  readonly folder: string;
+  readonly config: RunConfig;
+  readonly provenance: Provenance;
+  readonly source: TaskSource;
+  readonly records: ReadonlyMap<string, JournalRecord>;
+  readonly steps: readonly Step[];
+  /** The evaluations that are complete by the journal, in the order of the plan. */
+  readonly done: readonly EvaluateStep[];
+  readonly evaluations: Evaluations;
+}
+
+/** Throws UserError when the folder is not a run or its test data is not what it was made with. */
+export async function openRun(folder: string): Promise<OpenedRun> {
+  const config = readRunConfig(folder);
+  const provenance = readProvenance(folder);
+  const source = await dataOf(config, provenance, folder);
+  const records = recordsByKey(readJournal(runFiles.journal(folder)));
+  const steps = planRun(config);
+  const done = steps.filter(
+    (step): step is EvaluateStep => step.kind === 'evaluate' && records.has(step.key),
+  );
+  const evaluations = new Evaluations({ config, folder, source });
+  return { folder, config, provenance, source, records, steps, done, evaluations };
+}
+
+/** The test data that the run was made with, wherever it lies now. */
+async function dataOf(config: RunConfig, provenance: Provenance, folder: string): Promise<TaskSource> {
+  const { instructionType } = config;
+  const source = existsSync(provenance.data.folder)
+    ? { root: provenance.data.folder, instructionType }
+    : await prepareData(config, folder);
+  requireSameData(provenance, { source, tasks: config.tasks });
+  return source;
+}
+
+interface EvaluationsOptions {
+  readonly config: RunConfig;
+  readonly folder: string;
+  readonly source: TaskSource;
+}
+
+/** Reads each file, and scores it in each mode, once. */
+export class Evaluations {
+  readonly #options: EvaluationsOptions;
+  readonly #samples = new Map<TaskName, readonly TestSample[]>();
+  readonly #scores = new Map<string, TaskScore>();
+
+  constructor(options: EvaluationsOptions) {
+    this.#options = options;
+  }
+
+  samples(task: TaskName): readonly TestSample[] {
+    const { config, source } = this.#options;
+    return remembered(this.#samples, task, () => testSamples(config, source, task));
+  }
+
+  predictions(step: EvaluateStep): readonly Prediction[] {
+    const file = join(this.#options.folder, step.predictionFile);
+    const predictions = readPredictions(file);
+    requireKnownIds(file, this.samples(step.task), predictions);
+    return predictions;
+  }
+
+  score(step: EvaluateStep, mode: ScoringMode): TaskScore {
+    return remembered(this.#scores, `${mode} ${step.key}`, () =>
+      tasks[step.task].score(mode, this.samples(step.task), this.predictions(step)),
+    );
+  }
+}
+
+function remembered<Key, Value>(values: Map<Key, Value>, key: Key, compute: () => Value): Value {
+  const known = values.get(key);
+  if (known !== undefined) return known;
+  const value = compute();
+  values.set(key, value);
+  return value;
+}
