@@ -110,7 +110,7 @@ describe.skipIf(executablePath === undefined)(`the report in Chromium${why}`, ()
   test('a heat map has a cell per seen task and stage, coloured', async () => {
     const { page } = await open(fakeResults());
     const tasks = fakeTasks.length;
-    const maps = page.locator('.in-strict .heat');
+    const maps = page.locator('#matrix .in-strict .heat');
     expect(await maps.count()).toBe(2);
     const seen = maps.first().locator('td[class^="h"]');
     expect(await seen.count()).toBe(tasks + (tasks * (tasks + 1)) / 2);

@@ -43,6 +43,28 @@ function hostileResults(): RunResults {
     methods: results.methods.map((method) => ({ ...method, name: method.name + hostile, label: hostile })),
     configuration: { [hostile]: hostile, nested: { [hostile]: [hostile] } },
     provenance: { [hostile]: hostile },
+    judges: results.judges?.map((judge) => ({
+      ...judge,
+      id: hostile,
+      label: hostile,
+      settings: { [hostile]: hostile },
+      modes: { strict: mode, reference: mode },
+    })),
+    errors: {
+      judge: { id: hostile, label: hostile, standIn: false },
+      cells: (results.errors?.cells ?? []).map((cell) => ({
+        ...cell,
+        method: (cell.method ?? '') + hostile,
+        after: (cell.after ?? '') + hostile,
+        task: cell.task + hostile,
+      })),
+    },
+    lifeLines: results.lifeLines?.map((line) => ({
+      ...line,
+      method: line.method + hostile,
+      task: line.task + hostile,
+    })),
+    reask: { cells: [{ method: hostile, after: hostile, task: hostile, asked: 1, back: 0 }] },
     examples: results.examples.map((example, index) => ({
       ...example,
       task: example.task + hostile,
@@ -65,7 +87,8 @@ describe('untrusted text', () => {
     expect(page).not.toMatch(/onerror=["']/);
     expect(page).toContain('&lt;script&gt;window.pwned=1&lt;/script&gt;');
     expect(page.match(/<\/style>/g)).toHaveLength(1);
-    expect(page.match(/<\/title>/g)).toHaveLength(1);
+    // The page's own, and one per piece of a drawing.
+    expect(page.match(/<\/title>/g)?.length).toBe(page.match(/<title>/g)?.length);
   });
 
   test('cannot name a picture outside the page', () => {
@@ -99,6 +122,43 @@ test('the figures are those of the run, in both scorings', () => {
   expect(page).toContain('LoRA ends at 30.5 on average, 31.2 points below what it had');
 });
 
+describe('what a judge says', () => {
+  const page = renderReport(results);
+
+  test('is beside exact scoring, with its own figures', () => {
+    expect(page).toContain('Judge: Judge 7B');
+    expect(page).toContain('12 judgements could not be read and are left out');
+    expect(page).toContain('at 1 the reference itself would stop');
+    expect(page).toContain('right by Judge 7B, 8 or more');
+  });
+
+  test('is not called knowledge where nobody judged', () => {
+    const [, standIn] = results.judges ?? [];
+    if (standIn === undefined) throw new Error('the builder has no stand-in');
+    const { label, id } = standIn;
+    const alone = renderReport({
+      ...results,
+      judges: [standIn],
+      errors: { cells: results.errors?.cells ?? [], judge: { id, label, standIn: true } },
+    });
+    expect(alone).toContain('<b>Not a judge.</b>');
+    expect(alone).toContain('near in words (lexical stand-in), 8 or more');
+    expect(alone).toContain('Nearness in words of LoRA in percent');
+    expect(alone).not.toContain('General knowledge of LoRA');
+    const { judges: _, ...unjudged } = results;
+    expect(renderReport(unjudged)).toContain('Nobody has judged this run.');
+  });
+});
+
+test('kinds of error and life lines are drawn from their counts', () => {
+  const page = renderReport(results);
+  // LoRA after the last stage: 9 to 60 lost per task, a third of it in content.
+  expect(page).toMatch(/LoRA: of 249 samples forgotten at the end, 67 % are answered in another form/);
+  expect(page).toContain('<title>after ImageNet: wrong in content 6.0 %</title>');
+  expect(page).toContain('<title>after TextVQA: still right 40.0 %</title>');
+  expect(page).toMatch(/<td class="number">40<\/td><td class="number">10<\/td><td class="number">30<\/td>/);
+});
+
 describe('runs that are not finished', () => {
   test.each([
     [0, 0],
@@ -126,11 +186,11 @@ describe('runs that are not finished', () => {
   });
 });
 
-test('a hundred examples without pictures stay below 400 kB', () => {
+test('a hundred examples without pictures stay below 600 kB', () => {
   const many = fakeResults({ examplesPerTask: 13 });
   const bare = { ...many, examples: many.examples.map(({ image: _, ...example }) => example) };
   expect(new Set(bare.examples.map(({ id }) => id)).size).toBe(104);
-  expect(Buffer.byteLength(renderReport(bare))).toBeLessThan(400_000);
+  expect(Buffer.byteLength(renderReport(bare))).toBeLessThan(600_000);
 });
 
 test('long answers are cut by characters, not through them', () => {

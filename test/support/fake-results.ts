@@ -134,7 +134,67 @@ export function fakeResults({ stages = [8, 8], examplesPerTask = 3 }: FakeOption
       'model.safetensors': 'sha256:9d0c6f1e7a24b8e35f6c1d90a1b2c3d4e5f60718293a4b5c6d7e8f9001122334',
       'ScienceQA/train.json': 'sha256:1b2c3d4e5f60718293a4b5c6d7e8f90011223349d0c6f1e7a24b8e35f6c1d90a',
     },
+    ...aspects(stages, modeResults),
     examples: fakeTasks.flatMap((task, index) => taskExamples(task, index, stages, examplesPerTask)),
+  };
+}
+
+/** Two judges, a real one and the stand-in; kinds of error and life lines that add up to the samples. */
+function aspects(
+  stages: readonly [number, number],
+  modeResults: (mode: ScoringMode) => ModeResults,
+): Pick<RunResults, 'judges' | 'errors' | 'lifeLines' | 'reask'> {
+  const modes = { strict: modeResults('strict'), reference: modeResults('reference') };
+  const counts = { answers: 80_000, unparsed: 12, crashes: 1, open: 0 };
+  const settings = { temperature: '0', 'top-p': '1' };
+  const cells = (['lora', 'moelora'] as const).flatMap((method, which) =>
+    fakeTasks.flatMap((task, first) =>
+      fakeTasks.slice(first, stages[which]).map((after, step) => {
+        const lost = Math.min(60, 9 * step);
+        const content = Math.floor(lost / 3);
+        const labels = {
+          unreadable: step,
+          otherStyle: lost - content - step,
+          lenient: 0,
+          judged: 0,
+          content,
+        };
+        const boxed = { box: labels.otherStyle };
+        return {
+          method,
+          after,
+          task,
+          samples: 100,
+          wrong: { labels: { ...labels, content: content + 20 }, styles: boxed },
+          forgotten: { labels, styles: boxed },
+          gained: step % 3,
+        };
+      }),
+    ),
+  );
+  const none = { learnt: 0, kept: 0, recovered: 0, forgotten: 0, stillForgotten: 0, notLearnt: 20 };
+  return {
+    judges: [
+      { id: 'judge-1', label: 'Judge 7B', standIn: false, settings, modes, ...counts },
+      { id: 'lexical', label: 'lexical stand-in', standIn: true, settings: {}, modes, ...counts, crashes: 0 },
+    ],
+    errors: { judge: { id: 'judge-1', label: 'Judge 7B', standIn: false }, cells },
+    lifeLines: (['lora', 'moelora'] as const).flatMap((method, which) =>
+      fakeTasks.slice(0, stages[which]).map((task, first) => ({
+        method,
+        task,
+        samples: 100,
+        transitions: fakeTasks
+          .slice(first, stages[which])
+          .map((_, step) =>
+            step === 0
+              ? { stage: first, ...none, learnt: 80 }
+              : { stage: first + step, ...none, kept: 40, recovered: 10, forgotten: 10, stillForgotten: 20 },
+          ),
+        fates: { kept: 40, recovered: 10, forgotten: 30, never: 20 },
+      })),
+    ),
+    reask: { cells: [{ method: 'lora', after: 'OCRVQA', task: 'GQA', asked: 40, back: 7 }] },
   };
 }
 
