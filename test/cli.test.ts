@@ -168,6 +168,9 @@ describe('coin metrics', () => {
     const finished = coin('run', yaml);
     expect(finished).toMatchObject({ status: 0, stderr: '' });
     expect(finished.stdout).toMatch(/Report: run.report\.html\n$/);
+    // Both aspects, without being asked for; the second is called what it is.
+    expect(finished.stdout).toContain('General knowledge, lexical stand-in');
+    expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('Not a judge.');
     expect(existsSync(join(run, 'lock'))).toBe(false);
     expect(coin('metrics', 'run').stderr).toBe('metrics.json says the same.\n');
     expect(coin('run', yaml, '--seed', '1')).toMatchObject({
