@@ -145,6 +145,8 @@ describe('what a judge says', () => {
     expect(alone).toContain('near in words (lexical stand-in), 8 or more');
     expect(alone).toContain('Nearness in words of LoRA in percent');
     expect(alone).not.toContain('General knowledge of LoRA');
+    expect(alone).toContain('A judge has not rated this run');
+    expect(alone).not.toContain('lost their form more than');
     const { judges: _, ...unjudged } = results;
     expect(renderReport(unjudged)).toContain('Nobody has judged this run.');
   });

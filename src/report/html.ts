@@ -5,7 +5,7 @@ import type { ScoringMode } from '../tasks/task.ts';
 import { besideFigures } from './beside.ts';
 import { headline, methodFigures, scoringModes, subline } from './figures.ts';
 import { type Content, html, Markup } from './markup.ts';
-import type { RunResults } from './results.ts';
+import type { JudgeResults, RunResults } from './results.ts';
 import { scoringComparison, unreadableTable } from './section-answers.ts';
 import { besideTables } from './section-beside.ts';
 import { errorSection, formKinds } from './section-errors.ts';
@@ -170,6 +170,15 @@ function sections(results: RunResults): readonly Section[] {
   ];
 }
 
+/** What the figures of the judges mean, and no more: nearness in words is no knowledge. */
+function knowledgeIntroduction(judges: readonly JudgeResults[]): string {
+  const rated = 'The same answers, rated 0 to 10 for how well they agree with the truth, whatever their form';
+  if (judges.length > 0 && judges.every(({ standIn }) => standIn)) {
+    return `${rated}, is the benchmark’s second aspect. A judge has not rated this run; a comparison of words stands in for it.`;
+  }
+  return `${rated}; the mean as percent of 10. Where this falls less than exact accuracy, answers lost their form more than their content, in the judge’s eyes.`;
+}
+
 /** The second half: what a judge says, and what became of single answers. Each only where there is something to show. */
 function aspectSections(results: RunResults): readonly Section[] {
   const judged = (results.judges ?? []).length > 0;
@@ -178,8 +187,7 @@ function aspectSections(results: RunResults): readonly Section[] {
       id: 'knowledge',
       short: 'Knowledge',
       title: 'General knowledge',
-      introduction:
-        'The same answers, rated 0 to 10 for how well they agree with the truth, whatever their form; the mean as percent of 10. Where this falls less than exact accuracy, answers lost their form more than their content.',
+      introduction: knowledgeIntroduction(results.judges ?? []),
       body: judged
         ? both((mode) => judgeSection(results, mode))
         : html`<p class="empty">Nobody has judged this run. <code class="command">coin judge RUN</code> does.</p>`,
