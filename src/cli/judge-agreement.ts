@@ -1,7 +1,7 @@
 // `coin judge agreement`: how far judges of a run agree, or a judge and a person; writes the sheet for the person.
 import { defineCommand } from 'citty';
 import { UserError } from '../errors.ts';
-import { renderGrid } from '../report/terminal-grid.ts';
+import { printable, renderGrid } from '../report/terminal-grid.ts';
 import type { Agreement } from '../runs/judging/agreement.ts';
 import { agreementOf, judgeRater, readSheet, unitsOf, writeSheet } from '../runs/judging/agreement.ts';
 import { listJudges } from '../runs/judging/judge-files.ts';
@@ -59,7 +59,9 @@ export const judgeAgreement = defineCommand({
   },
 });
 
-function textOf({ raters, units, alpha, confusion }: Agreement): string {
+function textOf({ raters: names, units, alpha, confusion }: Agreement): string {
+  // Names of models and of files are not ours.
+  const raters = names.map(printable);
   const figure = (value: number | undefined) => (value === undefined ? 'undefined' : value.toFixed(3));
   const lines = [
     `${raters.join(', ')}: ${units} answers scored by at least two of them`,
