@@ -113,7 +113,7 @@ describe('a run beside a published row', () => {
     expect(renderTables(results)).toContain('38.39');
     expect(renderReport(results)).toContain('>38.39<');
     const judged = besideRow(publishedRow('judge-minigptv2-lora-by-qwen'));
-    expect(renderReport({ ...results, beside: judged })).toContain('judge scores, not accuracy');
+    expect(renderReport({ ...results, beside: judged })).toContain('judge scores, read by');
   });
 
   it('of unfinished runs shows no figure that is not there', () => {

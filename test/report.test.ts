@@ -1,6 +1,7 @@
 // The report as text: one file that fetches nothing, with every figure of the run and nothing of its input unescaped.
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { besideFigures, besideNotes } from '../src/report/beside.ts';
 import { renderReport } from '../src/report/html.ts';
 import type { RunResults } from '../src/report/results.ts';
 import { fakeResults, picture } from './support/fake-results.ts';
@@ -205,4 +206,36 @@ test('long answers are cut by characters, not through them', () => {
   });
   expect(page).toContain(`${'👩‍👩‍👧'.repeat(239)}…`);
   expect(page).not.toContain('👩‍👩‍👧'.repeat(240));
+});
+
+describe('beside a published row of judge scores', () => {
+  const beside = {
+    label: 'published LoRA',
+    kind: 'judge' as const,
+    matrix: { tasks: ['GQA', 'OCRVQA'], rows: [{ after: 'GQA', scores: { GQA: 61 } }] },
+    zeroShot: {},
+    notes: [],
+  };
+  const [real, standIn] = results.judges ?? [];
+
+  test("stand the run's own, by its parser and its name", () => {
+    const figures = besideFigures({ ...results, beside });
+    // As reference scoring has them in the builder's results, which its judges share.
+    const gqa = real?.modes.reference.methods.lora?.matrix.rows.at(-1)?.scores.GQA;
+    expect(figures?.columns.map(({ label }) => label)).toEqual(['published', 'LoRA', 'MoELoRA']);
+    expect(figures?.columns[1]?.tasks[0]?.final).toBe(gqa);
+    expect(figures && besideNotes(figures)[0]).toBe(
+      "Over the 2 tasks that both have; judge scores, read by the reference's parser; the run's are those of Judge 7B.",
+    );
+  });
+
+  test('the stand-in is called that, and without a judge there is nothing of the run', () => {
+    if (standIn === undefined) throw new Error('the builder has no stand-in');
+    const words = besideFigures({ ...results, beside, judges: [standIn] });
+    expect(words && besideNotes(words)[0]).toContain('the lexical stand-in, which is no judge');
+    const { judges: _, ...unjudged } = results;
+    const alone = besideFigures({ ...unjudged, beside });
+    expect(alone?.columns.map(({ label }) => label)).toEqual(['published']);
+    expect(alone && besideNotes(alone)[0]).toContain('nobody has judged this run');
+  });
 });
