@@ -92,18 +92,20 @@ describe('features of pictures', () => {
 
   it('are not found for another tower, another transform or another way to fit', async () => {
     const disk = { folder, maxBytes: 1e9 };
-    const { transform } = openLlava(folders[0]);
+    const { config, transform } = openLlava(folders[0]);
+    const withClassToken = { ...config, skippedTokens: 0, imageTokens: config.imageTokens + 1 };
     await encode(paths.slice(0, 1), { disk });
     const others: Parameters<typeof encode>[1][] = [
       { model: folders[1] },
       { transform: { ...transform, meanColor: [0, 0, 0] } },
       { aspect: 'crop' },
+      { config: withClassToken },
     ];
     for (const other of others) {
       expect((await encode(paths.slice(0, 1), { disk, ...other })).counts.computed).toBe(1);
     }
     expect((await encode(paths.slice(0, 1), { disk })).counts.computed).toBe(0);
-    expect(listFiles(folder)).toHaveLength(4);
+    expect(listFiles(folder)).toHaveLength(5);
   });
 
   it('that are damaged on disk are computed again and mended', async () => {

@@ -182,6 +182,7 @@ export class ImageEncoder {
         tower: weights.hash(VISION_TOWER),
         vision: config.vision,
         featureLayer: config.featureLayer,
+        skippedTokens: config.skippedTokens,
         transform,
         provider,
         imagesPerRun: IMAGES_PER_RUN,
