@@ -220,6 +220,9 @@ export interface Memory {
 export interface Inference {
   /** Fed to every batch. */
   readonly parameters: Values;
+  /** Passes of the model that a question takes, 1 by default, and tokens that are put into it, 0 by default. */
+  readonly passes?: number;
+  readonly addedTokens?: number;
   /** Decides per sample; without it every sample is answered alike. */
   readonly route?: (queries: readonly Query[], tools: InferenceTools) => Promise<readonly Route[]>;
 }

@@ -88,6 +88,7 @@ export const modalprompt: Method = defineMethod({
           ...trained,
           [PROMPT, float32(table, [tasks.length * own.tokens, model.text.hiddenSize])],
         ]),
+        addedTokens: Math.min(own.top, tasks.length) * own.tokens,
         route: async (queries, { embeddings }) =>
           queries.map((query) => {
             const [image, text] = [embeddings.image(query.features), embeddings.text(query.text)];

@@ -151,6 +151,7 @@ function routed(state: StageState, adapter: AdapterSettings, scale: number): Inf
   const hasRouter = factorsOf(state.memory.tensors, ROUTER).size > 0;
   return {
     parameters,
+    passes: hasRouter ? 2 : 1,
     route: async (queries, { generate }) => {
       const answers = hasRouter
         ? await generate(

@@ -61,6 +61,9 @@ export interface TrainMeasurements {
   readonly memoryBytes: number;
   /** Numbers beside the base model that answering takes. */
   readonly inferenceParameters: number;
+  /** Passes of the model per question, and tokens put into it. */
+  readonly inferencePasses: number;
+  readonly addedTokens: number;
   /** Samples of the stream, and how many of them are of earlier tasks. */
   readonly streamSamples: number;
   readonly replayedSamples: number;

@@ -79,7 +79,7 @@ export class StageTraining {
     });
     this.#write(method, open, request.adapterFolder, state);
     const own = new Set<string>(request.tasks);
-    const { parameters } = open.inference(state, this.#context(stage));
+    const { parameters, passes = 1, addedTokens = 0 } = open.inference(state, this.#context(stage));
     return {
       seconds: secondsSince(started),
       steps,
@@ -90,6 +90,8 @@ export class StageTraining {
         (total, [name, { data }]) => total + (this.#options.projector.has(name) ? 0 : data.length),
         0,
       ),
+      inferencePasses: passes,
+      addedTokens,
       streamSamples: stream.length,
       replayedSamples: stream.filter((sample) => !own.has(sample.task)).length,
       ...plan.measured,

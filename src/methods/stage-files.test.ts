@@ -1,0 +1,96 @@
+// What a stage leaves behind comes back as it was, and what is not its own is refused.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { normal } from '../../test/support/plain.ts';
+import { DataError } from '../errors.ts';
+import { serializeSafetensors } from '../formats/safetensors.ts';
+import { MEMORY_VERSION, type StageState } from './method.ts';
+import { MEMORY_FILE, memoryBytes, readStage, serializeStage } from './stage-files.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'coin-stage-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const layer = 'model.language_model.layers.0.self_attn.q_proj';
+const projector = new Map([['model.multi_modal_projector.linear_1.bias', { shape: [3] }]]);
+const lora = {
+  kind: 'lora',
+  rank: 2,
+  alpha: 4,
+  dropout: 0,
+  layers: { [layer]: { rank: 2, alpha: 4 } },
+} as const;
+const state: StageState = {
+  trained: new Map([
+    [`${layer}.lora_A.weight`, normal('a', [2, 4])],
+    [`${layer}.lora_B.weight`, normal('b', [4, 2])],
+    [`${layer}.gate.weight`, normal('gate', [2, 4])],
+    ['model.multi_modal_projector.linear_1.bias', normal('bias', [3])],
+  ]),
+  memory: {
+    tensors: new Map([
+      ['fisher/x', normal('fisher', [2, 2])],
+      ['nothing', normal('nothing', [0])],
+    ]),
+    notes: { kept: ['a', 'b'] },
+    sampleBytes: 100,
+  },
+};
+
+function written(name: string, files: Readonly<Record<string, string | Uint8Array>>): string {
+  const folder = mkdtempSync(join(root, name));
+  for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, file), content);
+  return folder;
+}
+
+describe('the state of a stage', () => {
+  it.each([
+    ['with an adapter in its own layout', { adapter: lora }],
+    ['without one', {}],
+  ])('comes back to the bit, %s', (_, open) => {
+    const options = { method: { name: 'mine' }, open, projector };
+    const files = serializeStage(state, options);
+    expect(Object.keys(files).includes('adapter_model.safetensors')).toBe('adapter' in open);
+    const read = readStage(written('whole', files), options);
+    expect(new Map([...read.trained].sort())).toEqual(new Map([...state.trained].sort()));
+    expect(read.memory).toEqual(state.memory);
+    expect(memoryBytes(read)).toBe(4 * 4 + 100);
+    expect(serializeStage(read, options)).toEqual(files);
+  });
+
+  it('needs no file of its own where there is nothing to remember', () => {
+    const plain = new Map([...state.trained].filter(([name]) => !name.includes('gate')));
+    const options = { method: { name: 'mine' }, open: { adapter: lora }, projector };
+    const files = serializeStage({ trained: plain, memory: { tensors: new Map(), notes: {} } }, options);
+    expect(Object.keys(files)).not.toContain(MEMORY_FILE);
+    expect(readStage(written('plain', files), options).memory).toEqual({ tensors: new Map(), notes: {} });
+  });
+
+  it('is refused where it is of another method or version, or damaged', () => {
+    const options = { method: { name: 'mine' }, open: {}, projector };
+    const files = serializeStage(state, options);
+    const folder = written('other', files);
+    expect(() => readStage(folder, { ...options, method: { name: 'yours' } })).toThrow(DataError);
+    expect(() => readStage(folder, { ...options, method: { name: 'yours' } })).toThrow(
+      'expected yours, found mine',
+    );
+    const memory = (metadata: Record<string, string>) =>
+      written('bad', { ...files, [MEMORY_FILE]: serializeSafetensors({}, metadata) });
+    const schema = String(MEMORY_VERSION);
+    expect(() => readStage(memory({ method: 'mine', schema: '99' }), options)).toThrow(
+      'expected 1, found 99',
+    );
+    expect(() => readStage(memory({ method: 'mine', schema, notes: '[1]' }), options)).toThrow(
+      'expected keys and values',
+    );
+    expect(() => readStage(memory({ method: 'mine', schema, notes: '{' }), options)).toThrow(DataError);
+  });
+
+  it('must have the projector in full', () => {
+    const options = { method: { name: 'mine' }, open: {}, projector };
+    const { trained, memory } = state;
+    const lacking = new Map([...trained].filter(([name]) => !projector.has(name)));
+    expect(() => serializeStage({ trained: lacking, memory }, options)).toThrow('linear_1.bias');
+  });
+});
