@@ -1,6 +1,7 @@
 // A new adapter for every task, kept when the task is over: what merging, isolating and routing methods have in common.
 // They differ in what a new adapter is trained on top of, and in how the kept ones are put together at inference.
 import { type Adapter, createAdapter } from '../adapters/index.ts';
+import type { StoredAdapter } from '../adapters/peft.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import { loraSpec } from './carried.ts';
 import {
@@ -64,6 +65,7 @@ export function keptMethod(options: KeptMethodOptions): OpenMethod {
     },
     finishTask: (context, trained) => withExpert(context, trained),
     inference: (state) => ({ parameters: keptParameters(state, scale) }),
+    ...(onTop ? { merged: (state) => mergedAdapter(keptParameters(state, scale)) } : {}),
   };
 }
 
@@ -81,6 +83,17 @@ export function withExpert({ previous, task }: TaskContext, trained: Values): St
       notes: previous?.memory.notes ?? {},
     },
   };
+}
+
+/** The kept adapters as one LoRA, scaled by 1. */
+function mergedAdapter(parameters: Values): StoredAdapter {
+  const values = new Map(
+    [...parameters].flatMap(([name, value]) =>
+      name.includes('.kept_') ? [[name.replace(/kept_([AB])$/, 'lora_$1.weight'), value] as const] : [],
+    ),
+  );
+  const rank = [...values.values()][0]?.shape[0] as number;
+  return { spec: { kind: 'lora', rank, alpha: rank, dropout: 0 }, values };
 }
 
 /** What the inference graph of a kept method is fed: the experts and the projector. */

@@ -2,6 +2,7 @@
 // inference, what it remembers, and proof that its mechanism is at work. Shared code never asks which method it has.
 import type { z } from 'zod';
 import type { AdapterParameter, AdapterSpec } from '../adapters/index.ts';
+import type { StoredAdapter } from '../adapters/peft.ts';
 import type { LlavaConfig } from '../models/llava/config.ts';
 import type { LinearAdapter } from '../nn/scope.ts';
 import type { TrainSample } from '../tasks/task.ts';
@@ -59,6 +60,8 @@ export type Stream = 'sequential' | 'joint' | 'untrained';
 export interface OpenMethod {
   /** Where what trains is one adapter of a known kind: it is saved in that kind's layout. */
   readonly adapter?: AdapterSpec;
+  /** Where the model that answers is the base model with one adapter: that adapter, saved for other tools to read. */
+  merged?(state: StageState): StoredAdapter;
   /** A new graph's share of the method: adapted layers, trained parameters, added loss. */
   graph(options: GraphOptions): MethodGraph;
   /** The samples of a task in file order, mixed or rewritten; by default those of the task. */

@@ -6,7 +6,10 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { normal } from '../../test/support/plain.ts';
 import { DataError } from '../errors.ts';
 import { serializeSafetensors } from '../formats/safetensors.ts';
-import { MEMORY_VERSION, type StageState } from './method.ts';
+import type { HostTensor } from '../tensor/dtype.ts';
+import { methods } from './index.ts';
+import { largestDifference, product } from './matrices.ts';
+import { MEMORY_VERSION, type StageState, type Values } from './method.ts';
 import { MEMORY_FILE, memoryBytes, readStage, serializeStage } from './stage-files.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'coin-stage-'));
@@ -85,6 +88,32 @@ describe('the state of a stage', () => {
       'expected keys and values',
     );
     expect(() => readStage(memory({ method: 'mine', schema, notes: '{' }), options)).toThrow(DataError);
+  });
+
+  it('of merged adapters is also one LoRA that other tools read: the same update, by rank and scale', () => {
+    const tensors = new Map<string, HostTensor>(
+      ['One', 'Two'].flatMap((task) => [
+        [`${task}/${layer}.lora_A.weight`, normal(`${task} a`, [2, 4])] as const,
+        [`${task}/${layer}.lora_B.weight`, normal(`${task} b`, [4, 2])] as const,
+      ]),
+    );
+    const settings = { adapter: { rank: 2, alpha: 4, dropout: 0, experts: 1 }, own: {} };
+    const merged = methods['merge-then-new'].open(settings).merged?.({
+      trained: new Map(),
+      memory: { tensors, notes: {} },
+    });
+    const of = (values: Values, prefix: string, scale: number) =>
+      product(
+        values.get(`${prefix}${layer}.lora_B.weight`) as HostTensor,
+        values.get(`${prefix}${layer}.lora_A.weight`) as HostTensor,
+        scale,
+      );
+    expect(merged?.spec).toMatchObject({ kind: 'lora', rank: 4, alpha: 4 });
+    const [one, two] = [of(tensors, 'One/', 2), of(tensors, 'Two/', 2)];
+    const together = one.map((value, i) => value + (two[i] as number));
+    expect(largestDifference(of(merged?.values ?? new Map(), '', 1), together)).toBeLessThan(1e-6);
+    // Routed experts are no one adapter.
+    expect(methods.isolated.open(settings).merged).toBeUndefined();
   });
 
   it('must have the projector in full', () => {

@@ -21,16 +21,17 @@ export const MEMORY_FILE = 'method_state.safetensors';
 
 export interface StageFilesOptions {
   readonly method: Pick<Method, 'name'>;
-  readonly open: Pick<OpenMethod, 'adapter'>;
+  readonly open: Pick<OpenMethod, 'adapter' | 'merged'>;
   /** Names and shapes of the projector's weights. */
   readonly projector: ExpectedTensors;
 }
 
 /** The files of a stage, by name. `baseModel`: for the reader's information. */
 export function serializeStage(
-  { trained, memory }: StageState,
+  state: StageState,
   { method, open, projector, baseModel }: StageFilesOptions & { readonly baseModel?: string },
 ): Readonly<Record<string, string | Uint8Array>> {
+  const { trained, memory } = state;
   const of = (keep: (name: string) => boolean) =>
     new Map([...trained].filter(([name]) => !projector.has(name) && keep(name)));
   const inAdapter = (name: string) => open.adapter !== undefined && ofAdapter.test(name);
@@ -40,9 +41,10 @@ export function serializeStage(
       new Map([...projector.keys()].map((name) => [name, requiredValue(trained, name)])),
     ),
   };
-  if (open.adapter !== undefined) {
-    const named = baseModel === undefined ? {} : { baseModel };
-    Object.assign(files, serializeAdapter({ spec: open.adapter, values: of(inAdapter), ...named }));
+  const merged = open.merged?.(state);
+  const whole = open.adapter === undefined ? merged : { spec: open.adapter, values: of(inAdapter) };
+  if (whole !== undefined) {
+    Object.assign(files, serializeAdapter({ ...whole, ...(baseModel === undefined ? {} : { baseModel }) }));
   }
   if (rest.size > 0 || memory.tensors.size > 0 || Object.keys(memory.notes).length > 0) {
     files[MEMORY_FILE] = serializeMemory(method.name, rest, memory);
