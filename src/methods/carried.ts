@@ -1,6 +1,7 @@
 // One adapter and the projector that go on training from task to task, with a fresh optimiser each: what every method
 // without experts of its own has in common, and changes in part.
-import { type AdapterSpec, createAdapter, type MoeLoraAdapter } from '../adapters/index.ts';
+import { type Adapter, type AdapterSpec, createAdapter, type MoeLoraAdapter } from '../adapters/index.ts';
+import type { Tensor } from '../tensor/graph.ts';
 import type {
   AdapterSettings,
   GraphOptions,
@@ -8,6 +9,7 @@ import type {
   OpenMethod,
   StageState,
   TaskContext,
+  TracedLoss,
   Values,
 } from './method.ts';
 
@@ -17,13 +19,18 @@ export function loraSpec({ rank, alpha, dropout }: AdapterSettings): AdapterSpec
   return { kind: 'lora', rank, alpha, dropout };
 }
 
-/** The graph of an adapter whose projector trains along. */
-export function adapterGraph(spec: AdapterSpec, { dropoutKey }: GraphOptions): MethodGraph {
+/** The graph of an adapter whose projector trains along, with a loss to add where there is one. */
+export function adapterGraph(
+  spec: AdapterSpec,
+  { dropoutKey }: GraphOptions,
+  extraLoss?: (adapter: Adapter, traced: TracedLoss) => Tensor,
+): MethodGraph {
   const adapter = createAdapter(spec, dropoutKey);
   return {
     parameters: adapter.parameters,
     trainsProjector: true,
     adapt: (name, x, y) => adapter.adapt(name, x, y),
+    ...(extraLoss === undefined ? {} : { extraLoss: (traced) => extraLoss(adapter, traced) }),
   };
 }
 

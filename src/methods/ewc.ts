@@ -6,12 +6,11 @@
 // The reference's term has no gradient and its F is of batches (coin.md 4.4); `estimator: batch` gives such an F.
 import { z } from 'zod';
 import type { Adapter } from '../adapters/index.ts';
-import { createAdapter } from '../adapters/index.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import { input, matmul, mul, square, sub, sum } from '../tensor/ops.ts';
 import { RandomStream } from '../tensor/random.ts';
-import { carriedAdapter, carriedOn, loraSpec } from './carried.ts';
+import { adapterGraph, carriedAdapter, carriedOn, loraSpec } from './carried.ts';
 import { ewcClaims } from './ewc-claims.ts';
 import { layerSizes } from './experts.ts';
 import { product } from './matrices.ts';
@@ -19,7 +18,6 @@ import {
   defineMethod,
   type Example,
   type Method,
-  type MethodGraph,
   type StageState,
   type TaskContext,
   type TracedLoss,
@@ -62,15 +60,10 @@ export const ewc: Method = defineMethod({
     const scale = adapter.alpha / adapter.rank;
     return {
       ...carriedAdapter(spec),
-      graph: ({ dropoutKey }): MethodGraph => {
-        const lora = createAdapter(spec, dropoutKey);
-        return {
-          parameters: lora.parameters,
-          trainsProjector: true,
-          adapt: (name, x, y) => lora.adapt(name, x, y),
-          extraLoss: (traced) => mul(penalty(heldTensors(lora, traced, own, scale)), traced.share),
-        };
-      },
+      graph: (options) =>
+        adapterGraph(spec, options, (lora, traced) =>
+          mul(penalty(heldTensors(lora, traced, own, scale)), traced.share),
+        ),
       beginTask: (context) => {
         const initial = carriedOn(context);
         return { initial, feeds: penaltyFeeds(context, heldValues(initial, own, scale), own) };

@@ -4,18 +4,16 @@
 // `topK` only the k largest probabilities and the mass of the rest are compared, which is what a cache would hold.
 // TRACE's code has the arguments of KL reversed and lets gradient into the teacher; CoIN's has the term on 100 samples.
 import { z } from 'zod';
-import { createAdapter } from '../adapters/index.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import { add, exp, input, log, logSoftmax, mul, reshape, sub, sum } from '../tensor/ops.ts';
-import { carriedAdapter, carriedOn, loraSpec } from './carried.ts';
+import { adapterGraph, carriedAdapter, carriedOn, loraSpec } from './carried.ts';
 import type { ExperimentStage } from './claim.ts';
 import { largestDifference } from './matrices.ts';
 import {
   defineMethod,
   type Example,
   type Method,
-  type MethodGraph,
   type TaskContext,
   type TracedLoss,
   type Values,
@@ -40,15 +38,7 @@ export const lwf: Method = defineMethod({
     const spec = loraSpec(adapter);
     return {
       ...carriedAdapter(spec),
-      graph: ({ dropoutKey }): MethodGraph => {
-        const lora = createAdapter(spec, dropoutKey);
-        return {
-          parameters: lora.parameters,
-          trainsProjector: true,
-          adapt: (name, x, y) => lora.adapt(name, x, y),
-          extraLoss: (traced) => distillation(traced, own),
-        };
-      },
+      graph: (options) => adapterGraph(spec, options, (_, traced) => distillation(traced, own)),
       beginTask: (context) => ({
         initial: carriedOn(context),
         batchFeeds: (batch) => teacherFeeds(context, batch, own),
