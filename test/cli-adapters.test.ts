@@ -123,6 +123,18 @@ describe('coin generate', () => {
     expect(text.stdout).toBe(`1\t${single.stdout}2\t${single.stdout}`);
   });
 
+  it('answers with rounded weights, beside an adapter too', () => {
+    for (const options of [
+      ['--base-weights', 'int8'],
+      ['--base-weights', 'int4', '--adapter', 'lora'],
+    ]) {
+      const { status, stdout, stderr } = ask('nano', ...options);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(stdout).toMatch(/^\S.*\n$/);
+    }
+    expect(readdirSync(join(folder, 'runs', 'weight-cache'))).toHaveLength(2);
+  });
+
   it.each([
     [['nano', '--prompt', 'a <image> b'], '', 'a question has <image>, and no picture: a <image> b\n'],
     [
@@ -153,6 +165,11 @@ describe('coin generate', () => {
       /this model has no chat template: expected chat_template\.jinja/,
     ],
     [['nano', '--prompt', 'q', '--adapter', 'nowhere'], '', /^nowhere.adapter_config\.json: no such file\n/],
+    [
+      ['nano', '--prompt', 'q', '--base-weights', 'int8', '--provider', 'webgpu'],
+      '',
+      '--base-weights int8 does not run on provider webgpu\n',
+    ],
     [['nowhere', '--prompt', 'q'], '', /^nowhere: model: no such folder\n/],
   ] as const)('%j is a mistake', (parameters, input, message) => {
     const { status, stdout, stderr } = coin(['generate', ...parameters], input);

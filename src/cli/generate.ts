@@ -1,6 +1,7 @@
 // `coin generate`: asks a model about pictures. One question from the options, or many as lines of standard input or of a
 // file; an answer is written while it comes.
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { defineCommand } from 'citty';
 import { z } from 'zod';
 import { DataError, UserError } from '../errors.ts';
@@ -8,6 +9,8 @@ import { Answerer, type AskedQuestion } from '../evaluation/answerer.ts';
 import { checkRow, readText } from '../formats/json.ts';
 import { openModelAdapter } from '../models/llava/adapters.ts';
 import { openLlava, templateChoices } from '../models/llava/model.ts';
+import { baseWeightRewrites } from '../runs/base-weights.ts';
+import { baseWeightNames, providersOf } from '../runs/config-schema.ts';
 import { locateModel } from '../runs/sources.ts';
 import { oneOf } from './arguments.ts';
 import { checkProvider, wholeNumber } from './options.ts';
@@ -49,6 +52,12 @@ const definitions = {
     description: 'answers in progress side by side, of many questions',
   },
   provider: { type: 'string', default: 'cpu', valueHint: 'NAME', description: 'cpu, webgpu or cuda' },
+  'base-weights': {
+    type: 'string',
+    default: 'float32',
+    valueHint: 'TYPE',
+    description: `${baseWeightNames.join(', ')}: rounded once, into runs/weight-cache`,
+  },
   json: { type: 'boolean', description: 'a line of JSON per answer' },
 } as const;
 
@@ -68,6 +77,10 @@ export const generate = defineCommand({
     const provider = checkProvider(args.provider);
     const template =
       args.template === undefined ? undefined : oneOf('--template', args.template, templateChoices);
+    const baseWeights = oneOf('--base-weights', args['base-weights'], baseWeightNames);
+    if (!providersOf[baseWeights].includes(provider)) {
+      throw new UserError(`--base-weights ${baseWeights} does not run on provider ${provider}`);
+    }
     const rows = readQuestions(args);
     const model = openLlava(locateModel({ model: args.model }), template === undefined ? {} : { template });
     const adapter = args.adapter === undefined ? undefined : openModelAdapter(model, args.adapter);
@@ -76,6 +89,7 @@ export const generate = defineCommand({
       model,
       provider,
       slots: Math.min(slots, rows.length),
+      rewrites: baseWeightRewrites(model, baseWeights, join('runs', 'weight-cache')),
       ...(adapter === undefined ? {} : { adapter }),
     });
     try {

@@ -7,6 +7,7 @@ import { ImageEncoder } from '../models/llava/image-encoder.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import type { Provider } from '../tensor/program.ts';
+import type { Rewrite } from '../tensor/rewrite.ts';
 import { Generator } from './generator.ts';
 import { TextStream } from './text-stream.ts';
 
@@ -37,6 +38,8 @@ export interface AnswererOptions {
   readonly provider?: Provider;
   /** Answers in progress side by side. */
   readonly slots?: number;
+  /** Rewrites of the language model's programs, such as rounded weights. */
+  readonly rewrites?: readonly Rewrite[];
 }
 
 const IMAGE = '<image>';
@@ -61,7 +64,8 @@ export class Answerer {
   }
 
   /** Throws UserError for an adapter that changes the vision tower. */
-  static async open({ model, adapter, provider = 'cpu', slots = 1 }: AnswererOptions): Promise<Answerer> {
+  static async open(options: AnswererOptions): Promise<Answerer> {
+    const { model, adapter, provider = 'cpu', slots = 1, rewrites = [] } = options;
     if (adapter !== undefined && adaptsTower(adapter)) {
       throw new UserError({
         message: 'the adapter changes the vision tower, which is computed apart from it',
@@ -74,7 +78,7 @@ export class Answerer {
       config,
       weights: weights.provider(new Set(projectorOf(model).keys())),
       slots,
-      program: { provider },
+      program: { provider, rewrites },
       ...(adapter === undefined ? {} : { adapter: createAdapter(adapter.spec) }),
     });
     const projector = [...projectorOf(model).keys()].map((name) => {

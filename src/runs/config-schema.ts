@@ -16,7 +16,7 @@ const providers = ['cpu', 'webgpu', 'cuda'] as const satisfies readonly Provider
 export const baseWeightNames = ['float32', 'int8', 'int4'] as const;
 export type BaseWeights = (typeof baseWeightNames)[number];
 /** Where each runs: products of 8-bit integers are written for the CPU only. */
-const providersOf: { readonly [B in BaseWeights]: readonly Provider[] } = {
+export const providersOf: { readonly [B in BaseWeights]: readonly Provider[] } = {
   float32: providers,
   int8: ['cpu'],
   int4: providers,
