@@ -70,7 +70,7 @@ export async function checkArguments(command: CommandDef, rest: readonly string[
 
 /**
  * The one of `known` that an option names, whatever its case.
- * @throws UserError with all of them, and the nearest.
+ * @throws UserError with all of them, and the nearest where they are many.
  */
 export function oneOf<T extends string>(option: string, text: string, known: readonly T[]): T {
   const found =
@@ -78,7 +78,8 @@ export function oneOf<T extends string>(option: string, text: string, known: rea
   if (found !== undefined) return found;
   throw new UserError({
     message: `${option}: expected ${known.join(', ')}; found "${text}"`,
-    hint: didYouMean(text, known),
+    // Of a few names that stand in the message, the nearest need not be said.
+    hint: known.length > 4 ? didYouMean(text, known) : undefined,
   });
 }
 
