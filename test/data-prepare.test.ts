@@ -252,6 +252,26 @@ describe('pictures', () => {
   });
 });
 
+it('questions without an answer are left out and counted, and an entry without questions is none', async () => {
+  const from = join(root, 'unanswered');
+  await writeDownload('OCRVQA', from);
+  const file = join(from, 'dataset.json');
+  const books = JSON.parse(readFileSync(file, 'utf8')) as Record<string, { answers: string[] }>;
+  books['0060732660']!.answers = ['', 'No'];
+  books['0471000000']!.answers = [' ', ''];
+  writeFileSync(file, JSON.stringify(books));
+  const folder = join(root, 'answered');
+  const { files } = await prepareTask({ task: 'OCRVQA', from, to: folder });
+  expect(files.map(({ entries, turns, unanswered }) => [entries, turns, unanswered])).toEqual([
+    [1, 1, 3],
+    [2, 2, 0],
+  ]);
+  expect(rows('Instructions_Original/OCRVQA/train.json', folder)[0]?.conversations).toEqual([
+    human(`<image>\nIs this a sociopolitical book?\n${short}`),
+    gpt('No'),
+  ]);
+});
+
 it('instruction types differ in the wording only; of ten, one is drawn per entry, always the same', async () => {
   const folder = join(root, 'types');
   const text = (type: string) => rows(`Instructions_${type}/TextVQA/val.json`, folder).map((row) => row.text);
@@ -352,12 +372,16 @@ next: coin data doctor cli
           or Parquet (lmms-lab/GQA): {train,testdev}_balanced_{instructions,images}/*.parquet\n`,
     ],
     [
+      ['--task', 'ImageNet', '--from', 'raw/ImageNet', '--to', 'x', '--classes', 'nowhere.txt'],
+      'nowhere.txt: no such file\n',
+    ],
+    [
       ['--task', 'GQA', '--from', 'raw/GQA', '--to', 'x', '--limit', '0'],
       '--limit: expected a whole number of at least 1, found "0"\n',
     ],
     [
-      ['--task', 'GQA', '--from', 'raw/GQA', '--to', 'x', '--images', 'move'],
-      '--images: expected link, copy, none; found "move"\n',
+      ['--task', 'GQA', '--from', 'raw/GQA', '--to', 'x', '--images', 'everything'],
+      '--images: expected link, copy, none; found "everything"\n',
     ],
   ])('%j is a mistake that is said', (parameters, message) => {
     expect(coin(...parameters)).toMatchObject({ status: 2, stdout: '', stderr: message });

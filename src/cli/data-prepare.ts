@@ -74,10 +74,12 @@ export const dataPrepare = defineCommand({
 });
 
 function summary(task: TaskName, to: string, { form, complete, files }: Preparation): string {
-  const lines = files.map(({ path, entries, turns, leftOut }) => {
+  const lines = files.map(({ path, entries, turns, leftOut, unanswered }) => {
     const counts =
       entries === 0 ? '' : `  ${entries} entries${turns === entries ? '' : `, ${turns} questions`}`;
-    return `  ${path}${counts}${leftOut === 0 ? '' : `; ${leftOut} left out, their pictures are missing`}`;
+    const pictures = leftOut === 0 ? '' : `; ${leftOut} left out, their pictures are missing`;
+    const answers = unanswered === 0 ? '' : `; ${unanswered} questions left out, they have no answer`;
+    return `  ${path}${counts}${pictures}${answers}`;
   });
   const head = complete ? `${task}: nothing to do, all is there` : `${task}: prepared from ${form}`;
   return `${[head, ...lines].join('\n')}\nnext: coin data doctor ${to}\n`;
@@ -87,7 +89,7 @@ function summary(task: TaskName, to: string, { form, complete, files }: Preparat
 function withExpected(error: unknown, task: TaskName): unknown {
   if (
     !(error instanceof UserError) ||
-    !error.issues.some(({ message }) => message.startsWith('no such file'))
+    !error.issues.some(({ message, hint }) => hint !== undefined && message.startsWith('no such file'))
   ) {
     return error;
   }

@@ -12,6 +12,7 @@ export class FileWriter {
   readonly #aside: string;
   readonly #descriptor: number;
   readonly #hash: Hash = createHash('sha256');
+  #open = true;
   #pending = '';
   #bytes = 0;
 
@@ -33,6 +34,7 @@ export class FileWriter {
     this.#flush();
     this.#checked(() => {
       fsyncSync(this.#descriptor);
+      this.#open = false;
       closeSync(this.#descriptor);
       renameSync(this.#aside, this.#path);
       syncFolder(dirname(this.#path));
@@ -40,9 +42,9 @@ export class FileWriter {
     return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
   }
 
-  /** Leaves nothing behind. */
+  /** Leaves nothing behind. For a writer whose `write` or `finish` has failed, and one that is not wanted any more. */
   abandon(): void {
-    closeSync(this.#descriptor);
+    if (this.#open) closeSync(this.#descriptor);
     rmSync(this.#aside, { force: true });
   }
 

@@ -35,7 +35,9 @@ export class RawFolder {
     this.path = path;
     this.#withPictures = pictures;
     this.classes = classes;
-    if (classes !== undefined) this.#use(classes);
+    if (classes === undefined) return;
+    if (!existsSync(classes)) throw new UserError({ file: classes, message: 'no such file' });
+    this.#use(classes);
   }
 
   /** The files that were asked for and found, with sizes and times, sorted. */

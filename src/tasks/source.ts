@@ -54,10 +54,11 @@ export interface RawSource {
   open(folder: RawFolder): RawData;
 }
 
-/** The most common of several people's answers; of equally common ones the first given. */
+/** The most common of several people's answers, blank ones aside; of equally common ones the first given. */
 export function mostCommonAnswer(answers: readonly string[]): string {
   const counts = new Map<string, number>();
-  for (const answer of answers) counts.set(answer, (counts.get(answer) ?? 0) + 1);
+  for (const answer of answers.filter((text) => text.trim() !== ''))
+    counts.set(answer, (counts.get(answer) ?? 0) + 1);
   const most = Math.max(...counts.values());
   return [...counts].find(([, count]) => count === most)?.[0] ?? '';
 }

@@ -49,6 +49,8 @@ export interface PreparedFile {
   readonly turns: number;
   /** Entries left out because their picture was not there. */
   readonly leftOut: number;
+  /** Questions left out because the raw data has no answer to them. */
+  readonly unanswered: number;
   readonly bytes: number;
   readonly sha256: string;
 }
@@ -154,7 +156,7 @@ async function writeAnnotation(to: string, path: string, { content }: RawAnnotat
   const file = await writing(join(to, path), async (writer) => {
     for await (const piece of pieces) writer.write(piece);
   });
-  return { path, entries: 0, turns: 0, leftOut: 0, ...file };
+  return { path, entries: 0, turns: 0, leftOut: 0, unanswered: 0, ...file };
 }
 
 function* textChunks(file: string): Generator<string> {
@@ -175,11 +177,15 @@ interface InstructionFile {
 
 /** A row a line: such a file can be compared and looked at with line tools. */
 async function writeInstructions(to: string, path: string, file: InstructionFile): Promise<PreparedFile> {
-  let [entries, turns] = [0, 0];
+  let [entries, turns, unanswered] = [0, 0, 0];
   const missing: string[] = [];
   const written = await writing(join(to, path), async (writer) => {
-    for await (const entry of file.entries) {
+    for await (const raw of file.entries) {
       if (entries === file.limit) break;
+      const answered = raw.turns.filter(({ answer }) => answer.trim() !== '');
+      unanswered += raw.turns.length - answered.length;
+      if (answered.length === 0) continue;
+      const entry = { ...raw, turns: answered };
       const absent = file.place(entry);
       if (absent !== undefined) {
         missing.push(absent);
@@ -194,18 +200,18 @@ async function writeInstructions(to: string, path: string, file: InstructionFile
     if (entries === 0) throw nothingFound(path, missing);
     writer.write('\n]\n');
   });
-  return { path, entries, turns, leftOut: missing.length, ...written };
+  return { path, entries, turns, leftOut: missing.length, unanswered, ...written };
 }
 
 async function writing(path: string, write: (writer: FileWriter) => Promise<void>) {
   const writer = new FileWriter(path);
   try {
     await write(writer);
+    return writer.finish();
   } catch (error) {
     writer.abandon();
     throw error;
   }
-  return writer.finish();
 }
 
 function missingPictures(missing: readonly string[], found: number): UserError {

@@ -15,7 +15,7 @@ import {
 
 const hint = 'from the GQA site: questions1.2.zip (balanced questions) and images.zip';
 
-const question = z.object({ imageId: rawText, question: rawText, answer: rawText });
+const question = z.object({ imageId: rawText, question: rawText, answer: z.string() });
 const parquetQuestion = z.object({ id: rawId, ...question.shape, isBalanced: z.boolean() });
 const parquetPicture = z.object({ id: rawText, image: embeddedPicture });
 
@@ -31,9 +31,9 @@ export const gqaSource: RawSource = {
     'or Parquet (lmms-lab/GQA): {train,testdev}_balanced_{instructions,images}/*.parquet',
   ],
   open(from) {
-    const official = from.find(places(officialNames.train));
+    if (from.find(places(officialNames.train)) !== undefined) return openOfficial(from);
     const parquet = parquetFiles(from, 'train', `${parquetNames.train}_instructions/`);
-    return official === undefined && parquet.length > 0 ? openParquet(from) : openOfficial(from);
+    return parquet.length > 0 ? openParquet(from) : openOfficial(from);
   },
 };
 

@@ -10,7 +10,7 @@ import type { RawData, RawEntry, RawPicture, RawSource, RawSplit } from '../sour
 
 const hint = 'from ocr-vqa.github.io: dataset.json and the script that fetches the images';
 
-const questions = { questions: z.array(rawText).min(1), answers: z.array(rawText) };
+const questions = { questions: z.array(rawText).min(1), answers: z.array(z.string()) };
 const book = z.object({
   ...questions,
   imageURL: z.string(),
@@ -27,9 +27,9 @@ export const ocrvqaSource: RawSource = {
     'or Parquet (howard-hou/OCR-VQA): data/{train,test}-*.parquet',
   ],
   open(from) {
+    if (from.find(['dataset.json']) !== undefined) return openOfficial(from);
     const parquet = { train: parquetFiles(from, 'train'), test: parquetFiles(from, 'test') };
-    const official = from.find(['dataset.json']);
-    return official === undefined && parquet.train.length > 0 ? openParquet(parquet) : openOfficial(from);
+    return parquet.train.length > 0 ? openParquet(parquet) : openOfficial(from);
   },
 };
 

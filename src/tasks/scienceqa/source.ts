@@ -46,10 +46,11 @@ export const scienceqaSource: RawSource = {
     'or Parquet (derek-thomas/ScienceQA): data/{train,test}-*.parquet',
   ],
   open(from) {
-    const parquet = { train: parquetFiles(from, 'train'), test: parquetFiles(from, 'test') };
     const places = (name: string) => [name, `data/scienceqa/${name}`, `scienceqa/${name}`];
-    const isParquet = from.find(places('problems.json')) === undefined && parquet.train.length > 0;
-    if (isParquet) return openParquet(parquet);
+    if (from.find(places('problems.json')) === undefined) {
+      const parquet = { train: parquetFiles(from, 'train'), test: parquetFiles(from, 'test') };
+      if (parquet.train.length > 0) return openParquet(parquet);
+    }
     const problems = from.require(places('problems.json'), hint);
     const splits = from.require(places('pid_splits.json'), hint);
     return {

@@ -38,10 +38,9 @@ export const textvqaSource: RawSource = {
     'or Parquet (facebook/textvqa, lmms-lab/textvqa): data/{train,validation}-*.parquet',
   ],
   open(from) {
-    const train = from.find(['TextVQA_0.5.1_train.json']);
+    if (from.find(['TextVQA_0.5.1_train.json']) !== undefined) return openOfficial(from);
     const parquet = { train: parquetFiles(from, 'train'), test: parquetFiles(from, 'validation') };
-    if (train === undefined && parquet.train.length > 0) return openParquet(parquet);
-    return openOfficial(from);
+    return parquet.train.length > 0 ? openParquet(parquet) : openOfficial(from);
   },
 };
 

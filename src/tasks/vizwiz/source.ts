@@ -35,9 +35,9 @@ export const vizwizSource: RawSource = {
     'or Parquet (columns as in lmms-lab/VizWiz-VQA): data/{train,val}-*.parquet',
   ],
   open(from) {
+    if (from.find(places('train.json')) !== undefined) return openOfficial(from);
     const parquet = { train: parquetFiles(from, 'train'), test: parquetFiles(from, '(val|validation)') };
-    const official = from.find(places('train.json'));
-    return official === undefined && parquet.train.length > 0 ? openParquet(parquet) : openOfficial(from);
+    return parquet.train.length > 0 ? openParquet(parquet) : openOfficial(from);
   },
 };
 

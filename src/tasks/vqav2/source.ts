@@ -25,10 +25,10 @@ const hint =
   'from visualqa.org: questions and annotations of the balanced real images, training and validation';
 
 const question = z.object({ question_id: rawId, image_id: rawId, question: rawText });
-const annotation = z.object({ question_id: rawId, multiple_choice_answer: rawText });
+const annotation = z.object({ question_id: rawId, multiple_choice_answer: z.string() });
 const parquetText = z.object({
   ...question.shape,
-  multiple_choice_answer: rawText,
+  multiple_choice_answer: z.string(),
   answers: z.array(z.object({ answer: z.string() })),
 });
 const parquetRow = parquetText.omit({ answers: true }).extend({ image: embeddedPicture });
@@ -48,9 +48,10 @@ export const vqav2Source: RawSource = {
     'or Parquet (columns as in lmms-lab/VQAv2): data/{train,validation}-*.parquet',
   ],
   open(from) {
-    const parquet = { train: parquetFiles(from, 'train'), test: parquetFiles(from, 'validation') };
     const official = from.find(places('v2_OpenEnded_mscoco_train2014_questions.json'));
-    return official === undefined && parquet.train.length > 0 ? openParquet(parquet) : openOfficial(from);
+    if (official !== undefined) return openOfficial(from);
+    const parquet = { train: parquetFiles(from, 'train'), test: parquetFiles(from, 'validation') };
+    return parquet.train.length > 0 ? openParquet(parquet) : openOfficial(from);
   },
 };
 
