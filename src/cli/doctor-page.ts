@@ -3,6 +3,7 @@
 import { answerStyles } from '../benchmarks/doctor/answers.ts';
 import type { DoctorReport, Finding, PartReport, TaskReport } from '../benchmarks/doctor/findings.ts';
 import { sampledImages } from '../benchmarks/doctor/pictures.ts';
+import { taskNames } from '../tasks/index.ts';
 import { type Paint, painter } from './style.ts';
 
 const marks = { error: ['red', '✗'], warning: ['yellow', '!'], note: ['dim', '·'] } as const;
@@ -66,16 +67,14 @@ function cells({ entries, questions, images, answers }: PartReport, isTrain: boo
   return [isTrain ? 'train' : 'test', ...numbers, shares.join(', ')];
 }
 
-/** By task, errors first. */
+/** By task in the order of the table, errors first. */
 function findingLines(findings: readonly Finding[], paint: Paint): readonly string[] {
   const order = Object.keys(marks);
-  const groups = new Map<string, Finding[]>();
-  for (const finding of findings) {
-    const group = finding.task ?? 'The folder';
-    groups.set(group, [...(groups.get(group) ?? []), finding]);
-  }
-  return [...groups].flatMap(([group, list]) => [
-    paint('bold', group),
+  const groups = [undefined, ...taskNames]
+    .map((task) => ({ task, list: findings.filter((finding) => finding.task === task) }))
+    .filter(({ list }) => list.length > 0);
+  return groups.flatMap(({ task, list }) => [
+    paint('bold', task ?? 'The folder'),
     ...list
       .sort((first, second) => order.indexOf(first.severity) - order.indexOf(second.severity))
       .flatMap(({ severity, message, hint }) => {
