@@ -1,6 +1,6 @@
 // Backward passes layer by layer: what a layer needs is computed again from its beginning instead of kept, and its own
 // gradients are finished before those of the layer before it are begun.
-import { isMadeBy, Tensor, topologicalOrder } from './graph.ts';
+import { isMadeBy, Tensor } from './graph.ts';
 import { add, mul, reshape, slice } from './ops.ts';
 
 /** How a backward pass goes through a model of layers; both parts only concern when the runtime computes what. */
@@ -62,14 +62,14 @@ function layersOf(order: readonly Tensor[], boundaries: readonly Tensor[]): Read
   return layers;
 }
 
-/** Rebuilds what `value` needs of a layer on top of the copies there are. */
+/** Rebuilds what `value` needs of a layer on top of the copies there are; as deep as a layer is, and no deeper. */
 function copyOf(value: Tensor, isOfLayer: (tensor: Tensor) => boolean, copies: Map<Tensor, Tensor>): Tensor {
-  for (const tensor of topologicalOrder([value])) {
-    if (copies.has(tensor) || !isOfLayer(tensor)) continue;
-    const inputs = tensor.inputs.map((input) => copies.get(input) ?? input);
-    copies.set(tensor, new Tensor(tensor.primitive, inputs, tensor.attributes) as Tensor);
-  }
-  return copies.get(value) ?? value;
+  const known = copies.get(value);
+  if (known !== undefined || !isOfLayer(value)) return known ?? value;
+  const inputs = value.inputs.map((input) => copyOf(input, isOfLayer, copies));
+  const copy = new Tensor(value.primitive, inputs, value.attributes) as Tensor;
+  copies.set(value, copy);
+  return copy;
 }
 
 /** x + 0·Σ of one number of each of the others. */
