@@ -86,6 +86,9 @@ export const evaluate = defineCommand({
       });
       showTasks(evaluated, json);
       return 0;
+    } catch (error) {
+      if (signal.aborted) return 130;
+      throw error;
     } finally {
       interruption.stop();
     }
