@@ -166,6 +166,8 @@ describe('a judged run', () => {
   it('gives up when the endpoint is gone', async () => {
     server.behaviour = (_, response) => fail(response, 503);
     await expect(judge({ retries: 0 })).rejects.toThrow(/failed 20 times in a row.*HTTP 503/s);
+    // Who judged nothing is no judge of the run.
+    expect((await computeResults(folder)).judges).toBeUndefined();
     expect(server.requests.length).toBeLessThan(30);
   });
 

@@ -231,6 +231,7 @@ describe('the commands', () => {
     }
     const all = coin('samples', 'run', '--task', 'VQAv2', '--limit', '1');
     expect(all.stdout).toMatch(/truth answer 0/);
+    expect(all.stdout).toMatch(/, lexical stand-in \d+\]/);
     expect(all.stderr).toMatch(/^8 samples, 7 of them not shown/);
   });
 

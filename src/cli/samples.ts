@@ -39,7 +39,8 @@ export const samples = defineCommand({
       const name = args[option];
       return name === undefined ? undefined : task(`--${option}`, name);
     };
-    const found = querySamples(new Aspects(run, wholeStages(run.config, run.done)), tasks, {
+    const aspects = new Aspects(run, wholeStages(run.config, run.done));
+    const found = querySamples(aspects, tasks, {
       task: task('--task', args.task ?? ''),
       method: args.method === undefined ? undefined : namedIn('--method', args.method, methods, 'method'),
       learntAt: stage('learnt-at'),
@@ -51,7 +52,7 @@ export const samples = defineCommand({
     });
     const limit = wholeNumber('--limit', args.limit, 0);
     const shown = args.json || limit === 0 ? found : found.slice(0, limit);
-    const write = args.json ? jsonOf : textOf;
+    const write = args.json ? jsonOf : textOf(aspects.judge?.label ?? '');
     for (const sample of shown) process.stdout.write(`${write(sample, tasks)}\n`);
     const rest = found.length - shown.length;
     const count = `${found.length} ${found.length === 1 ? 'sample' : 'samples'}`;
@@ -85,13 +86,14 @@ function jsonOf({ method, history }: FoundSample, tasks: readonly string[]): str
   });
 }
 
-function textOf({ method, history }: FoundSample, tasks: readonly string[]): string {
+const textOf = (judge: string) => (found: FoundSample, tasks: readonly string[]) => {
+  const { method, history } = found;
   const { sample, first, answers, line } = history;
   const names = tasks.slice(first, first + answers.length);
   const width = Math.max(...names.map((name) => name.length));
   const lines = answers.map(({ text, verdict, error, judgeScore }, index) => {
     const kind = error === undefined ? verdict : [error.label, error.style].filter(Boolean).join(': ');
-    const judged = judgeScore === undefined ? '' : `, judge ${judgeScore}`;
+    const judged = judgeScore === undefined ? '' : `, ${printable(judge)} ${judgeScore}`;
     return `  after ${printable(names[index] ?? '').padEnd(width)}  ${printable(text.trim()) || '(nothing)'}  [${kind}${judged}]`;
   });
   return [
@@ -101,4 +103,4 @@ function textOf({ method, history }: FoundSample, tasks: readonly string[]): str
     ...lines,
     '',
   ].join('\n');
-}
+};

@@ -63,6 +63,11 @@ export class Aspects {
     );
   }
 
+  /** Whose scores are the answers' `judgeScore`; undefined where nobody judged. */
+  get judge(): JudgeDescription | undefined {
+    return this.#judge;
+  }
+
   /** The methods that have a whole stage, in the run's order. */
   get methods(): readonly MethodName[] {
     return this.#run.config.methods.filter((method) => (this.#stages.get(method) ?? []).length > 0);

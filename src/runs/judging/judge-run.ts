@@ -59,7 +59,6 @@ export async function judgeRun({
     const run = await openRun(folder);
     const { description } = judge;
     const place = judgingFolder(folder, description.id);
-    writeJsonAtomic(descriptionFile(place), description);
     openJournal(journalFile(place));
     const judgings = new Judgings(folder, description);
     const open = run.done.filter((step) => !judgings.has(step));
@@ -75,6 +74,8 @@ export async function judgeRun({
       for (const [why, count] of outcome.failures) failures.set(why, (failures.get(why) ?? 0) + count);
       const answers = outcome.answers.filter((answer) => answer !== undefined);
       if (answers.length < items.length) continue;
+      // A judge that has judged nothing, because it could not be asked, is no judge of the run.
+      if (finished === 0) writeJsonAtomic(descriptionFile(place), description);
       keep(folder, place, step, answers, description.identity);
       observer.cellFinished?.(step);
       finished++;
