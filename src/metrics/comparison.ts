@@ -1,0 +1,169 @@
+// Methods compared on the same test samples: every cell of the matrix, ACC, MAA and BWT with bootstrap intervals, and
+// their differences by pairs. Pure: scores come in added up by image, words and tables are made elsewhere.
+import {
+  accuracyOf,
+  bootstrapPValue,
+  type ClusteredScores,
+  drawClusters,
+  holm,
+  type Interval,
+  percentileInterval,
+} from './bootstrap.ts';
+import { type ConfidenceInterval, confidenceInterval, mean } from './statistics.ts';
+import { summarise } from './summary.ts';
+
+export interface ComparedMethod {
+  readonly name: string;
+  /** Per seed: [stage][task], the evaluations of the tasks seen after each stage. */
+  readonly seeds: readonly (readonly (readonly ClusteredScores[])[])[];
+}
+
+export interface ComparisonOptions {
+  /** Of the compared stages, in training order. */
+  readonly tasks: readonly string[];
+  /** In the same order of seeds each, and with the same clusters. */
+  readonly methods: readonly ComparedMethod[];
+  readonly resamples?: number;
+  readonly seed?: number;
+  readonly alpha?: number;
+}
+
+/** What is compared: `ACC`, `MAA`, `BWT`, or a cell. */
+export interface Figure {
+  readonly name: string;
+  /** Of a cell. */
+  readonly task?: string;
+  readonly after?: string;
+}
+
+export interface Estimate extends Figure, Interval {
+  /** Percent, or percentage points of BWT; the mean over the seeds. */
+  readonly value: number;
+  /** The t interval over the seeds; with two seeds or more. */
+  readonly overSeeds?: ConfidenceInterval;
+}
+
+/** The first method's figure minus the second's, in percentage points. */
+export interface Difference extends Estimate {
+  readonly distinguishable: boolean;
+  /** Error rate of the interval, by Holm's correction over the pairs. */
+  readonly alpha: number;
+  readonly adjustedP: number;
+}
+
+export interface Comparison {
+  readonly estimates: readonly { readonly method: string; readonly figures: readonly Estimate[] }[];
+  readonly pairs: readonly {
+    readonly first: string;
+    readonly second: string;
+    readonly differences: readonly Difference[];
+  }[];
+}
+
+/** ACC, MAA and BWT, then the cells row by row. */
+export function figuresOf(tasks: readonly string[]): readonly Figure[] {
+  const cells = tasks.flatMap((after, stage) =>
+    tasks.slice(0, stage + 1).map((task) => ({ name: `${task} after ${after}`, task, after })),
+  );
+  return [{ name: 'ACC' }, { name: 'MAA' }, { name: 'BWT' }, ...cells];
+}
+
+/**
+ * Draws the images of every task anew, as many as there are, with replacement; all methods, seeds and stages are scored
+ * on the same draw. An interval holds what the drawing of test images leaves open, for the models as they were trained;
+ * what training again leaves open is in `overSeeds`. Every figure is a family of its own: Holm's correction is over
+ * the pairs, not over the cells.
+ */
+export function compareMethods(options: ComparisonOptions): Comparison {
+  const { tasks, methods, resamples = 2000, seed = 0, alpha = 0.05 } = options;
+  const figures = figuresOf(tasks);
+  const points = methods.map(({ seeds }) => seeds.map((stages) => valuesOf(tasks, stages)));
+  const replicates = methods.map(() => figures.map(() => new Float64Array(resamples)));
+  for (let replicate = 0; replicate < resamples; replicate++) {
+    const weights = tasks.map((stratum, task) =>
+      drawClusters(clustersOf(methods, task), { seed, stratum, replicate }),
+    );
+    for (const [index, { seeds }] of methods.entries()) {
+      const drawn = seeds.map((stages) => valuesOf(tasks, stages, weights));
+      for (const [figure, values] of (replicates[index] as Float64Array[]).entries()) {
+        values[replicate] = mean(drawn.map((each) => each[figure] as number));
+      }
+    }
+  }
+  const estimate = (figure: number, perSeed: readonly number[], interval: Interval): Estimate => {
+    const overSeeds = confidenceInterval(perSeed, 1 - alpha);
+    return {
+      ...(figures[figure] as Figure),
+      value: mean(perSeed),
+      ...interval,
+      ...(overSeeds === undefined ? {} : { overSeeds }),
+    };
+  };
+  const perSeed = (method: number, figure: number) =>
+    (points[method] ?? []).map((values) => values[figure] as number);
+  const drawnOf = (method: number, figure: number) =>
+    (replicates[method] as Float64Array[])[figure] as Float64Array;
+  const estimates = methods.map(({ name }, method) => ({
+    method: name,
+    figures: figures.map((_, figure) =>
+      estimate(
+        figure,
+        perSeed(method, figure),
+        percentileInterval(drawnOf(method, figure).toSorted(), alpha),
+      ),
+    ),
+  }));
+  const pairs = methods.flatMap((_, first) =>
+    methods.slice(first + 1).map((_, offset) => [first, first + 1 + offset] as const),
+  );
+  const byFigure = figures.map((_, figure) => {
+    const drawn = pairs.map(([first, second]) => {
+      const other = drawnOf(second, figure);
+      return drawnOf(first, figure).map((value, index) => withoutRounding(value - (other[index] as number)));
+    });
+    const decisions = holm(drawn.map(bootstrapPValue), alpha);
+    return pairs.map(([first, second], pair): Difference => {
+      const decision = decisions[pair] as (typeof decisions)[number];
+      const others = perSeed(second, figure);
+      const own = perSeed(first, figure).map((value, index) => value - (others[index] as number));
+      return {
+        ...estimate(figure, own, percentileInterval((drawn[pair] as Float64Array).sort(), decision.alpha)),
+        distinguishable: decision.rejected,
+        alpha: decision.alpha,
+        adjustedP: decision.adjusted,
+      };
+    });
+  });
+  return {
+    estimates,
+    pairs: pairs.map(([first, second], pair) => ({
+      first: methods[first]?.name ?? '',
+      second: methods[second]?.name ?? '',
+      differences: byFigure.map((differences) => differences[pair] as Difference),
+    })),
+  };
+}
+
+/** The figures in the order of `figuresOf`. */
+function valuesOf(
+  tasks: readonly string[],
+  stages: readonly (readonly ClusteredScores[])[],
+  weights: readonly Uint32Array[] = [],
+): readonly number[] {
+  const cells = stages.map((row) => row.map((scores, task) => accuracyOf(scores, weights[task])));
+  const rows = cells.map((row, stage) => ({
+    after: tasks[stage] as string,
+    scores: Object.fromEntries(row.map((score, task) => [tasks[task] as string, score])),
+  }));
+  const { finalAverage, maa, bwt } = summarise({ tasks, rows });
+  return [finalAverage, maa, bwt, ...cells.flat()];
+}
+
+function clustersOf(methods: readonly ComparedMethod[], task: number): number {
+  return methods[0]?.seeds[0]?.at(-1)?.[task]?.sums.length ?? 0;
+}
+
+/** Two sums of the same numbers in another order are the same figure. */
+function withoutRounding(difference: number): number {
+  return Math.abs(difference) < 1e-9 ? 0 : difference;
+}
