@@ -47,6 +47,7 @@ export const coin = defineCommand({
     plan: () => import('./plan.ts').then((file) => file.plan),
     config: () => import('./config.ts').then((file) => file.config),
     metrics: () => import('./metrics.ts').then((file) => file.metrics),
+    compare: () => import('./compare.ts').then((file) => file.compare),
     score: () => import('./score.ts').then((file) => file.score),
     report: () => import('./report.ts').then((file) => file.report),
     judge: () => import('./judge.ts').then((file) => file.judge),

@@ -1,0 +1,178 @@
+// `coin compare` as a real command, on runs of an engine whose answers are made up so that the differences are known.
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunConfig } from '../src/runs/config.ts';
+import { executeRun } from '../src/runs/execute.ts';
+import { recordProvenance } from '../src/runs/provenance.ts';
+import type { EvaluateRequest, RunEngine } from '../src/runs/run-engine.ts';
+import type { TaskSource } from '../src/tasks/task.ts';
+import { buildIfStale, commandLine } from './support/built.ts';
+import { FakeEngine } from './support/fake-engine.mjs';
+import { tinyConfig, tinyTasks, writeTinyData } from './support/tiny-run.ts';
+
+const images = 40;
+let top: string;
+let source: TaskSource;
+let modelFolder: string;
+
+/** Forty pictures with two questions each. */
+function writePictures(): TaskSource {
+  const data = writeTinyData(join(top, 'data'));
+  for (let image = 0; image < images; image++) {
+    writeFileSync(join(data.root, 'cl_dataset', `${image}.png`), Buffer.from([137, 80, 78, 71]));
+  }
+  for (const [task, name] of [
+    ['VQAv2', 'val.json'],
+    ['ImageNet', 'test.json'],
+    ['OCRVQA', 'test.json'],
+  ] as const) {
+    const rows = Array.from({ length: 2 * images }, (_, index) => ({
+      question_id: `${task}-${index}`,
+      image: `${Math.floor(index / 2)}.png`,
+      text: 'What is it?',
+      answer: `answer ${index}`,
+    }));
+    writeFileSync(join(data.root, 'Instructions_Original', task, name), JSON.stringify(rows));
+  }
+  return data;
+}
+
+/**
+ * Both methods know nine pictures of ten, MoELoRA for ever; LoRA knows half of the first task's after the second stage.
+ * Which half depends on the seed.
+ */
+function knows({ method, stage = 0, task, config }: EvaluateRequest, index: number): boolean {
+  const image = Math.floor(index / 2);
+  if (method === 'lora' && task === 'VQAv2' && stage > 1) return (image + config.seed) % 2 === 0;
+  return image % 10 !== 0;
+}
+
+/** Trains as the fake engine does. */
+function madeUpEngine(): RunEngine {
+  const engine = new FakeEngine();
+  return {
+    trainStage: async (request) => ({
+      ...(await engine.trainStage(request)),
+      trainableParameters: request.method === 'lora' ? 1000 : 1100,
+      memoryBytes: request.method === 'lora' ? 0 : 4096 * request.stage,
+      inferenceParameters: 1000,
+      inferencePasses: 1,
+      addedTokens: 0,
+    }),
+    evaluate: async (request) => {
+      for (const { id, text, answer } of request.samples) {
+        const known = knows(request, Number(id.split('-')[1]));
+        const line = { question_id: id, prompt: text, text: known ? answer : 'unknown' };
+        appendFileSync(request.predictionFile, `${JSON.stringify(line)}\n`);
+      }
+      return { seconds: 1 };
+    },
+    close: () => engine.close(),
+  };
+}
+
+async function makeRun(name: string, more: Partial<RunConfig> = {}, data = source): Promise<void> {
+  const folder = join(top, name);
+  await executeRun({
+    config: { ...tinyConfig(folder, data), ...more },
+    folder,
+    source: data,
+    prepare: (run) => recordProvenance(run, { source: data, tasks: tinyTasks, modelFolder }),
+    openEngine: async () => madeUpEngine(),
+    observer: {},
+    signal: new AbortController().signal,
+  });
+}
+
+beforeAll(async () => {
+  buildIfStale();
+  top = mkdtempSync(join(tmpdir(), 'coin-compare-'));
+  modelFolder = join(top, 'model');
+  mkdirSync(modelFolder);
+  writeFileSync(join(modelFolder, 'config.json'), '{}');
+  source = writePictures();
+  await makeRun('run');
+  await makeRun('seed-1', { seed: 1 });
+});
+afterAll(() => rmSync(top, { recursive: true, force: true }));
+
+function coin(...parameters: readonly string[]) {
+  const { FORCE_COLOR: _, ...env } = process.env;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [commandLine, 'compare', ...parameters], {
+    cwd: top,
+    encoding: 'utf8',
+    env,
+  });
+  return { status, stdout, stderr };
+}
+
+describe('one run', () => {
+  it('says in words which figures differ and what each method costs', () => {
+    const { status, stdout, stderr } = coin('run');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/^strict scoring, 3 stages; seed 0; 2,000 draws of the test images\n/);
+    expect(stdout).toMatch(/LoRA +1,000 +0 B +1,000 +1 +0\n/);
+    expect(stdout).toMatch(/MoELoRA +1,100 +12\.3 KB +1,000 +1 +0\n/);
+    expect(stdout).toContain(
+      'LoRA and MoELoRA are not matched: their trainable parameters differ by 10 %.\n',
+    );
+    // One of three tasks went from 90 to 50 %.
+    expect(stdout).toMatch(/ {2}ACC: MoELoRA is higher by 13\.33 \[\d+\.\d\d, \d+\.\d\d\]\n/);
+    expect(stdout).toMatch(/ {2}VQAv2 after OCRVQA: MoELoRA is higher by 40\.00 \[/);
+    expect(stdout).toContain('2 of 6 cells are distinguishable');
+    expect(stdout).not.toContain('VQAv2 after VQAv2');
+    expect(coin('run').stdout).toBe(stdout);
+    expect(coin('run', '--cells').stdout).toContain(
+      '  VQAv2 after VQAv2: not distinguishable: 0.00 [0.00, 0.00]\n',
+    );
+  });
+
+  it('draws images, not questions', () => {
+    const { pairs, images: counted, estimates } = JSON.parse(coin('run', '--json').stdout);
+    expect(counted).toEqual({ VQAv2: images, ImageNet: images, OCRVQA: images });
+    expect(pairs[0].differences.map(({ value }: { value: number }) => Number(value.toFixed(6)))).toEqual([
+      -13.333333, -11.111111, -13.333333, 0, -40, 0, -40, 0, 0,
+    ]);
+    // Half of forty images: a standard error of 7.9 points; of eighty questions it would be 5.6.
+    const cell = estimates[0].figures.find(({ name }: { name: string }) => name === 'VQAv2 after OCRVQA');
+    expect((cell.high - cell.low) / (2 * 1.96)).toBeGreaterThan(7);
+    expect((cell.high - cell.low) / (2 * 1.96)).toBeLessThan(9);
+  });
+});
+
+describe('several runs', () => {
+  it('are seeds, with what they vary by beside the interval', () => {
+    const { status, stdout } = coin('run', 'seed-1');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/2 seeds \(0, 1\), averaged/);
+    expect(stdout).toMatch(/ACC: MoELoRA is higher by 13\.33 \[.*\]; over seeds \u221213\.33 ±0\.00\n/);
+  });
+
+  it('are refused when they are not seeds of one configuration', async () => {
+    await makeRun('larger', { seed: 2, evaluation: { ...tinyConfig('', source).evaluation, slots: 2 } });
+    expect(coin('run', 'run').stderr).toBe('run: its seed 0 is that of run; expected different seeds\n');
+    expect(coin('run', 'larger')).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(
+        /^larger: its configuration differs from that of run in more than the seed/,
+      ),
+    });
+  });
+});
+
+it('refuses what it cannot compare', async () => {
+  expect(coin().stderr).toMatch(/^expected RUN/);
+  expect(coin('nowhere').stderr).toMatch(/config\.json: no such file/);
+  expect(coin('run', '--methods', 'lora').stderr).toMatch(/^run: expected two methods or more .*found lora/);
+  expect(coin('run', '--methods', 'lora,moelor').stderr).toMatch(
+    /^--methods: the run has no method "moelor"\n {2}hint: did you mean moelora/,
+  );
+  expect(coin('run', '--resamples', '20').stderr).toBe(
+    '--resamples: 20 are too few to correct for 1 pair of methods\n  hint: at least 39, or fewer methods with --methods\n',
+  );
+  await makeRun('one-picture', {}, writeTinyData(join(top, 'one')));
+  expect(coin('one-picture').stderr).toMatch(/^the test samples of VQAv2 are all about one image/);
+});
