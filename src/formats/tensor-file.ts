@@ -75,7 +75,7 @@ export function readFloat32(file: TensorFile, name: string): Float32Array {
   const entry = findEntry(file, name);
   const { dtype } = entry;
   if (dtype === 'F32' || dtype === 'F16' || dtype === 'BF16') {
-    return valuesOfRange({ ...entry, file: file.path, storage: dtype });
+    return valuesOfRange({ ...entry, file: file.path, storage: dtype }, name);
   }
   throw new DataError({
     file: file.path,
@@ -84,15 +84,18 @@ export function readFloat32(file: TensorFile, name: string): Float32Array {
   });
 }
 
-/** The float32 values of a run of bytes in a file. */
-export function valuesOfRange(range: {
-  readonly file: string;
-  readonly offset: number;
-  readonly byteLength: number;
-  readonly storage: 'F32' | 'F16' | 'BF16';
-}): Float32Array {
+/** The float32 values of a run of bytes in a file; `name` is what errors call it. */
+export function valuesOfRange(
+  range: {
+    readonly file: string;
+    readonly offset: number;
+    readonly byteLength: number;
+    readonly storage: 'F32' | 'F16' | 'BF16';
+  },
+  name?: string,
+): Float32Array {
   const { file, offset, byteLength, storage } = range;
-  const buffer = withByteSource(file, 'a file', (source) => source.read(offset, byteLength));
+  const buffer = withByteSource(file, 'a file', (source) => source.read(offset, byteLength, name));
   if (storage === 'F32') return new Float32Array(buffer);
   const halves = new Uint16Array(buffer);
   return storage === 'F16' ? float16ToFloat32(halves) : bfloat16ToFloat32(halves);

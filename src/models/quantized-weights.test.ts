@@ -8,7 +8,7 @@ import { compareNumbers } from '../../test/support/compare.ts';
 import { valuesOfRange } from '../formats/tensor-file.ts';
 import { float32 } from '../tensor/dtype.ts';
 import { grad } from '../tensor/grad.ts';
-import type { ByteRange, Tensor } from '../tensor/graph.ts';
+import type { ByteRange, Tensor, WeightSource } from '../tensor/graph.ts';
 import { evaluate } from '../tensor/interpreter.ts';
 import { input, matmul, mul, sum, weight } from '../tensor/ops.ts';
 import { Program } from '../tensor/program.ts';
@@ -40,7 +40,7 @@ const feeds = {
 };
 const readBytes = ({ file: path, offset, byteLength }: ByteRange) =>
   new Uint8Array(readFileSync(path).buffer.slice(offset, offset + byteLength));
-const twin = { readWeight: valuesOfRange, readBytes };
+const twin = { readWeight: (range: WeightSource) => valuesOfRange(range), readBytes };
 
 describe.each([
   // 8 bits: the twin rounds as the runtime does, but a tie may fall the other way. 4 bits: the runtime rounds x.

@@ -132,9 +132,9 @@ function write(
   onProgress?.(weights.size, weights.size);
 }
 
-function quantize({ source, shape }: Weight, bits: 8 | 4): Record<string, Uint8Array> {
+function quantize({ name, source, shape }: Weight, bits: 8 | 4): Record<string, Uint8Array> {
   const [outputs, inputs] = shape as readonly [number, number];
-  const values = valuesOfRange(source);
+  const values = valuesOfRange(source, name);
   if (bits === 8) {
     const { numbers, scales } = quantizeInt8(values, outputs, inputs);
     return {
