@@ -34,7 +34,8 @@ export function judgeSections(results: RunResults, options: GridOptions): readon
       return [
         ...wrap(title, options.width).map((line) => style(line, 'bold', options.color)),
         ...matrixGrid(view, method, options),
-        `${figure}   ${style(asReference, 'dim', options.color)}`,
+        figure,
+        ...wrap(asReference, options.width).map((line) => style(line, 'dim', options.color)),
       ];
     });
     return [...sections, wrap(counts(judge), options.width)];
