@@ -135,7 +135,10 @@ function readQuestions({ prompt, image, input }: Given): readonly Row[] {
   }
   const name = fromInput ? 'standard input' : input;
   const rows = parseQuestions(fromInput ? readFileSync(0, 'utf8') : readText(input), name);
-  if (rows.length === 0) throw new UserError({ file: name, message: 'no questions' });
+  if (rows.length === 0) {
+    const hint = 'give --prompt TEXT, or questions on standard input, one a line';
+    throw new UserError({ file: name, message: 'no questions', hint });
+  }
   return image === undefined ? rows : rows.map((asked) => ({ image, ...asked }));
 }
 

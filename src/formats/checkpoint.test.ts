@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DataError } from '../errors.ts';
+import { failure } from '../../test/support/failure.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import { serializeSafetensors } from './safetensors.ts';
 import { readFloat32 } from './tensor-file.ts';
@@ -18,16 +18,6 @@ function write(name: string, bytes: Uint8Array | string): string {
   writeFileSync(path, bytes);
   return path;
 }
-function failure(action: () => unknown): DataError {
-  try {
-    action();
-  } catch (error) {
-    expect(error).toBeInstanceOf(DataError);
-    return error as DataError;
-  }
-  return expect.fail('nothing was thrown');
-}
-
 describe('a checkpoint', () => {
   const one = (value: number) => ({ dtype: 'F32' as const, shape: [1], data: Float32Array.of(value) });
   const shard = 'model-00001-of-00002.safetensors';

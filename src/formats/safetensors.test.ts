@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DataError } from '../errors.ts';
+import { failure } from '../../test/support/failure.ts';
 import { float32ToBfloat16, float32ToFloat16 } from './half.ts';
 import { openSafetensors, serializeSafetensors } from './safetensors.ts';
 import { readFloat32, readTensor } from './tensor-file.ts';
@@ -33,16 +33,6 @@ const f32 = (shape: number[], begin: number, end: number) => ({
   shape,
   data_offsets: [begin, end],
 });
-
-function failure(action: () => unknown): DataError {
-  try {
-    action();
-  } catch (error) {
-    expect(error).toBeInstanceOf(DataError);
-    return error as DataError;
-  }
-  return expect.fail('nothing was thrown');
-}
 
 describe('a written file', () => {
   const weight = Float32Array.of(1, -2.5, 3, 4, 5, 6);

@@ -1,11 +1,11 @@
 // SentencePiece's model files (`tokenizer.model`), byte-pair encodings as LLaMA's family ships them, turned into the content
 // of a `tokenizer.json` that gives the same ids. Does not encode: that is tokenizer.ts.
 // Source: sentencepiece_model.proto of google/sentencepiece (field numbers); the merges are derived from the pieces.
+
 import { readFileSync } from 'node:fs';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { DataError } from '../errors.ts';
-
-const SPACE = '\u2581';
+import { llamaDecoder, llamaNormalizer, SPACE } from './llama-tokenizer.ts';
 
 const pieceTypes = {
   1: 'normal',
@@ -78,15 +78,7 @@ export function readSentencePiece(
           ? [{ id, content: text, normalized: false, special: type !== 'user defined' }]
           : [],
       ),
-      normalizer: legacy
-        ? {
-            type: 'Sequence',
-            normalizers: [
-              ...(settings.dummyPrefix ? [{ type: 'Prepend', prepend: SPACE }] : []),
-              { type: 'Replace', pattern: { String: ' ' }, content: SPACE },
-            ],
-          }
-        : null,
+      normalizer: legacy ? llamaNormalizer({ prefix: settings.dummyPrefix }) : null,
       pre_tokenizer: legacy
         ? null
         : {
@@ -96,15 +88,7 @@ export function readSentencePiece(
             split: false,
           },
       post_processor: null,
-      decoder: {
-        type: 'Sequence',
-        decoders: [
-          { type: 'Replace', pattern: { String: SPACE }, content: ' ' },
-          { type: 'ByteFallback' },
-          { type: 'Fuse' },
-          ...(settings.dummyPrefix ? [{ type: 'Strip', content: ' ', start: 1, stop: 0 }] : []),
-        ],
-      },
+      decoder: llamaDecoder({ prefix: settings.dummyPrefix }),
       model: {
         type: 'BPE',
         dropout: null,

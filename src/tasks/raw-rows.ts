@@ -56,8 +56,3 @@ export function parquetFiles(from: RawFolder, split: string, folder = '(data/)?'
 export function pictureOf(path: string, { bytes }: z.output<typeof embeddedPicture>): RawPicture {
   return { path, content: bytes };
 }
-
-/** `.png` or `.jpg` by the first bytes of a picture. */
-export function extensionOf({ bytes }: z.output<typeof embeddedPicture>): '.png' | '.jpg' {
-  return bytes[0] === 0x89 && bytes[1] === 0x50 ? '.png' : '.jpg';
-}

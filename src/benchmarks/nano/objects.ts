@@ -240,9 +240,3 @@ export function categoryOf(object: WorldObject): Category {
   if (category === undefined) throw new Error(`internal: no category ${object.category}`);
   return category;
 }
-
-/** The category and, where there is one, its group: `mammal`, `animal`. */
-export function kindsOf(object: WorldObject): readonly string[] {
-  const { name, group } = categoryOf(object);
-  return group === undefined ? [name] : [name, group];
-}

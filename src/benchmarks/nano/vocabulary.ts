@@ -1,7 +1,8 @@
 // The embedded model's tokenizer: a small byte-pair encoding in the same structure as LLaMA's tokenizer.json, learnt from
 // the world's sentences by a deterministic trainer. It works on word counts, so that many sentences cost little.
 
-const SPACE = '\u2581';
+import { llamaDecoder, llamaNormalizer, SPACE } from '../../formats/llama-tokenizer.ts';
+
 const UNKNOWN = '<unk>';
 const BEGIN = '<s>';
 const END = '</s>';
@@ -176,13 +177,7 @@ function tokenizerJson(
       ...ROLE_TOKENS.map((content) => token(content, { special: false, strip: true })),
       ...[IMAGE_TOKEN, PAD_TOKEN].map((content) => token(content, { special: true })),
     ],
-    normalizer: {
-      type: 'Sequence',
-      normalizers: [
-        { type: 'Prepend', prepend: SPACE },
-        { type: 'Replace', pattern: { String: ' ' }, content: SPACE },
-      ],
-    },
+    normalizer: llamaNormalizer(),
     pre_tokenizer: null,
     post_processor: {
       type: 'TemplateProcessing',
@@ -195,15 +190,7 @@ function tokenizerJson(
       ],
       special_tokens: { [BEGIN]: { id: BEGIN, ids: [ids.get(BEGIN)], tokens: [BEGIN] } },
     },
-    decoder: {
-      type: 'Sequence',
-      decoders: [
-        { type: 'Replace', pattern: { String: SPACE }, content: ' ' },
-        { type: 'ByteFallback' },
-        { type: 'Fuse' },
-        { type: 'Strip', content: ' ', start: 1, stop: 0 },
-      ],
-    },
+    decoder: llamaDecoder(),
     model: {
       type: 'BPE',
       dropout: null,

@@ -10,7 +10,8 @@ export interface RuleTokenizerOptions {
 
 type Json = Readonly<Record<string, unknown>>;
 
-const SPACE = '▁';
+import { llamaDecoder, llamaNormalizer, SPACE } from '../../formats/llama-tokenizer.ts';
+
 const LOWER = Array.from({ length: 26 }, (_, i) => String.fromCharCode(97 + i));
 /** The printable characters of ASCII, without the space. */
 const PRINTABLE = Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i));
@@ -41,24 +42,10 @@ export function ruleTokenizer({ imageTokenId, padTokenId }: RuleTokenizerOptions
         specialToken(imageTokenId, '<image>'),
         specialToken(padTokenId, '<pad>'),
       ].sort((a, b) => a.id - b.id),
-      normalizer: {
-        type: 'Sequence',
-        normalizers: [
-          { type: 'Prepend', prepend: SPACE },
-          { type: 'Replace', pattern: { String: ' ' }, content: SPACE },
-        ],
-      },
+      normalizer: llamaNormalizer(),
       pre_tokenizer: null,
       post_processor: null,
-      decoder: {
-        type: 'Sequence',
-        decoders: [
-          { type: 'Replace', pattern: { String: SPACE }, content: ' ' },
-          { type: 'ByteFallback' },
-          { type: 'Fuse' },
-          { type: 'Strip', content: ' ', start: 1, stop: 0 },
-        ],
-      },
+      decoder: llamaDecoder(),
       model: {
         type: 'BPE',
         dropout: null,
