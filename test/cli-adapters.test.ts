@@ -145,7 +145,11 @@ describe('coin generate', () => {
     [['nano', '--prompt', 'q', '--image', 'no.png'], '', 'no.png: no such image\n'],
     [['nano', '--prompt', ''], '', '--prompt is empty\n'],
     [['nano', '--prompt', 'q', '--input', 'f'], '', 'expected either --prompt or --input, found both\n'],
-    [['nano'], '\n', 'standard input: no questions\n'],
+    [
+      ['nano'],
+      '\n',
+      'standard input: no questions\n  hint: give --prompt TEXT, or questions on standard input, one a line\n',
+    ],
     [['nano'], 'a\n{"prompt": 3}', 'standard input:2: prompt: expected string, found number 3 (row 2)\n'],
     [['nano'], '{"prompt": "a"', /^standard input:1: not JSON: /],
     [['nano', '--input', 'none.jsonl'], '', 'none.jsonl: no such file\n'],
