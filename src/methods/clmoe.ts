@@ -43,6 +43,7 @@ export const clmoe: Method = defineMethod({
   name: 'clmoe',
   label: 'CL-MoE',
   summary: 'MoELoRA with gates of the nearest task mixed in, and experts merged by their roles',
+  mixture: true,
   settings,
   problems: ({ adapter, own }) => [
     ...expertProblems('CL-MoE', adapter, 'clmoe'),

@@ -46,6 +46,8 @@ export interface Method {
    * the last two does not change over the stream, so every row of their matrix shows the same model.
    */
   readonly stream: Stream;
+  /** Shares the rank among experts; the other methods are not told how many there are. */
+  readonly mixture?: boolean;
   /** Its own settings, with their defaults; `{}` where it has none. */
   readonly settings: z.ZodObject;
   /** Why these settings cannot be run, if so; `own` has passed `settings`. */
@@ -130,7 +132,10 @@ export interface StageContext {
   readonly seed: number;
   /** Counted from 1. */
   readonly stage: number;
-  /** The tasks of the run, in training order. */
+  /**
+   * The tasks up to this stage, in training order. What comes later no method is told, so that streams that begin alike
+   * have the same stages up to where they part.
+   */
   readonly tasks: readonly string[];
   readonly model: LlavaConfig;
 }
@@ -153,7 +158,7 @@ export interface TaskContext extends StageContext {
 
 /** What a method may compute with the model while it trains. Everything is deterministic. */
 export interface TrainingTools {
-  /** The training samples of a task of the run, in file order. */
+  /** The training samples of a task up to this stage, in file order. */
   samplesOf(task: string): readonly TrainSample[];
   /** Initial values of everything that trains: fresh adapter, base model's projector. Other variations differ. */
   fresh(variation?: number): Values;

@@ -14,6 +14,7 @@ export const moelora: Method = defineMethod({
   name: 'moelora',
   label: 'MoELoRA',
   summary: 'a mixture of low-rank experts, mixed per token by a router',
+  mixture: true,
   settings: z.strictObject({
     merge: z.boolean().default(false).describe('into the base weights; asking for it says why it cannot be'),
   }),

@@ -57,6 +57,7 @@ export const smolora: Method = defineMethod({
   name: 'smolora',
   label: 'SMoLoRA',
   summary: 'one expert chosen by the picture and one by the instruction, blended per token',
+  mixture: true,
   settings,
   problems: ({ adapter }) => [
     ...expertProblems('SMoLoRA', adapter, 'smolora'),

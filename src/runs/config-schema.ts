@@ -211,12 +211,13 @@ export interface RunConfig
   readonly cache: Readonly<ParsedConfig['cache']>;
 }
 
-/** What a method of the run is opened with. */
+/** What a method of the run is opened with; one that is no mixture is not told of experts. */
 export function settingsOf(
   { adapter, methodSettings }: Pick<RunConfig, 'adapter' | 'methodSettings'>,
   method: MethodName,
 ): MethodSettings {
-  return { adapter, own: methodSettings[method] ?? {} };
+  const { mixture = false }: Method = methods[method];
+  return { adapter: mixture ? adapter : { ...adapter, experts: 1 }, own: methodSettings[method] ?? {} };
 }
 
 export { type MethodName, methodNames } from '../methods/index.ts';

@@ -17,6 +17,7 @@ import { projectorNames } from '../training/traced.ts';
 import { answerSamples, aspectOf, openModel } from './answering.ts';
 import { programOptions } from './base-weights.ts';
 import { type MethodName, type RunConfig, settingsOf } from './config-schema.ts';
+import { tasksUpTo } from './plan.ts';
 import type {
   EvaluateMeasurements,
   EvaluateRequest,
@@ -186,9 +187,10 @@ class LlavaEngine implements RunEngine {
     if (method === undefined || adapterFolder === undefined) return { parameters: this.#baseProjector() };
     const { config } = this.#model;
     const { seed, tasks: stream } = this.#config;
+    const known = tasksUpTo(method, stage, stream);
     return methods[method]
       .open(settingsOf(this.#config, method))
-      .inference(this.#training.read(method, adapterFolder), { seed, stage, tasks: stream, model: config });
+      .inference(this.#training.read(method, adapterFolder), { seed, stage, tasks: known, model: config });
   }
 
   #inferenceTools(generator: Generator): InferenceTools {

@@ -97,7 +97,8 @@ export class ToyLaboratory implements Laboratory {
     let previous: StageState | undefined;
     const joint = method.stream === 'joint';
     for (const [index, task] of (joint ? tasks.slice(0, 1) : tasks).entries()) {
-      const context = { seed: SEED, stage: index + 1, tasks, model: config };
+      const known = joint ? tasks : tasks.slice(0, index + 1);
+      const context = { seed: SEED, stage: index + 1, tasks: known, model: config };
       const samples = (joint ? tasks : [task]).flatMap((name) =>
         toySamples(name).map((sample) => ({ sample, task: name as string })),
       );

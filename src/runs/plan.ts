@@ -74,6 +74,15 @@ export function matrixRows(
   });
 }
 
+/** The tasks that a stage (counted from 1) of a method may know of: those up to it. */
+export function tasksUpTo(
+  method: MethodName,
+  stage: number,
+  tasks: readonly TaskName[],
+): readonly TaskName[] {
+  return methods[method].stream === 'joint' ? tasks : tasks.slice(0, stage);
+}
+
 const stepsOf: {
   readonly [S in Stream]: (
     method: MethodName,

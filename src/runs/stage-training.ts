@@ -16,6 +16,7 @@ import type { ProgramOptions } from '../tensor/program.ts';
 import { readState, serializeState } from '../training/checkpoint.ts';
 import { StageTrainer } from '../training/stage.ts';
 import { type MethodName, type RunConfig, settingsOf } from './config-schema.ts';
+import { tasksUpTo } from './plan.ts';
 import type { TrainMeasurements, TrainRequest } from './run-engine.ts';
 
 export interface StageTrainingOptions {
@@ -46,7 +47,8 @@ export class StageTraining {
     const { config } = this.#options;
     const { method, stage, task, previousAdapter, signal } = request;
     const open = methods[method].open(settingsOf(config, method));
-    const stream = this.#stream(open, request);
+    const known = tasksUpTo(method, stage, config.tasks);
+    const stream = this.#stream(open, request, known);
     const trainer = await this.#trainerOf(method, open);
     const tokenize = (samples: readonly StreamSample[]) => this.#tokenize(samples, signal);
     const examples = await tokenize(stream);
@@ -61,9 +63,9 @@ export class StageTraining {
       seed: config.seed,
       stage,
       task,
-      tasks: config.tasks,
+      tasks: known,
       tokenize,
-      samplesOf: (name) => request.samplesOf(name as TaskName),
+      samplesOf: (name) => samplesOfKnown(request, known, name),
       embeddings: this.#options.embeddings,
       signal,
       ...(previous === undefined ? {} : { previous }),
@@ -79,7 +81,7 @@ export class StageTraining {
     });
     this.#write(method, open, request.adapterFolder, state);
     const own = new Set<string>(request.tasks);
-    const { parameters, passes = 1, addedTokens = 0 } = open.inference(state, this.#context(stage));
+    const { parameters, passes = 1, addedTokens = 0 } = open.inference(state, this.#context(stage, known));
     return {
       seconds: secondsSince(started),
       steps,
@@ -108,19 +110,20 @@ export class StageTraining {
     await this.#trainer?.trainer.dispose();
   }
 
-  #context(stage: number) {
+  #context(stage: number, tasks: readonly TaskName[]) {
     const { config, model } = this.#options;
-    return { seed: config.seed, stage, tasks: config.tasks, model: model.config };
+    return { seed: config.seed, stage, tasks, model: model.config };
   }
 
   /** The samples of the step's tasks, as the method mixes and rewrites them. */
-  #stream(open: OpenMethod, { stage, task, tasks, samplesOf }: TrainRequest): readonly StreamSample[] {
+  #stream(open: OpenMethod, request: TrainRequest, known: readonly TaskName[]): readonly StreamSample[] {
+    const { stage, task, tasks, samplesOf } = request;
     const own = tasks.flatMap((name) => samplesOf(name).map((sample) => ({ sample, task: name })));
     const context = {
-      ...this.#context(stage),
+      ...this.#context(stage, known),
       task,
       samples: own.map(({ sample }) => sample),
-      samplesOf: (name: string) => samplesOf(name as TaskName),
+      samplesOf: (name: string) => samplesOfKnown(request, known, name),
     };
     return open.selectSamples?.(context) ?? own;
   }
@@ -186,6 +189,14 @@ export class StageTraining {
     }
     return hash.digest('hex');
   }
+}
+
+/** A stage that looked at later tasks would not be the same in a stream that goes on otherwise. */
+function samplesOfKnown({ method, samplesOf }: TrainRequest, known: readonly TaskName[], name: string) {
+  if (!known.some((task) => task === name)) {
+    throw new Error(`internal: ${method} asked for samples of ${name}, which comes later`);
+  }
+  return samplesOf(name as TaskName);
 }
 
 /** A conversation without what lies behind `most` tokens. */

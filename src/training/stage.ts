@@ -41,7 +41,7 @@ export interface StageRequest extends StageSupplies {
   /** 1-based; with the seed it decides order and dropout. */
   readonly stage: number;
   readonly task: string;
-  /** The tasks of the run, in training order. */
+  /** The tasks up to this stage, in training order. */
   readonly tasks: readonly string[];
   /** What the stage before left behind. */
   readonly previous?: StageState;
