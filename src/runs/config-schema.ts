@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { slimTestCount } from '../benchmarks/coin/facts.ts';
 import { resolveTaskOrder } from '../benchmarks/coin.ts';
-import { type Issue, UserError } from '../errors.ts';
+import { UserError } from '../errors.ts';
 import { type Method, type MethodName, type MethodSettings, methodNames, methods } from '../methods/index.ts';
 import { templateChoices } from '../models/llava/model.ts';
 import type { ScheduleName } from '../nn/schedule.ts';
@@ -11,6 +11,7 @@ import { type TaskName, taskNames } from '../tasks/index.ts';
 import { instructionTypes } from '../tasks/instruction-files.ts';
 import type { Provider } from '../tensor/program.ts';
 import { publishedRow } from './published.ts';
+import type { ConfigProblem } from './schema-problems.ts';
 
 const providers = ['cpu', 'webgpu', 'cuda'] as const satisfies readonly Provider[];
 export const baseWeightNames = ['float32', 'int8', 'int4'] as const;
@@ -221,13 +222,6 @@ export function settingsOf(
 }
 
 export { type MethodName, methodNames } from '../methods/index.ts';
-
-/** Something wrong with a value, by its place in the configuration. */
-export interface ConfigProblem extends Pick<Issue, 'message' | 'hint'> {
-  readonly path: readonly PropertyKey[];
-  /** The key itself is wrong, not its value. */
-  readonly atKey?: boolean;
-}
 
 /** What no single key can say: problems between keys, and the order of tasks. */
 export function crossCheck(config: ParsedConfig): {
