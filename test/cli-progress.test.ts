@@ -53,7 +53,7 @@ describe('the time left', () => {
     state.stepProgress(train, { done: 1, total: 4, unit: 'steps', samplesPerSecond: 25, loss: 2 });
     // 375 samples of this stage and 500 of the next at 25/s, three evaluations of 100 at 50/s.
     expect(state.secondsLeft()).toBeCloseTo(875 / 25 + 300 / 50, 6);
-    expect(state.step()).toEqual({
+    expect(state.step(train)).toEqual({
       label: 'train GQA',
       fraction: 0.25,
       details: ['1/4 steps', 'loss 2.000', '25 samples/s', '0:15 left'],

@@ -1,5 +1,6 @@
 // Every method goes through a small stream to the end, and killed with kill -9 in the middle of a stage ends with the same
-// bytes. One process trains them all; another is killed once in each method.
+// bytes. One process trains them all, one after another; another has two engines side by side and is killed once in each
+// method.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +11,7 @@ import { stringify } from 'yaml';
 import { buildNanoData } from '../src/benchmarks/nano/build.ts';
 import { listFiles, sha256OfFile } from '../src/formats/files.ts';
 import { type Method, methodNames, methods } from '../src/methods/index.ts';
+import { readJournal } from '../src/runs/journal.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
 import { writeToyModel } from './support/toy-model.ts';
 
@@ -38,10 +40,17 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-function start(output: string): { readonly child: ChildProcess; readonly ended: Promise<number | null> } {
-  const child = spawn(process.execPath, [commandLine, 'run', configFile, '--output', output, '--quiet'], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+function start(
+  output: string,
+  jobs = 2,
+): { readonly child: ChildProcess; readonly ended: Promise<number | null> } {
+  const child = spawn(
+    process.execPath,
+    [commandLine, 'run', configFile, '--output', output, '--jobs', String(jobs), '--quiet'],
+    {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
   return { child, ended: new Promise((resolve) => child.on('close', (code) => resolve(code))) };
 }
 
@@ -53,7 +62,7 @@ function outcome(folder: string): Record<string, string> {
 
 describe('all methods', () => {
   it('go through the stream to the end', async () => {
-    expect(await start(whole).ended).toBe(0);
+    expect(await start(whole, 1).ended).toBe(0);
     const { modes } = JSON.parse(readFileSync(join(whole, 'metrics.json'), 'utf8'));
     expect(Object.keys(modes.strict.methods)).toEqual([...methodNames]);
     for (const name of methodNames) {
@@ -82,5 +91,10 @@ describe('all methods', () => {
     expect(kills).toBeGreaterThan(trained.length / 2);
     expect(await start(killed).ended).toBe(0);
     expect(outcome(killed)).toEqual(outcome(whole));
+    // Two methods were under way at once, so their stages do not follow each other.
+    const trainings = (folder: string) =>
+      readJournal(join(folder, 'journal.jsonl')).flatMap(({ kind, key }) => (kind === 'train' ? [key] : []));
+    expect(new Set(trainings(killed))).toEqual(new Set(trainings(whole)));
+    expect(trainings(killed)).not.toEqual(trainings(whole));
   });
 });

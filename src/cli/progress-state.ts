@@ -17,6 +17,12 @@ interface Work {
   seconds: number;
 }
 
+interface Current {
+  readonly step: Step;
+  readonly start: number;
+  readonly progress?: StepProgress;
+}
+
 export class ProgressState implements RunObserver {
   readonly #title: string;
   readonly #now: () => number;
@@ -28,7 +34,8 @@ export class ProgressState implements RunObserver {
     evaluate: { samples: 0, seconds: 0 },
   };
   #runStart = 0;
-  #current: { readonly step: Step; readonly start: number; readonly progress?: StepProgress } | undefined;
+  /** Steps under way, by key, in the order in which they began. */
+  readonly #current = new Map<string, Current>();
 
   /** `now` in milliseconds. */
   constructor({
@@ -46,27 +53,33 @@ export class ProgressState implements RunObserver {
   }
 
   stepStarted(step: Step): void {
-    this.#current = { step, start: this.#now() };
+    this.#current.set(step.key, { step, start: this.#now() });
   }
 
   stepProgress(step: Step, progress: StepProgress): void {
-    const start = this.#current?.start ?? this.#now();
-    this.#current = { step, start, progress };
+    const start = this.#current.get(step.key)?.start ?? this.#now();
+    this.#current.set(step.key, { step, start, progress });
   }
 
   stepFinished(step: Step): void {
     const work = this.#work[step.kind];
-    work.seconds += this.#stepSeconds();
+    work.seconds += this.#secondsOf(step);
     work.samples += this.#planned.find((planned) => planned.step.key === step.key)?.samples ?? 0;
     this.#finished.add(step.key);
-    this.#current = undefined;
+    this.#current.delete(step.key);
   }
 
-  /** Run, stage and step; the lower ones only while a step is under way. */
+  /** The run; of a step under way its stage and the step; of several a line each. */
   levels(): readonly Level[] {
+    const current = [...this.#current.values()].map(({ step }) => step);
+    const [only] = current;
+    if (current.length === 1 && only !== undefined) return [this.run(), this.stage(only), this.step(only)];
     return [
       this.run(),
-      ...(this.#current === undefined ? [] : [this.stage(this.#current.step), this.step()]),
+      ...current.map((step) => {
+        const { label, fraction, details } = this.step(step);
+        return { label: stageName(step), fraction, details: [label, ...details] };
+      }),
     ];
   }
 
@@ -76,7 +89,7 @@ export class ProgressState implements RunObserver {
     const left = this.secondsLeft();
     return {
       label: this.#title,
-      fraction: total === 0 ? 0 : (done + this.#stepFraction()) / total,
+      fraction: total === 0 ? 0 : (done + this.#fractionUnderWay()) / total,
       details: [
         `${done}/${total} steps`,
         clock((this.#now() - this.#runStart) / 1000),
@@ -90,21 +103,20 @@ export class ProgressState implements RunObserver {
     const done = same.filter(({ step }) => this.#finished.has(step.key)).length;
     return {
       label: stageName(of),
-      fraction: same.length === 0 ? 0 : (done + this.#stepFraction()) / same.length,
+      fraction: same.length === 0 ? 0 : (done + this.#fractionOf(of)) / same.length,
       details: [`${done}/${same.length} steps`],
     };
   }
 
-  step(): Level {
-    const { step, progress } = this.#current ?? {};
-    if (step === undefined) return { label: '', fraction: 0, details: [] };
-    const label = stepName(step);
+  step(of: Step): Level {
+    const { progress } = this.#current.get(of.key) ?? {};
+    const label = stepName(of);
     if (progress === undefined) return { label, fraction: 0, details: ['starting'] };
     const { done, total, unit, loss, samplesPerSecond } = progress;
-    const left = done === 0 ? undefined : (this.#stepSeconds() / done) * (total - done);
+    const left = done === 0 ? undefined : (this.#secondsOf(of) / done) * (total - done);
     return {
       label,
-      fraction: this.#stepFraction(),
+      fraction: this.#fractionOf(of),
       details: [
         `${done}/${total} ${unit}`,
         ...(loss === undefined ? [] : [`loss ${loss.toFixed(3)}`]),
@@ -118,31 +130,36 @@ export class ProgressState implements RunObserver {
   secondsLeft(): number | undefined {
     let left = 0;
     for (const kind of ['train', 'evaluate'] as const) {
-      const { samples, seconds } = this.#work[kind];
-      const current = this.#current?.step.kind === kind ? this.#current.step.key : undefined;
-      const remaining = this.#planned
-        .filter(({ step }) => step.kind === kind && !this.#finished.has(step.key))
-        .reduce(
-          (sum, { step, samples }) => sum + samples * (step.key === current ? 1 - this.#stepFraction() : 1),
-          0,
-        );
-      const own = this.#planned.find(({ step }) => step.key === current)?.samples ?? 0;
-      const seen = samples + own * (current === undefined ? 0 : this.#stepFraction());
-      const spent = seconds + (current === undefined ? 0 : this.#stepSeconds());
+      const ofKind = this.#planned.filter(({ step }) => step.kind === kind);
+      const remaining = ofKind
+        .filter(({ step }) => !this.#finished.has(step.key))
+        .reduce((sum, { step, samples }) => sum + samples * (1 - this.#fractionOf(step)), 0);
+      const underWay = ofKind.filter(({ step }) => this.#current.has(step.key));
+      const seen = underWay.reduce(
+        (sum, { step, samples }) => sum + samples * this.#fractionOf(step),
+        this.#work[kind].samples,
+      );
+      const spent = underWay.reduce((sum, { step }) => sum + this.#secondsOf(step), this.#work[kind].seconds);
       if (remaining === 0) continue;
       if (seen === 0) return undefined;
       left += (remaining * spent) / seen;
     }
-    return left;
+    // Steps side by side use the same seconds.
+    return left / Math.max(1, this.#current.size);
   }
 
-  #stepSeconds(): number {
-    return this.#current === undefined ? 0 : (this.#now() - this.#current.start) / 1000;
+  #secondsOf({ key }: Step): number {
+    const current = this.#current.get(key);
+    return current === undefined ? 0 : (this.#now() - current.start) / 1000;
   }
 
-  #stepFraction(): number {
-    const progress = this.#current?.progress;
+  #fractionOf({ key }: Step): number {
+    const progress = this.#current.get(key)?.progress;
     return progress === undefined || progress.total === 0 ? 0 : Math.min(1, progress.done / progress.total);
+  }
+
+  #fractionUnderWay(): number {
+    return [...this.#current.values()].reduce((sum, { step }) => sum + this.#fractionOf(step), 0);
   }
 }
 

@@ -1,4 +1,4 @@
-// Shows how far a run is: on a terminal three bars that are redrawn in place, elsewhere plain lines with the time, and
+// Shows how far a run is: on a terminal bars that are redrawn in place, elsewhere plain lines with the time, and
 // nothing when asked to be quiet. Writes to stderr, so that results on stdout stay clean.
 import type { PlannedStep, RunObserver, StepProgress } from '../runs/execute.ts';
 import type { Step } from '../runs/plan.ts';
@@ -180,12 +180,13 @@ class LineProgress implements Progress {
   stepProgress(step: Step, progress: StepProgress): void {
     this.#state.stepProgress(step, progress);
     if (progress.done === progress.total || this.#now() - this.#lastLine < lineEveryMs) return;
-    this.#line([stageName(step), this.#state.step().label, ...this.#state.step().details]);
+    const { label, details } = this.#state.step(step);
+    this.#line([stageName(step), label, ...details]);
   }
 
   stepFinished(step: Step): void {
     // The time left of a step that is done says nothing.
-    const { label, details } = this.#state.step();
+    const { label, details } = this.#state.step(step);
     this.#state.stepFinished(step);
     const figures = details.filter((text) => text !== 'starting' && !text.endsWith(' left'));
     this.#line([stageName(step), label, ...figures], this.#state.run().details);

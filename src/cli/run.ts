@@ -5,6 +5,7 @@ import type { FeatureCounts } from '../models/llava/image-encoder.ts';
 import { loadConfig, type RunConfig } from '../runs/config.ts';
 import { executeRun } from '../runs/execute.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
+import { jobsOf } from '../runs/jobs.ts';
 import { requireTrainable } from '../runs/presets.ts';
 import { describeProtocol, recordProvenance } from '../runs/provenance.ts';
 import { computeResults } from '../runs/results.ts';
@@ -13,6 +14,7 @@ import { featureCache, locateModel, prepareData } from '../runs/sources.ts';
 import { checkZeroShotGate } from '../runs/zero-shot-gate.ts';
 import { overrideArguments, readOverrides } from './arguments.ts';
 import { listenForInterruption } from './interruption.ts';
+import { wholeNumber } from './options.ts';
 import { createProgress } from './progress.ts';
 import { useColor, widthOf } from './style.ts';
 import { writeResults } from './write-results.ts';
@@ -29,6 +31,12 @@ const definitions = {
     type: 'boolean',
     description: 'train although the zero-shot scores are not the published ones',
   },
+  jobs: {
+    type: 'string',
+    alias: 'j',
+    valueHint: 'N',
+    description: 'steps done side by side; by default as many as help (small models on the cpu), else 1',
+  },
   quiet: { type: 'boolean', alias: 'q', description: 'show the results only' },
 } as const;
 
@@ -39,6 +47,7 @@ export const run = defineCommand({
     const config = loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });
     requireTrainable(args.config);
     const executed = await execute(config, {
+      jobs: args.jobs === undefined ? undefined : wholeNumber('--jobs', args.jobs, 1),
       quiet: args.quiet === true,
       waived: args['waive-gate'] === true,
       again: commandLine(rawArgs),
@@ -48,11 +57,18 @@ export const run = defineCommand({
   },
 });
 
-async function execute(
-  config: RunConfig,
-  { quiet, waived, again }: { readonly quiet: boolean; readonly waived: boolean; readonly again: string },
-): Promise<number> {
+interface ExecuteArguments {
+  readonly jobs?: number | undefined;
+  readonly quiet: boolean;
+  readonly waived: boolean;
+  readonly again: string;
+}
+
+async function execute(config: RunConfig, options: ExecuteArguments): Promise<number> {
+  const { quiet, waived, again } = options;
   const modelFolder = locateModel(config);
+  const { jobs, threads } = jobsOf(config, modelFolder, options.jobs);
+  const features: FeatureCounts[] = [];
   const progress = createProgress({ title: config.name, quiet });
   const interruption = listenForInterruption(() =>
     progress.notice('Stopping after this batch; once more to kill.'),
@@ -61,7 +77,7 @@ async function execute(
     const source = await prepareData(config, config.output, {
       onBuild: (folder) => progress.notice(`Drawing the embedded data, once, in ${folder}`),
     });
-    return await executeRun({
+    const executed = await executeRun({
       config,
       folder: config.output,
       source,
@@ -76,17 +92,22 @@ async function execute(
         const said = checkZeroShotGate({ config, folder: config.output, source, waived });
         if (said !== undefined) progress.notice(said);
       },
+      jobs,
       openEngine: async () => {
-        const { openEngine } = await import('../runs/engine.ts');
-        return openEngine({
-          config,
-          modelFolder,
-          onClose: (counts) => progress.notice(describeFeatures(counts, featureCache(config)?.folder)),
-        });
+        const onClose = (counts: FeatureCounts) => void features.push(counts);
+        // Loaded only here: with nothing left to do, no runtime is needed.
+        if (jobs === 1) {
+          const { openEngine } = await import('../runs/engine.ts');
+          return openEngine({ config, modelFolder, onClose });
+        }
+        const { openRemoteEngine } = await import('../runs/remote-engine.ts');
+        return openRemoteEngine({ config, modelFolder, source, threads: threads ?? 1, onClose });
       },
       observer: progress,
       signal: interruption.signal,
     });
+    if (executed > 0) progress.notice(describeFeatures(features, featureCache(config)?.folder));
+    return executed;
   } catch (error) {
     progress.stop();
     if (error instanceof RunInterrupted) {
@@ -101,13 +122,12 @@ async function execute(
   }
 }
 
-function describeFeatures(
-  { computed, fromMemory, fromDisk, writtenBytes }: FeatureCounts,
-  folder: string | undefined,
-): string {
-  const counts = `Image features: ${computed} computed, ${fromMemory} from memory`;
+function describeFeatures(engines: readonly FeatureCounts[], folder: string | undefined): string {
+  const sum = (of: (counts: FeatureCounts) => number) => engines.reduce((total, one) => total + of(one), 0);
+  const counts = `Image features: ${sum(({ computed }) => computed)} computed, ${sum(({ fromMemory }) => fromMemory)} from memory`;
   if (folder === undefined) return counts;
-  return `${counts}, ${fromDisk} from ${folder}; ${(writtenBytes / 1e6).toFixed(0)} MB kept there`;
+  const written = (sum(({ writtenBytes }) => writtenBytes) / 1e6).toFixed(0);
+  return `${counts}, ${sum(({ fromDisk }) => fromDisk)} from ${folder}; ${written} MB kept there`;
 }
 
 /** The stand-in for a judge costs nothing, so that every run has both aspects. Returns the evaluations judged. */

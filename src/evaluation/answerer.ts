@@ -138,7 +138,12 @@ export class Answerer {
   /** Compiled for the first picture. */
   async #openEncoder(): Promise<ImageEncoder> {
     const { config, weights, transform } = this.#model;
-    this.#encoder ??= await ImageEncoder.open({ config, weights, transform, provider: this.#provider });
+    this.#encoder ??= await ImageEncoder.open({
+      config,
+      weights,
+      transform,
+      program: { provider: this.#provider },
+    });
     return this.#encoder;
   }
 }

@@ -32,6 +32,8 @@ export interface EngineOptions {
   readonly config: RunConfig;
   /** In the llava-hf layout. */
   readonly modelFolder: string;
+  /** Of one operator on the CPU; by default as many as there are cores. */
+  readonly threads?: number;
   /** Features kept in memory, bytes. */
   readonly memoryBytes?: number;
   /** Told when the engine is closed where the features of its pictures came from. */
@@ -44,7 +46,8 @@ const ROUTED_AT_ONCE = 64;
 type Values = ReadonlyMap<string, HostTensor>;
 
 export async function openEngine(options: EngineOptions): Promise<RunEngine> {
-  const { config, modelFolder, memoryBytes, onClose } = options;
+  const { config, modelFolder, memoryBytes, threads, onClose } = options;
+  const threading = threads === undefined ? {} : { threads };
   const model = openModel(config, modelFolder);
   const { config: llava, weights, transform } = model;
   const disk = featureCache(config);
@@ -52,11 +55,11 @@ export async function openEngine(options: EngineOptions): Promise<RunEngine> {
     config: llava,
     weights,
     transform,
-    provider: config.provider,
+    program: { provider: config.provider, ...threading },
     ...(disk === undefined ? {} : { disk }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
   });
-  return new LlavaEngine(config, model, encoder, onClose);
+  return new LlavaEngine(config, model, { ...programOptions(config, model), ...threading }, encoder, onClose);
 }
 
 class LlavaEngine implements RunEngine {
@@ -72,6 +75,7 @@ class LlavaEngine implements RunEngine {
   constructor(
     config: RunConfig,
     model: LlavaModel,
+    program: ProgramOptions,
     encoder: ImageEncoder,
     onClose: EngineOptions['onClose'],
   ) {
@@ -80,7 +84,7 @@ class LlavaEngine implements RunEngine {
     this.#model = model;
     this.#encoder = encoder;
     this.#embeddings = embeddingsOf(model);
-    this.#program = programOptions(config, model);
+    this.#program = program;
     this.#training = new StageTraining({
       config,
       model,

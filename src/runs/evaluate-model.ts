@@ -57,7 +57,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<read
     config: model.config,
     weights: model.weights,
     transform: model.transform,
-    provider: config.provider,
+    program: { provider: config.provider },
     ...(disk === undefined ? {} : { disk }),
   });
   const generator = await Generator.compile({

@@ -14,6 +14,7 @@ import { readPartialPredictions, writePredictions } from './predictions.ts';
 import type { RunEngine } from './run-engine.ts';
 import { claimRunFolder } from './run-folder.ts';
 import { testSamples, trainSamples } from './samples.ts';
+import { StepBoard } from './step-board.ts';
 
 export interface ExecuteOptions {
   readonly config: RunConfig;
@@ -24,8 +25,10 @@ export interface ExecuteOptions {
   readonly prepare?: (folder: string) => void | Promise<void>;
   /** Called once the zero-shot answers are there, before the first training that is left; what it throws ends the run. */
   readonly beforeTraining?: () => void | Promise<void>;
-  /** Called only when there is something to do. */
+  /** Called only when there is something to do, once for each job that finds a step to work on. */
   readonly openEngine: () => Promise<RunEngine>;
+  /** Steps done side by side, each by an engine of its own; 1 by default. */
+  readonly jobs?: number;
   readonly observer?: RunObserver;
   readonly signal?: AbortSignal;
 }
@@ -80,49 +83,69 @@ class Execution {
   readonly #completion: Completion;
   readonly #observer: RunObserver;
   readonly #signal: AbortSignal;
+  /** Aborted when a job failed. */
+  readonly #failed = new AbortController();
+  /** Either of the two. */
+  readonly #stop: AbortSignal;
+  #failure: { readonly error: unknown } | undefined;
+  #trains: Promise<void> | undefined;
+  #executed = 0;
 
   constructor(options: ExecuteOptions, completion: Completion) {
     this.#options = options;
     this.#completion = completion;
     this.#observer = options.observer ?? {};
     this.#signal = options.signal ?? new AbortController().signal;
+    this.#stop = AbortSignal.any([this.#signal, this.#failed.signal]);
   }
 
   async run(steps: readonly Step[]): Promise<number> {
     const planned = this.#planned(steps);
     this.#observer.runStarted?.(planned);
-    const engine = await this.#options.openEngine();
-    let executed = 0;
-    let trains = false;
+    const { jobs = 1 } = this.#options;
+    const board = new StepBoard(steps, {
+      workers: jobs,
+      isComplete: (step) => this.#completion.isComplete(step),
+    });
+    await Promise.all(Array.from({ length: jobs }, () => this.#work(board, steps)));
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if (this.#signal.aborted && this.#left(steps) > 0) throw new RunInterrupted(this.#left(steps));
+    return this.#executed;
+  }
+
+  /** One engine, step after step. What goes wrong also ends the others after their batch; the first is thrown by `run`. */
+  async #work(board: StepBoard, steps: readonly Step[]): Promise<void> {
+    let engine: RunEngine | undefined;
     try {
-      for (const [index, step] of steps.entries()) {
-        if (this.#completion.isComplete(step)) continue;
-        if (this.#signal.aborted) throw new RunInterrupted(this.#left(steps.slice(index)));
-        if (step.kind === 'train' && !trains) {
-          trains = true;
-          await this.#options.beforeTraining?.();
-        }
+      for (let step = await board.take(); step !== undefined; step = await board.take(step)) {
+        if (this.#stop.aborted) break;
+        if (step.kind === 'train') await this.#beforeTraining();
+        engine ??= await this.#options.openEngine();
         this.#observer.stepStarted?.(step);
-        await this.#execute(engine, step, steps.slice(index));
+        await this.#execute(engine, step, steps.slice(steps.indexOf(step)));
+        this.#executed++;
+        board.finish(step);
         this.#observer.stepFinished?.(step);
-        executed++;
       }
+    } catch (error) {
+      const asked = error === this.#stop.reason || (error instanceof Error && error.name === 'AbortError');
+      if (!(this.#stop.aborted && asked))
+        this.#failure ??= { error: userErrorOfDisk(error, this.#options.folder) };
+      this.#failed.abort();
     } finally {
-      await engine.close();
+      board.close();
+      await engine?.close();
     }
-    return executed;
+  }
+
+  #beforeTraining(): Promise<void> {
+    this.#trains ??= Promise.resolve(this.#options.beforeTraining?.());
+    return this.#trains;
   }
 
   async #execute(engine: RunEngine, step: Step, rest: readonly Step[]): Promise<void> {
-    try {
-      if (step.kind === 'train') await this.#train(engine, step, rest);
-      else await this.#evaluate(engine, step);
-    } catch (error) {
-      const asked = error === this.#signal.reason || (error instanceof Error && error.name === 'AbortError');
-      throw this.#signal.aborted && asked
-        ? new RunInterrupted(this.#left(rest))
-        : userErrorOfDisk(error, this.#options.folder);
-    }
+    if (step.kind === 'train') await this.#train(engine, step, rest);
+    else await this.#evaluate(engine, step);
   }
 
   async #train(engine: RunEngine, step: TrainStep, rest: readonly Step[]): Promise<void> {
@@ -142,7 +165,7 @@ class Execution {
       adapterFolder: aside,
       checkpointFolder: this.#path(step.checkpointFolder),
       config,
-      signal: this.#signal,
+      signal: this.#stop,
       onProgress: ({ step: done, steps: total, loss, samplesPerSecond }) =>
         this.#observer.stepProgress?.(step, { done, total, unit: 'steps', loss, samplesPerSecond }),
     });
@@ -184,7 +207,7 @@ class Execution {
             samples: left,
             predictionFile: partialFile,
             config,
-            signal: this.#signal,
+            signal: this.#stop,
             onProgress: ({ done, samplesPerSecond }) =>
               this.#observer.stepProgress?.(step, {
                 done: answered.size + done,

@@ -10,7 +10,7 @@ import { RecentlyUsed } from '../../formats/recently-used.ts';
 import { Scope } from '../../nn/scope.ts';
 import { float32 } from '../../tensor/dtype.ts';
 import { input } from '../../tensor/ops.ts';
-import { floats, Program, type Provider, runtimeVersion } from '../../tensor/program.ts';
+import { floats, Program, type ProgramOptions, runtimeVersion } from '../../tensor/program.ts';
 import { type ImageAspect, type ImageTransform, transformImage } from '../clip/processor.ts';
 import type { LlavaConfig } from './config.ts';
 import { imageFeatures } from './network.ts';
@@ -20,7 +20,7 @@ export interface ImageEncoderOptions {
   readonly config: LlavaConfig;
   readonly weights: LlavaWeights;
   readonly transform: ImageTransform;
-  readonly provider?: Provider;
+  readonly program?: Pick<ProgramOptions, 'provider' | 'threads'>;
   /** Bytes of features kept in memory. */
   readonly memoryBytes?: number;
   /** Where features are kept for other runs; without it they are not. */
@@ -69,17 +69,14 @@ export class ImageEncoder {
 
   /** @throws RangeError when features of a tower that trains are to be kept on disk. */
   static async open(options: ImageEncoderOptions): Promise<ImageEncoder> {
-    const { config, weights, provider, tower, disk } = options;
+    const { config, weights, program = {}, tower, disk } = options;
     if (tower === 'trained' && disk !== undefined) {
       throw new RangeError('encoder: features of a vision tower that trains cannot be kept');
     }
     const size = config.vision.imageSize;
     const pixels = input('pixels', 'float32', ['images', 3, size, size]);
     const features = imageFeatures(new Scope(weights.provider()), config, pixels);
-    return new ImageEncoder(
-      options,
-      await Program.compile({ features }, provider === undefined ? {} : { provider }),
-    );
+    return new ImageEncoder(options, await Program.compile({ features }, program));
   }
 
   get counts(): FeatureCounts {
@@ -175,7 +172,7 @@ export class ImageEncoder {
 
   /** The tower, the transform, and where they are computed: another runtime or processor may round differently. */
   #describeSettings(): string {
-    const { config, weights, transform, provider = 'cpu' } = this.#options;
+    const { config, weights, transform, program: { provider = 'cpu' } = {} } = this.#options;
     return sha256(
       JSON.stringify({
         version: FEATURES_VERSION,

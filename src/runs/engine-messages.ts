@@ -1,0 +1,65 @@
+// What a run and an engine in another thread say to each other, and how errors travel.
+import { UserError } from '../errors.ts';
+import type { FeatureCounts } from '../models/llava/image-encoder.ts';
+import type { TaskSource } from '../tasks/task.ts';
+import type { RunConfig } from './config-schema.ts';
+import type {
+  EvaluateMeasurements,
+  EvaluateProgress,
+  EvaluateRequest,
+  TrainMeasurements,
+  TrainProgress,
+  TrainRequest,
+} from './run-engine.ts';
+
+/** What an engine's thread is started with. */
+export interface ThreadData {
+  readonly config: RunConfig;
+  readonly modelFolder: string;
+  readonly source: TaskSource;
+  /** Of one operator. */
+  readonly threads: number;
+}
+
+export type PlainTrainRequest = Omit<TrainRequest, 'samplesOf' | 'signal' | 'onProgress' | 'config'>;
+export type PlainEvaluateRequest = Omit<EvaluateRequest, 'signal' | 'onProgress' | 'config'>;
+
+export type ToThread =
+  | { readonly kind: 'train'; readonly request: PlainTrainRequest }
+  | { readonly kind: 'evaluate'; readonly request: PlainEvaluateRequest }
+  | { readonly kind: 'abort' }
+  | { readonly kind: 'close' };
+
+export type FromThread =
+  | { readonly kind: 'progress'; readonly progress: TrainProgress | EvaluateProgress }
+  | { readonly kind: 'done'; readonly measured: TrainMeasurements | EvaluateMeasurements }
+  | { readonly kind: 'failed'; readonly error: PlainError }
+  | { readonly kind: 'closed'; readonly features: FeatureCounts | undefined };
+
+/** An error without its class. */
+export interface PlainError {
+  readonly issues?: UserError['issues'];
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string;
+  /** Of the system's errors. */
+  readonly code?: unknown;
+  readonly path?: unknown;
+}
+
+export function toPlainError(error: unknown): PlainError {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
+  const { name, message, stack } = error;
+  return {
+    name,
+    message,
+    ...(stack === undefined ? {} : { stack }),
+    ...(error instanceof UserError ? { issues: error.issues } : {}),
+    ...('code' in error ? { code: error.code } : {}),
+    ...('path' in error ? { path: error.path } : {}),
+  };
+}
+
+export function fromPlainError({ issues, ...fields }: PlainError): Error {
+  return issues === undefined ? Object.assign(new Error(fields.message), fields) : new UserError(issues);
+}

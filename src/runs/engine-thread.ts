@@ -1,0 +1,63 @@
+// The thread of an engine: does what `remote-engine.ts` asks for, one request at a time.
+import { parentPort, workerData } from 'node:worker_threads';
+import { present } from '../errors.ts';
+import type { FeatureCounts } from '../models/llava/image-encoder.ts';
+import { openEngine } from './engine.ts';
+import { type FromThread, type ThreadData, type ToThread, toPlainError } from './engine-messages.ts';
+import type { EvaluateProgress, RunEngine, TrainProgress } from './run-engine.ts';
+import { trainSamples } from './samples.ts';
+
+const { config, modelFolder, source, threads } = workerData as ThreadData;
+const port = present(parentPort, 'the port of an engine thread');
+const say = (message: FromThread) => port.postMessage(message);
+
+let features: FeatureCounts | undefined;
+let opened: Promise<RunEngine> | undefined;
+let controller = new AbortController();
+
+port.on('message', (message: ToThread) => {
+  if (message.kind === 'abort') controller.abort();
+  else if (message.kind === 'close') void close();
+  else {
+    // At once, so that an abort that comes while the engine opens is one of this request.
+    controller = new AbortController();
+    void answer(message, controller.signal).then(say, (error: unknown) =>
+      say({ kind: 'failed', error: toPlainError(error) }),
+    );
+  }
+});
+
+async function answer(
+  { kind, request }: Exclude<ToThread, { kind: 'abort' | 'close' }>,
+  signal: AbortSignal,
+): Promise<FromThread> {
+  opened ??= openEngine({
+    config,
+    modelFolder,
+    threads,
+    onClose: (counts) => {
+      features = counts;
+    },
+  });
+  const engine = await opened;
+  const common = {
+    config,
+    signal,
+    onProgress: (progress: TrainProgress | EvaluateProgress) => say({ kind: 'progress', progress }),
+  };
+  const measured =
+    kind === 'train'
+      ? await engine.trainStage({
+          ...request,
+          ...common,
+          samplesOf: (task) => trainSamples(config, source, task),
+        })
+      : await engine.evaluate({ ...request, ...common });
+  return { kind: 'done', measured };
+}
+
+async function close(): Promise<void> {
+  await (await opened?.catch(() => undefined))?.close();
+  say({ kind: 'closed', features });
+  port.close();
+}
