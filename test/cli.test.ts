@@ -139,8 +139,9 @@ describe('coin metrics', () => {
     mkdirSync(modelFolder);
     writeFileSync(join(modelFolder, 'config.json'), '{}');
     const run = join(folder, 'run');
+    const tiny = tinyConfig(run, source);
     await executeRun({
-      config: { ...tinyConfig(run, source), model: modelFolder },
+      config: { ...tiny, model: modelFolder, adapter: { ...tiny.adapter, match: 'none' } },
       folder: run,
       source,
       prepare: () => recordProvenance(run, { source, tasks: tinyTasks, modelFolder }),
@@ -163,7 +164,7 @@ describe('coin metrics', () => {
     // A finished run needs no engine: it writes what is missing and prints.
     const yaml = file(
       'tiny.yaml',
-      `name: tiny\nmodel: model\nbenchmark: data\ntasks: [${tinyTasks}]\noutput: run\ntraining: {batchSize: 2}\nevaluation: {slots: 1}\n`,
+      `name: tiny\nmodel: model\nbenchmark: data\ntasks: [${tinyTasks}]\noutput: run\nadapter: {match: none}\ntraining: {batchSize: 2}\nevaluation: {slots: 1}\n`,
     );
     const finished = coin('run', yaml);
     expect(finished).toMatchObject({ status: 0, stderr: '' });

@@ -4,6 +4,7 @@ import type { Difference, Estimate } from '../metrics/comparison.ts';
 import { absent, formatBytes, formatChange, formatCount, formatScore } from '../report/numbers.ts';
 import { type GridColumn, renderGrid } from '../report/terminal-grid.ts';
 import { compareRuns, type MethodCost, type RunComparison } from '../runs/comparison.ts';
+import { formatRatio } from '../runs/matching.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { oneOf } from './arguments.ts';
 import { wholeNumber } from './options.ts';
@@ -100,7 +101,15 @@ function describe(result: RunComparison, cells = false): string {
     paint('bold', heads.join('; ')),
     '',
     ...grid(
-      ['method', 'trainable', 'memory kept', 'answering: parameters', 'passes', 'tokens added'],
+      [
+        'method',
+        'trainable',
+        'of the budget',
+        'memory kept',
+        'answering: parameters',
+        'passes',
+        'tokens added',
+      ],
       result.costs.map(costRow),
     ),
     '',
@@ -118,6 +127,7 @@ function costRow(cost: MethodCost): readonly string[] {
   return [
     cost.label,
     counted(cost.trainableParameters),
+    cost.ofBudget === undefined ? absent : formatRatio(cost.ofBudget),
     cost.memoryBytes === undefined ? absent : formatBytes(cost.memoryBytes),
     counted(cost.inferenceParameters),
     counted(cost.inferencePasses),

@@ -5,6 +5,7 @@ import { writeFileAtomic } from '../formats/files.ts';
 import { openLlava } from '../models/llava/model.ts';
 import { loadConfig } from '../runs/config.ts';
 import { methodNames } from '../runs/config-schema.ts';
+import { matchParameters } from '../runs/matching.ts';
 import { buildProgram, programNames } from '../runs/programs.ts';
 import { locateModel } from '../runs/sources.ts';
 import { writeOnnx } from '../tensor/onnx.ts';
@@ -33,8 +34,10 @@ export const graphDump = defineCommand({
   run({ args, rawArgs }) {
     const program = oneOf('program', args.program, programNames);
     const method = args.method === undefined ? undefined : oneOf('--method', args.method, methodNames);
-    const config = loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });
-    const outputs = buildProgram(program, openLlava(locateModel(config)), config, method);
+    const loaded = loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });
+    const model = openLlava(locateModel(loaded));
+    const config = matchParameters({ ...loaded, methods: method === undefined ? [] : [method] }, model);
+    const outputs = buildProgram(program, model, config, method);
     if (args.to === undefined) {
       process.stdout.write(`${printGraph(outputs)}\n`);
       return;

@@ -4,8 +4,10 @@ import { methods } from '../methods/index.ts';
 import { openLlava } from '../models/llava/model.ts';
 import { absent, formatCount, formatDuration } from '../report/numbers.ts';
 import { type GridCell, renderGrid } from '../report/terminal-grid.ts';
+import { renderSizes } from '../report/terminal-sizes.ts';
 import { loadConfig, type RunConfig } from '../runs/config.ts';
 import { estimateRun, type RunEstimate, type StepEstimate } from '../runs/estimate.ts';
+import { matchParameters, methodSizes, type SizesOfRun } from '../runs/matching.ts';
 import { requireTrainable } from '../runs/presets.ts';
 import { type ProbeResult, probeRun } from '../runs/probe.ts';
 import { locateModel, prepareData } from '../runs/sources.ts';
@@ -28,11 +30,13 @@ export const plan = defineCommand({
   meta: { name: 'plan', description: 'Show what a run will take, before it runs' },
   args: definitions,
   async run({ args, rawArgs }) {
-    const config = loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });
+    const loaded = loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });
     requireTrainable(args.config);
-    const modelFolder = locateModel(config);
+    const modelFolder = locateModel(loaded);
+    const model = openLlava(modelFolder);
+    const config = matchParameters(loaded, model);
     const source = await prepareData(config, config.output);
-    const estimate = estimateRun(config, openLlava(modelFolder), source);
+    const estimate = estimateRun(config, model, source);
     // citty takes `--no-probe` for a `probe` that is false.
     const probe = rawArgs.includes('--no-probe')
       ? undefined
@@ -42,10 +46,11 @@ export const plan = defineCommand({
           return openEngine({ config: probed, modelFolder });
         });
     const stages = stagesOf(estimate, config, probe);
+    const sizes = methodSizes(config, model);
     process.stdout.write(
       args.json === true
-        ? `${JSON.stringify(asJson(estimate, stages, probe), undefined, 2)}\n`
-        : `${asText(config, estimate, stages, probe)}\n`,
+        ? `${JSON.stringify(asJson(estimate, sizes, stages, probe), undefined, 2)}\n`
+        : `${asText(config, estimate, sizes, stages, probe)}\n`,
     );
   },
 });
@@ -106,7 +111,12 @@ function ratesOf(estimate: RunEstimate, config: RunConfig, probe: ProbeResult | 
   };
 }
 
-function asJson(estimate: RunEstimate, stages: readonly Stage[], probe: ProbeResult | undefined) {
+function asJson(
+  estimate: RunEstimate,
+  sizes: SizesOfRun,
+  stages: readonly Stage[],
+  probe: ProbeResult | undefined,
+) {
   const part = ({ samples, steps, tokens, flops }: StepEstimate) => ({
     samples,
     steps,
@@ -117,6 +127,8 @@ function asJson(estimate: RunEstimate, stages: readonly Stage[], probe: ProbeRes
   return {
     parameters,
     trainable,
+    budget: sizes.budget,
+    sizes: sizes.methods,
     stages: stages.map(({ method, stage, task, train, evaluations, trainingSeconds, evaluationSeconds }) => ({
       method,
       stage,
@@ -148,11 +160,13 @@ function sumOf(steps: readonly StepEstimate[]): StepEstimate {
 function asText(
   config: RunConfig,
   estimate: RunEstimate,
+  sizes: SizesOfRun,
   stages: readonly Stage[],
   probe: ProbeResult | undefined,
 ): string {
   const color = useColor(process.stdout);
   const paint = painter(color);
+  const options = { width: widthOf(process.stdout), color };
   const cells = (one: StepEstimate | undefined, seconds: number | undefined): readonly GridCell[] =>
     one === undefined
       ? Array.from({ length: 4 }, () => ({ text: '' }))
@@ -193,16 +207,15 @@ function asText(
       align: index < 2 ? 'left' : 'right',
     })),
     rows,
-    { width: widthOf(process.stdout), color, ruleBefore: [rows.length - 1] },
+    { ...options, ruleBefore: [rows.length - 1] },
   );
-  const { memory, disk, trainable, parameters } = estimate;
-  const trains = Object.entries(trainable).map(
-    ([method, count]) => `${methods[method as keyof typeof methods].label} ${short(count)}`,
-  );
+  const { memory, disk, parameters } = estimate;
   return [
     paint('bold', `${config.name}: ${config.tasks.length} tasks, a model of ${short(parameters)} parameters`),
     ...table,
-    `Trainable  ${trains.join(', ')}`,
+    '',
+    ...renderSizes(sizes, config.adapter, options),
+    '',
     `Memory     weights ${bytes(memory.weights)}, training ${bytes(memory.training)}, a batch at most ${bytes(memory.activations)}, picture features held in a stage ${bytes(memory.features)}`,
     `Disk       adapters ${bytes(disk.adapters)}, a checkpoint ${bytes(disk.checkpoint)}, predictions ${bytes(disk.predictions)}`,
     paint('dim', 'FLOP: of matrix products, without padding. Tokens: from a few samples of each task.'),

@@ -2,10 +2,12 @@
 import { existsSync } from 'node:fs';
 import { defineCommand } from 'citty';
 import type { FeatureCounts } from '../models/llava/image-encoder.ts';
+import { renderSizes } from '../report/terminal-sizes.ts';
 import { loadConfig, type RunConfig } from '../runs/config.ts';
-import { executeRun } from '../runs/execute.ts';
+import { executeRun, type RunObserver } from '../runs/execute.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
 import { jobsOf } from '../runs/jobs.ts';
+import { matchParameters, methodSizes, openShape } from '../runs/matching.ts';
 import { requireTrainable } from '../runs/presets.ts';
 import { describeProtocol, recordProvenance } from '../runs/provenance.ts';
 import { computeResults } from '../runs/results.ts';
@@ -44,8 +46,9 @@ export const run = defineCommand({
   meta: { name: 'run', description: 'Train and evaluate; run it again to continue' },
   args: definitions,
   async run({ args, rawArgs }) {
-    const config = loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });
+    const loaded = loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });
     requireTrainable(args.config);
+    const config = matchParameters(loaded);
     const executed = await execute(config, {
       jobs: args.jobs === undefined ? undefined : wholeNumber('--jobs', args.jobs, 1),
       quiet: args.quiet === true,
@@ -103,7 +106,7 @@ async function execute(config: RunConfig, options: ExecuteArguments): Promise<nu
         const { openRemoteEngine } = await import('../runs/remote-engine.ts');
         return openRemoteEngine({ config, modelFolder, source, threads: threads ?? 1, onClose });
       },
-      observer: progress,
+      observer: quiet ? progress : announcing(progress, () => showSizes(config, modelFolder)),
       signal: interruption.signal,
     });
     if (executed > 0) progress.notice(describeFeatures(features, featureCache(config)?.folder));
@@ -120,6 +123,25 @@ async function execute(config: RunConfig, options: ExecuteArguments): Promise<nu
     progress.stop();
     interruption.stop();
   }
+}
+
+/** An observer that first says something, when there is something to do. */
+function announcing(observer: RunObserver, announce: () => void): RunObserver {
+  return {
+    runStarted: (steps) => {
+      announce();
+      observer.runStarted?.(steps);
+    },
+    stepStarted: (step) => observer.stepStarted?.(step),
+    stepProgress: (step, progress) => observer.stepProgress?.(step, progress),
+    stepFinished: (step) => observer.stepFinished?.(step),
+  };
+}
+
+function showSizes(config: RunConfig, modelFolder: string): void {
+  const options = { width: widthOf(process.stderr), color: useColor(process.stderr) };
+  const sizes = methodSizes(config, openShape(modelFolder));
+  process.stderr.write(`${renderSizes(sizes, config.adapter, options).join('\n')}\n\n`);
 }
 
 function describeFeatures(engines: readonly FeatureCounts[], folder: string | undefined): string {

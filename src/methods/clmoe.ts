@@ -44,6 +44,7 @@ export const clmoe: Method = defineMethod({
   label: 'CL-MoE',
   summary: 'MoELoRA with gates of the nearest task mixed in, and experts merged by their roles',
   mixture: true,
+  costs: { keeps: 'mean gates and two vectors per task' },
   settings,
   problems: ({ adapter, own }) => [
     ...expertProblems('CL-MoE', adapter, 'clmoe'),

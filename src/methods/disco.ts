@@ -17,6 +17,7 @@ export const disco: Method = defineMethod({
   name: 'disco',
   label: 'DISCO',
   summary: 'experts per task in every layer, weighted by the question’s likeness to the task’s texts',
+  costs: { keeps: 'an adapter per task and a vector each', answering: 'the adapters of all tasks' },
   settings,
   open: ({ adapter, own }) => {
     const kept = keptMethod({ adapter, onTop: false, trainsProjector: true, weighted: () => true });

@@ -54,6 +54,7 @@ export const ewc: Method = defineMethod({
   name: 'ewc',
   label: 'EWC',
   summary: 'what mattered to earlier tasks is held in place, by its Fisher information',
+  costs: { keeps: 'two numbers per parameter that is held' },
   settings,
   open: ({ adapter, own }) => {
     const spec = loraSpec(adapter);

@@ -24,6 +24,7 @@ export const hide: Method = defineMethod({
   name: 'hide',
   label: 'HiDe',
   summary: 'experts per task, fused in all layers but the last, which weighs them by likeness to the task',
+  costs: { keeps: 'an adapter per task and two vectors each', answering: 'the adapters of all tasks' },
   settings,
   open: ({ adapter, own }) => {
     const scale = adapter.alpha / adapter.rank;

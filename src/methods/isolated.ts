@@ -17,6 +17,7 @@ export const isolated: Method = defineMethod({
   name: 'isolated',
   label: 'Isolated (oracle)',
   summary: 'one adapter per task, chosen by an oracle: no forgetting and no transfer',
+  costs: { keeps: 'an adapter per task', answering: 'the adapters of all tasks, one at work' },
   settings: z.strictObject({}),
   open: ({ adapter }) => ({
     ...isolatedExperts(adapter),

@@ -63,6 +63,7 @@ export const keeplora: Method = defineMethod({
   name: 'keeplora',
   label: 'KeepLoRA',
   summary: 'updates only outside the directions that the base model and earlier tasks use',
+  costs: { keeps: 'an adapter per task and the kept subspace', answering: 'the adapters of all tasks' },
   settings,
   open: ({ adapter, own }) => {
     const scale = adapter.alpha / adapter.rank;

@@ -13,6 +13,7 @@ export const mergeThenNew: Method = defineMethod({
   name: 'merge-then-new',
   label: 'Merge, then new',
   summary: 'each task has an adapter of its own, folded into the model when it is over',
+  costs: { keeps: 'an adapter per task', answering: 'the adapters of all tasks' },
   settings: z.strictObject({}),
   open: ({ adapter }) => keptMethod({ adapter, onTop: true, trainsProjector: true }),
   claims: () => [

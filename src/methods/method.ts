@@ -48,12 +48,26 @@ export interface Method {
   readonly stream: Stream;
   /** Shares the rank among experts; the other methods are not told how many there are. */
   readonly mixture?: boolean;
+  readonly costs: Costs;
   /** Its own settings, with their defaults; `{}` where it has none. */
   readonly settings: z.ZodObject;
   /** Why these settings cannot be run, if so; `own` has passed `settings`. */
   problems(settings: MethodSettings): readonly SettingProblem[];
   open(settings: MethodSettings): OpenMethod;
   claims(): readonly Claim[];
+}
+
+/**
+ * What a method takes beside what a step trains, in words: what it keeps and what answering takes depend on the stream,
+ * and are measured when it runs. By default the rank is what brings the numbers that it trains to a run's budget.
+ */
+export interface Costs {
+  /** Where no rank does: why. */
+  readonly fixedSize?: string;
+  /** What is kept between tasks, beside what goes on being trained. */
+  readonly keeps: string;
+  /** Beside one pass of the base model. */
+  readonly answering: string;
 }
 
 export type Stream = 'sequential' | 'joint' | 'untrained';
@@ -271,8 +285,9 @@ export interface InferenceTools {
 export const MEMORY_VERSION = 1;
 
 interface Definition<Settings extends z.ZodObject>
-  extends Omit<Method, 'settings' | 'problems' | 'open' | 'stream'> {
+  extends Omit<Method, 'settings' | 'problems' | 'open' | 'stream' | 'costs'> {
   readonly stream?: Stream;
+  readonly costs?: Partial<Costs>;
   readonly settings: Settings;
   readonly problems?: (settings: MethodSettings<z.output<Settings>>) => readonly SettingProblem[];
   readonly open: (settings: MethodSettings<z.output<Settings>>) => OpenMethod;
@@ -280,7 +295,7 @@ interface Definition<Settings extends z.ZodObject>
 
 /** A method whose own settings have the type of its schema. */
 export function defineMethod<Settings extends z.ZodObject>(definition: Definition<Settings>): Method {
-  const { settings: schema, problems, open, stream = 'sequential' } = definition;
+  const { settings: schema, problems, open, stream = 'sequential', costs } = definition;
   const typed = ({ adapter, own }: MethodSettings): MethodSettings<z.output<Settings>> => ({
     adapter,
     own: schema.parse(own ?? {}),
@@ -288,6 +303,7 @@ export function defineMethod<Settings extends z.ZodObject>(definition: Definitio
   return {
     ...definition,
     stream,
+    costs: { keeps: 'nothing', answering: 'the adapter', ...costs },
     problems: (settings) => problems?.(typed(settings)) ?? [],
     open: (settings) => open(typed(settings)),
   };

@@ -52,6 +52,12 @@ export const modalprompt: Method = defineMethod({
   name: 'modalprompt',
   label: 'ModalPrompt',
   summary: 'prompt tokens per task, chosen by likeness; the model itself is never changed',
+  costs: {
+    fixedSize:
+      'its size is its prompt tokens, of which each takes a place in every sequence: those that a budget of adapters stands for would fill the context many times over',
+    keeps: 'prompt tokens and a prototype per task',
+    answering: 'the prompt tokens of the nearest tasks',
+  },
   settings,
   open: ({ own }) => ({
     graph: ({ use, model }): MethodGraph =>

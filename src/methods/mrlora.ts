@@ -35,6 +35,10 @@ export const mrlora: Method = defineMethod({
   name: 'mrlora',
   label: 'MR-LoRA',
   summary: 'an adapter per task; the model itself says which one should answer',
+  costs: {
+    keeps: 'an adapter per task, the router’s and its samples',
+    answering: 'two passes; the adapters of all tasks and the router’s',
+  },
   settings,
   open: ({ adapter, own }) => {
     const scale = adapter.alpha / adapter.rank;

@@ -28,6 +28,7 @@ export const olora: Method = defineMethod({
   name: 'olora',
   label: 'O-LoRA',
   summary: 'a new adapter per task, kept orthogonal to the frozen ones before it',
+  costs: { keeps: 'an adapter per task', answering: 'the adapters of all tasks' },
   settings,
   problems: ({ own }) =>
     own.lambda1 > 0

@@ -28,6 +28,7 @@ export const reglora: Method = defineMethod({
   name: 'reglora',
   label: 'RegLoRA + ASD',
   summary: 'entries that were large in earlier updates are held small in new ones; answers in several styles',
+  costs: { keeps: 'an adapter per task and the marked places', answering: 'the adapters of all tasks' },
   settings,
   open: ({ adapter, own }) => {
     const scale = adapter.alpha / adapter.rank;

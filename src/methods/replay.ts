@@ -21,6 +21,7 @@ export const replay: Method = defineMethod({
   name: 'replay',
   label: 'Replay',
   summary: 'samples kept of every task are trained on again with each later one',
+  costs: { keeps: 'samples of each task' },
   settings,
   problems: ({ own }) =>
     own.samplesPerTask > 0

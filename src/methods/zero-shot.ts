@@ -13,6 +13,7 @@ export const zeroShot: Method = defineMethod({
   name: 'zero-shot',
   label: 'Zero-shot',
   summary: 'the model before any training',
+  costs: { fixedSize: 'it trains nothing', answering: 'nothing' },
   stream: 'untrained',
   settings: z.strictObject({}),
   open: () => ({

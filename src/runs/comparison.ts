@@ -8,6 +8,7 @@ import type { TaskName } from '../tasks/index.ts';
 import type { SampleScore, ScoringMode, TestSample } from '../tasks/task.ts';
 import type { RunConfig } from './config-schema.ts';
 import type { JournalRecord } from './journal.ts';
+import { matchedWithin } from './matching.ts';
 import { type Stages, wholeStages } from './mode-results.ts';
 import { type OpenedRun, openRun } from './run-data.ts';
 import { namedIn } from './sample-query.ts';
@@ -28,6 +29,8 @@ export interface MethodCost {
   readonly label: string;
   /** The most of any stage. */
   readonly trainableParameters?: number;
+  /** Of those to the budget that the run was matched to. */
+  readonly ofBudget?: number;
   /** Bytes that it keeps between tasks after the last compared stage. */
   readonly memoryBytes?: number;
   /** After the last compared stage. */
@@ -57,7 +60,6 @@ export interface RunComparison extends Comparison {
 }
 
 const alpha = 0.05;
-const matchedWithin = 5;
 
 /**
  * Compares the methods of a run, or of several runs that differ in nothing but the seed.
@@ -118,8 +120,12 @@ export async function compareRuns(options: CompareOptions): Promise<RunCompariso
 }
 
 /** What may differ between seeds of one configuration. Which methods a run has changes none of the others. */
-function comparableConfig({ seed, name, output, provider, cache, methods, ...rest }: RunConfig): string {
-  return JSON.stringify(rest);
+function comparableConfig(
+  { seed, name, output, provider, cache, methods, adapter, ...rest }: RunConfig,
+  shared: readonly MethodName[],
+): string {
+  const own = shared.map((method) => [method, adapter.methods[method] ?? {}]);
+  return JSON.stringify({ ...rest, adapter: { ...adapter, methods: own } });
 }
 
 function requireSeedsOfOne(runs: readonly OpenedRun[]): void {
@@ -134,7 +140,8 @@ function requireSeedsOfOne(runs: readonly OpenedRun[]): void {
   }
   for (const other of others) {
     if (first === undefined) continue;
-    if (comparableConfig(first.config) !== comparableConfig(other.config)) {
+    const shared = first.config.methods.filter((method) => other.config.methods.includes(method));
+    if (comparableConfig(first.config, shared) !== comparableConfig(other.config, shared)) {
       throw new UserError({
         file: other.folder,
         message: `its configuration differs from that of ${first.folder} in more than the seed`,
@@ -196,7 +203,7 @@ function addUp(scores: readonly SampleScore[], clusters: ReadonlyMap<string, num
   return { sums, counts };
 }
 
-function costOf({ steps, records }: OpenedRun, method: MethodName, stages: number): MethodCost {
+function costOf({ config, steps, records }: OpenedRun, method: MethodName, stages: number): MethodCost {
   const trained = steps.flatMap((step): readonly JournalRecord['measured'][] => {
     const own = step.kind === 'train' && step.method === method && step.stage <= stages;
     const record = own ? records.get(step.key) : undefined;
@@ -209,10 +216,13 @@ function costOf({ steps, records }: OpenedRun, method: MethodName, stages: numbe
   const trainable = trained.flatMap(({ trainableParameters }) =>
     trainableParameters === undefined ? [] : [trainableParameters],
   );
+  const { budget } = config.adapter;
+  const most = trainable.length === 0 ? undefined : Math.max(...trainable);
   return {
     method,
     label,
-    ...(trainable.length === 0 ? {} : { trainableParameters: Math.max(...trainable) }),
+    ...(most === undefined ? {} : { trainableParameters: most }),
+    ...(most === undefined || budget === undefined ? {} : { ofBudget: most / budget }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(inferenceParameters === undefined ? {} : { inferenceParameters }),
     ...(inferencePasses === undefined ? {} : { inferencePasses }),
@@ -227,7 +237,7 @@ function unmatchedPairs(costs: readonly MethodCost[]): RunComparison['unmatched'
       const [a = 0, b = 0] = [first.trainableParameters, second.trainableParameters];
       if (a === 0 || b === 0) return [];
       const percent = 100 * (Math.max(a, b) / Math.min(a, b) - 1);
-      return percent > matchedWithin ? [{ first: first.method, second: second.method, percent }] : [];
+      return percent > 100 * matchedWithin ? [{ first: first.method, second: second.method, percent }] : [];
     }),
   );
 }

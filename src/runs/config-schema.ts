@@ -31,11 +31,34 @@ const sampleLimit = z.union([atLeast(1), z.literal('all')], {
   error: 'expected a whole number of at least 1, or all',
 });
 
+export const matchNames = ['parameters', 'none'] as const;
+
 const adapter = z.strictObject({
   rank: atLeast(1).default(128).describe('rank r of the update; MoELoRA shares it among its experts'),
   alpha: rate().default(256).describe('the update is scaled by alpha / rank'),
   dropout: fraction().default(0.05).describe("dropout on the adapter's input"),
   experts: atLeast(1).default(8).describe('of mixtures only; must divide the rank'),
+  match: z
+    .enum(matchNames)
+    .default('parameters')
+    .describe(
+      'parameters: each method gets the rank that trains as many numbers as LoRA of this rank; none: all get this rank',
+    ),
+  budget: atLeast(1)
+    .optional()
+    .describe('numbers to train in place of what LoRA of this rank does; the run fills it in'),
+  methods: z
+    .partialRecord(
+      z.enum(methodNames),
+      z.strictObject({
+        rank: atLeast(1).optional(),
+        alpha: rate().optional(),
+        dropout: fraction().optional(),
+        experts: atLeast(1).optional(),
+      }),
+    )
+    .default({})
+    .describe('settings of single methods, e.g. {moelora: {rank: 32}}; those given here are not matched'),
 });
 
 const training = z.strictObject({
@@ -217,8 +240,13 @@ export function settingsOf(
   { adapter, methodSettings }: Pick<RunConfig, 'adapter' | 'methodSettings'>,
   method: MethodName,
 ): MethodSettings {
+  const { rank, alpha, dropout, experts, methods: own } = adapter;
   const { mixture = false }: Method = methods[method];
-  return { adapter: mixture ? adapter : { ...adapter, experts: 1 }, own: methodSettings[method] ?? {} };
+  const settings = { rank, alpha, dropout, experts, ...own[method] };
+  return {
+    adapter: mixture ? settings : { ...settings, experts: 1 },
+    own: methodSettings[method] ?? {},
+  };
 }
 
 export { type MethodName, methodNames } from '../methods/index.ts';
@@ -230,7 +258,19 @@ export function crossCheck(config: ParsedConfig): {
 } {
   const problems: ConfigProblem[] = [];
   for (const method of config.methods) {
-    problems.push(...methods[method].problems(settingsOf(config, method)));
+    const given: Readonly<Record<string, unknown>> = config.adapter.methods[method] ?? {};
+    for (const { path, ...problem } of methods[method].problems(settingsOf(config, method))) {
+      const [section, key = ''] = path;
+      const own = section === 'adapter' && given[key] !== undefined;
+      problems.push({ path: own ? ['adapter', 'methods', method, key] : path, ...problem });
+    }
+  }
+  if (config.adapter.match === 'none' && config.adapter.budget !== undefined) {
+    problems.push({
+      path: ['adapter', 'budget'],
+      message: 'a budget is what methods are matched to, but match is none',
+      hint: 'set adapter.match to parameters, or leave the budget out',
+    });
   }
   const places = providersOf[config.baseWeights];
   if (!places.includes(config.provider)) {

@@ -49,7 +49,7 @@ export function claimRunFolder(folder: string, config: RunConfig): void {
 export function readRunConfig(folder: string): RunConfig {
   const file = runFiles.config(folder);
   const hint = 'expected the folder of a run, as `coin run` makes it';
-  const parsed = configSchema.safeParse(readJsonObject(file, { hint }));
+  const parsed = configSchema.safeParse(asWritten(readJsonObject(file, { hint })));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new UserError({
@@ -64,6 +64,12 @@ export function readRunConfig(folder: string): RunConfig {
   }
   const { name = 'run', output = folder } = parsed.data;
   return { ...parsed.data, name, output, tasks };
+}
+
+/** Runs that began before sizes were matched gave every method the same rank. */
+function asWritten(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { adapter } = config;
+  return isObject(adapter) ? { ...config, adapter: { match: 'none', ...adapter } } : config;
 }
 
 function requireSameConfig(file: string, before: RunConfig, config: RunConfig): void {
