@@ -43,6 +43,7 @@ export const coin = defineCommand({
   },
   subCommands: {
     run: () => import('./run.ts').then((file) => file.run),
+    study: () => import('./study.ts').then((file) => file.study),
     cache: () => import('./cache.ts').then((file) => file.cache),
     plan: () => import('./plan.ts').then((file) => file.plan),
     config: () => import('./config.ts').then((file) => file.config),

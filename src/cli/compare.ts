@@ -1,7 +1,7 @@
 // `coin compare`: the methods of a run against each other, with intervals; several runs are seeds of one configuration.
 import { defineCommand } from 'citty';
-import type { Difference, Estimate } from '../metrics/comparison.ts';
-import { absent, formatBytes, formatChange, formatCount, formatScore } from '../report/numbers.ts';
+import { inWords, withInterval } from '../report/comparison-words.ts';
+import { absent, formatBytes, formatCount } from '../report/numbers.ts';
 import { type GridColumn, renderGrid } from '../report/terminal-grid.ts';
 import { compareRuns, type MethodCost, type RunComparison } from '../runs/comparison.ts';
 import { formatRatio } from '../runs/matching.ts';
@@ -133,27 +133,4 @@ function costRow(cost: MethodCost): readonly string[] {
     counted(cost.inferencePasses),
     counted(cost.addedTokens),
   ];
-}
-
-function withInterval(estimate: Estimate | undefined): string {
-  if (estimate === undefined) return absent;
-  const { value, low, high, overSeeds } = estimate;
-  const seeds = overSeeds === undefined ? '' : ` ±${formatScore(overSeeds.margin)}`;
-  return `${formatScore(value)} [${formatScore(low)}, ${formatScore(high)}]${seeds}`;
-}
-
-/** "ACC: LoRA is higher by 3.10 [1.00, 5.20]", or that the two are not distinguishable. */
-function inWords(difference: Difference, first: string, second: string): string {
-  const { name, value, low, high, distinguishable, overSeeds } = difference;
-  const interval = `[${formatChange(low)}, ${formatChange(high)}]`;
-  const higher =
-    low > 0
-      ? `${first} is higher by ${formatScore(value)} [${formatScore(low)}, ${formatScore(high)}]`
-      : `${second} is higher by ${formatScore(-value)} [${formatScore(-high)}, ${formatScore(-low)}]`;
-  const words = distinguishable ? higher : `not distinguishable: ${formatChange(value)} ${interval}`;
-  if (overSeeds === undefined) return `${name}: ${words}`;
-  const open = overSeeds.low <= 0 && overSeeds.high >= 0;
-  const seeds = `over seeds ${formatChange(overSeeds.mean)} ±${formatScore(overSeeds.margin)}`;
-  const caution = distinguishable && open ? ', so other seeds may say otherwise' : '';
-  return `${name}: ${words}; ${seeds}${caution}`;
 }

@@ -3,10 +3,12 @@
 import { createHash } from 'node:crypto';
 import {
   closeSync,
+  copyFileSync,
   existsSync,
   fstatSync,
   fsyncSync,
   ftruncateSync,
+  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -101,6 +103,30 @@ export function publishFolder(aside: string, path: string): void {
     throw writeError(error, path);
   }
 }
+
+/**
+ * Gives a file a second name; where the file system has no links, a copy. For files that are never changed in place.
+ * Missing folders are made; nothing is replaced.
+ */
+export function linkFile(from: string, to: string): void {
+  try {
+    makeFolderUnchecked(dirname(to));
+    try {
+      linkSync(from, to);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && noLinks.has(String(error.code)))) throw error;
+      const aside = join(dirname(to), `${basename(to)}.tmp-${process.pid}-${temporaryFiles++}`);
+      copyFileSync(from, aside);
+      renameSync(aside, to);
+    }
+    syncFolder(dirname(to));
+  } catch (error) {
+    throw writeError(error, to);
+  }
+}
+
+/** What a file system says that has no hard links, or no more for this file, or none to another. */
+const noLinks = new Set(['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EACCES']);
 
 /** The files below a folder as sorted relative paths with `/`; none when there is no folder. */
 export function listFiles(folder: string): readonly string[] {

@@ -14,6 +14,8 @@ import { summarise } from './summary.ts';
 
 export interface ComparedMethod {
   readonly name: string;
+  /** The order of the tasks per seed, where that is not everybody's. */
+  readonly orders?: readonly (readonly string[])[];
   /** Per seed: [stage][task], the evaluations of the tasks seen after each stage. */
   readonly seeds: readonly (readonly (readonly ClusteredScores[])[])[];
 }
@@ -23,6 +25,10 @@ export interface ComparisonOptions {
   readonly tasks: readonly string[];
   /** In the same order of seeds each, and with the same clusters. */
   readonly methods: readonly ComparedMethod[];
+  /** Whom with whom, as numbers in `methods`; by default each with every other. */
+  readonly pairs?: readonly (readonly [number, number])[];
+  /** Whether every cell of the matrix is compared too, which takes one order of tasks; true by default. */
+  readonly cells?: boolean;
   readonly resamples?: number;
   readonly seed?: number;
   readonly alpha?: number;
@@ -75,16 +81,23 @@ export function figuresOf(tasks: readonly string[]): readonly Figure[] {
  * the pairs, not over the cells.
  */
 export function compareMethods(options: ComparisonOptions): Comparison {
-  const { tasks, methods, resamples = 2000, seed = 0, alpha = 0.05 } = options;
-  const figures = figuresOf(tasks);
-  const points = methods.map(({ seeds }) => seeds.map((stages) => valuesOf(tasks, stages)));
+  const { tasks, methods, resamples = 2000, seed = 0, alpha = 0.05, cells = true } = options;
+  const { pairs = everyPair(methods.length) } = options;
+  const figures = figuresOf(cells ? tasks : []);
+  const points = methods.map(({ seeds, orders }) =>
+    seeds.map((stages, index) => valuesOf(orders?.[index] ?? tasks, stages)),
+  );
+  const clusters = clustersOf(methods[0], tasks);
   const replicates = methods.map(() => figures.map(() => new Float64Array(resamples)));
   for (let replicate = 0; replicate < resamples; replicate++) {
-    const weights = tasks.map((stratum, task) =>
-      drawClusters(clustersOf(methods, task), { seed, stratum, replicate }),
+    const weights = new Map(
+      tasks.map((stratum) => [
+        stratum,
+        drawClusters(clusters.get(stratum) ?? 0, { seed, stratum, replicate }),
+      ]),
     );
-    for (const [index, { seeds }] of methods.entries()) {
-      const drawn = seeds.map((stages) => valuesOf(tasks, stages, weights));
+    for (const [index, { seeds, orders }] of methods.entries()) {
+      const drawn = seeds.map((stages, own) => valuesOf(orders?.[own] ?? tasks, stages, weights));
       for (const [figure, values] of (replicates[index] as Float64Array[]).entries()) {
         values[replicate] = mean(drawn.map((each) => each[figure] as number));
       }
@@ -113,9 +126,6 @@ export function compareMethods(options: ComparisonOptions): Comparison {
       ),
     ),
   }));
-  const pairs = methods.flatMap((_, first) =>
-    methods.slice(first + 1).map((_, offset) => [first, first + 1 + offset] as const),
-  );
   const byFigure = figures.map((_, figure) => {
     const drawn = pairs.map(([first, second]) => {
       const other = drawnOf(second, figure);
@@ -148,9 +158,11 @@ export function compareMethods(options: ComparisonOptions): Comparison {
 function valuesOf(
   tasks: readonly string[],
   stages: readonly (readonly ClusteredScores[])[],
-  weights: readonly Uint32Array[] = [],
+  weights?: ReadonlyMap<string, Uint32Array>,
 ): readonly number[] {
-  const cells = stages.map((row) => row.map((scores, task) => accuracyOf(scores, weights[task])));
+  const cells = stages.map((row) =>
+    row.map((scores, task) => accuracyOf(scores, weights?.get(tasks[task] ?? ''))),
+  );
   const rows = cells.map((row, stage) => ({
     after: tasks[stage] as string,
     scores: Object.fromEntries(row.map((score, task) => [tasks[task] as string, score])),
@@ -159,8 +171,19 @@ function valuesOf(
   return [finalAverage, maa, bwt, ...cells.flat()];
 }
 
-function clustersOf(methods: readonly ComparedMethod[], task: number): number {
-  return methods[0]?.seeds[0]?.at(-1)?.[task]?.sums.length ?? 0;
+/** How many images each task has; the last row of a matrix holds every task. */
+function clustersOf(
+  method: ComparedMethod | undefined,
+  tasks: readonly string[],
+): ReadonlyMap<string, number> {
+  const last = method?.seeds[0]?.at(-1) ?? [];
+  return new Map((method?.orders?.[0] ?? tasks).map((task, index) => [task, last[index]?.sums.length ?? 0]));
+}
+
+function everyPair(count: number): readonly (readonly [number, number])[] {
+  return Array.from({ length: count }, (_, first) =>
+    Array.from({ length: count - first - 1 }, (_, offset) => [first, first + 1 + offset] as const),
+  ).flat();
 }
 
 /** Two sums of the same numbers in another order are the same figure. */

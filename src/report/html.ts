@@ -1,10 +1,9 @@
-// The report as one HTML file: no script, no network, nothing beside it. This file is the page's frame; the sections
-// draw themselves. Both scorings are in the page, and two radio buttons with style rules show one of them.
-import { createHash } from 'node:crypto';
+// The report of a run as one HTML file: which sections it has; they draw themselves, and the frame is `page.ts`. Both scorings are in the page, and two radio buttons with style rules show one of them.
 import type { ScoringMode } from '../tasks/task.ts';
 import { besideFigures } from './beside.ts';
 import { headline, methodFigures, scoringModes, subline } from './figures.ts';
-import { type Content, html, Markup } from './markup.ts';
+import { html, type Markup } from './markup.ts';
+import { navigation, type PageSection, renderPage } from './page.ts';
 import type { JudgeResults, RunResults } from './results.ts';
 import { scoringComparison, unreadableTable } from './section-answers.ts';
 import { besideTables } from './section-beside.ts';
@@ -25,61 +24,26 @@ import { setupTables } from './section-setup.ts';
 import { hasTransfer, transferSection } from './section-transfer.ts';
 import { stylesheet } from './styles.ts';
 
-interface Section {
-  readonly id: string;
-  /** In the navigation. */
-  readonly short: string;
-  readonly title: string;
-  readonly introduction: Content;
-  readonly body: Content;
-}
-
-/**
- * The whole page, from `<!doctype html>` on. The policy in its head allows pictures that are in the page and the one
- * style sheet, by its hash; no script can run and nothing can be fetched, whatever a prediction says.
- */
+/** The whole page, from `<!doctype html>` on. */
 export function renderReport(results: RunResults): string {
-  const css = `${stylesheet()}\n${exampleFilterRules(results)}\n`;
-  const hash = createHash('sha256').update(css).digest('base64');
-  const policy = `default-src 'none'; img-src data:; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`;
   const all = sections(results);
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<title>${results.title}: what was forgotten</title>
-<link rel="icon" href="data:,">
-<style>${new Markup(css)}</style>
-</head>
-<body>
-<a class="skip" href="#figures">Skip to the figures</a>
-${bar(all)}
-<main>
-${hero(results)}
-${all.map(
-  ({ id, title, introduction, body }) => html`<section id="${id}" aria-labelledby="${id}-title">
-<header class="section-head"><h2 id="${id}-title">${title}</h2><p>${introduction}</p></header>
-${body}
-</section>
-`,
-)}</main>
-<footer><p>Every figure on this page is computed from the predictions in the run's folder. The page is one file: no script, no network.</p></footer>
-</body>
-</html>
-`;
-  return page.text;
+  return renderPage({
+    title: `${results.title}: what was forgotten`,
+    css: `${stylesheet()}\n${exampleFilterRules(results)}\n`,
+    bar: bar(all),
+    hero: hero(results),
+    sections: all,
+    footer:
+      "Every figure on this page is computed from the predictions in the run's folder. The page is one file: no script, no network.",
+  });
 }
 
-function bar(all: readonly Section[]): Markup {
+function bar(all: readonly PageSection[]): Markup {
   const choice = (mode: ScoringMode, checked: boolean) =>
     html`<label><input type="radio" name="scoring" id="scoring-${mode}"${checked && html` checked`}>${mode}</label>`;
   return html`<div class="bar-top"><div class="bar-inner">
 <a class="brand" href="#top">CoIN</a>
-<nav aria-label="Sections">${all.map(({ id, short }) => html`<a href="#${id}">${short}</a>`)}</nav>
+${navigation(all)}
 <fieldset class="switch"><legend>Scoring</legend>${scoringModes.map((mode, index) => choice(mode, index === 0))}</fieldset>
 </div></div>`;
 }
@@ -102,7 +66,7 @@ ${taskChain(results)}
 </header>`;
 }
 
-function sections(results: RunResults): readonly Section[] {
+function sections(results: RunResults): readonly PageSection[] {
   if (results.methods.length === 0) {
     return [
       {
@@ -180,7 +144,7 @@ function knowledgeIntroduction(judges: readonly JudgeResults[]): string {
 }
 
 /** The second half: what a judge says, and what became of single answers. Each only where there is something to show. */
-function aspectSections(results: RunResults): readonly Section[] {
+function aspectSections(results: RunResults): readonly PageSection[] {
   const judged = (results.judges ?? []).length > 0;
   return [
     {
@@ -221,7 +185,7 @@ function aspectSections(results: RunResults): readonly Section[] {
   ];
 }
 
-function besideSections(results: RunResults): readonly Section[] {
+function besideSections(results: RunResults): readonly PageSection[] {
   const figures = besideFigures(results);
   if (figures === undefined) return [];
   return [

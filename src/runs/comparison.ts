@@ -59,7 +59,7 @@ export interface RunComparison extends Comparison {
   }[];
 }
 
-const alpha = 0.05;
+export const alpha = 0.05;
 
 /**
  * Compares the methods of a run, or of several runs that differ in nothing but the seed.
@@ -178,7 +178,7 @@ function chooseMethods(
 }
 
 /** The number of each sample's image, by the sample's id. A sample without an image is by itself. */
-function clustersOf(samples: readonly TestSample[]): ReadonlyMap<string, number> {
+export function clustersOf(samples: readonly TestSample[]): ReadonlyMap<string, number> {
   const numbers = new Map<string, number>();
   return new Map(
     samples.map(({ id, image }) => {
@@ -190,7 +190,11 @@ function clustersOf(samples: readonly TestSample[]): ReadonlyMap<string, number>
   );
 }
 
-function addUp(scores: readonly SampleScore[], clusters: ReadonlyMap<string, number>): ClusteredScores {
+/** The scores of an evaluation, added up by image. */
+export function addUp(
+  scores: readonly SampleScore[],
+  clusters: ReadonlyMap<string, number>,
+): ClusteredScores {
   const size = new Set(clusters.values()).size;
   const sums = new Float64Array(size);
   const counts = new Float64Array(size);
@@ -203,7 +207,11 @@ function addUp(scores: readonly SampleScore[], clusters: ReadonlyMap<string, num
   return { sums, counts };
 }
 
-function costOf({ config, steps, records }: OpenedRun, method: MethodName, stages: number): MethodCost {
+export function costOf(
+  { config, steps, records }: OpenedRun,
+  method: MethodName,
+  stages: number,
+): MethodCost {
   const trained = steps.flatMap((step): readonly JournalRecord['measured'][] => {
     const own = step.kind === 'train' && step.method === method && step.stage <= stages;
     const record = own ? records.get(step.key) : undefined;

@@ -20,7 +20,7 @@ export class Completion {
 
   isComplete(step: Step): boolean {
     const record = this.#records.get(step.key);
-    if (record === undefined || record.from !== this.#origin(step)) return false;
+    if (record === undefined || record.from !== this.origin(step)) return false;
     let intact = this.#intact.get(step.key);
     if (intact === undefined) {
       intact = Object.entries(record.files).every(([path, hash]) => {
@@ -43,7 +43,7 @@ export class Completion {
       kind: step.kind,
       key: step.key,
       at: new Date().toISOString(),
-      from: this.#origin(step),
+      from: this.origin(step),
       files: Object.fromEntries(paths.map((path) => [path, sha256OfFile(join(this.#folder, path))])),
       // JSON has no NaN; a figure that is none is left out.
       measured: Object.fromEntries(Object.entries(measured).filter(([, value]) => Number.isFinite(value))),
@@ -53,13 +53,27 @@ export class Completion {
     this.#intact.set(step.key, true);
   }
 
+  /** The record of a step, if it is complete. */
+  completeRecord(step: Step): JournalRecord | undefined {
+    return this.isComplete(step) ? this.#records.get(step.key) : undefined;
+  }
+
+  /** Records a step whose outputs were made in another run, named by `sharedFrom`, from the same as is there now. */
+  takeOver(step: Step, record: JournalRecord, sharedFrom: string): void {
+    const own = { ...record, key: step.key, at: new Date().toISOString(), sharedFrom };
+    appendRecord(runFiles.journal(this.#folder), own);
+    this.#records.set(step.key, own);
+    this.#intact.delete(step.key);
+  }
+
   /** The hash of the adapter that a train step made; empty when there is none. */
   adapterHash(step: TrainStep | undefined): string {
     const record = step === undefined ? undefined : this.#records.get(step.key);
     return record === undefined ? '' : sha256(JSON.stringify(Object.entries(record.files).sort()));
   }
 
-  #origin(step: Step): string {
+  /** The hash of what a step is made from, as it is there now; empty for nothing. */
+  origin(step: Step): string {
     return this.adapterHash(step.kind === 'train' ? step.previous : step.trained);
   }
 }

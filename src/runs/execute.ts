@@ -10,7 +10,7 @@ import type { RunConfig } from './config-schema.ts';
 import { RunInterrupted } from './interrupted.ts';
 import { lockFolder } from './lock.ts';
 import { type EvaluateStep, planRun, type Step, type TrainStep } from './plan.ts';
-import { readPartialPredictions, writePredictions } from './predictions.ts';
+import { partialFiles, readPartialPredictions, writePredictions } from './predictions.ts';
 import type { RunEngine } from './run-engine.ts';
 import { claimRunFolder } from './run-folder.ts';
 import { testSamples, trainSamples } from './samples.ts';
@@ -270,11 +270,6 @@ function userErrorOfDisk(error: unknown, folder: string): unknown {
   if (!(error instanceof Error && 'code' in error)) return error;
   const ofDisk = ['ENOSPC', 'EDQUOT', 'EROFS'].includes(String(error.code));
   return ofDisk ? writeError(error, 'path' in error ? String(error.path) : folder) : error;
-}
-
-/** Answers of earlier tries, put together, and those of the try that is under way. */
-function partialFiles(file: string) {
-  return { earlierFile: `${file}.earlier`, partialFile: `${file}.partial` };
 }
 
 function remove(...paths: readonly string[]): void {

@@ -19,6 +19,8 @@ const recordSchema = z.object({
   files: z.record(z.string(), sha256),
   /** What the engine measured. */
   measured: z.record(z.string(), z.number()),
+  /** The run of the same study that computed it, when this one did not. */
+  sharedFrom: z.string().optional(),
 });
 
 export type JournalRecord = Readonly<z.output<typeof recordSchema>>;

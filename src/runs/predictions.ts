@@ -67,3 +67,8 @@ export function requireKnownIds(
     hint: 'the predictions were made from other test data',
   });
 }
+
+/** Answers of earlier tries, put together, and those of the try that is under way. */
+export function partialFiles(file: string) {
+  return { earlierFile: `${file}.earlier`, partialFile: `${file}.partial` };
+}

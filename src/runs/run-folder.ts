@@ -25,13 +25,18 @@ export const runFiles = {
 const free = new Set(['output', 'provider', 'cache']);
 
 /**
- * Writes the configuration into a new run's folder, or checks that it is the one that the run began with.
+ * Writes the configuration into a new run's folder, or checks that it is the one that the run began with. A run may gain
+ * methods, as they change nothing of each other.
  * @throws UserError with the keys that differ, or when the folder holds something else.
  */
 export function claimRunFolder(folder: string, config: RunConfig): void {
   const file = runFiles.config(folder);
   if (existsSync(file)) {
-    requireSameConfig(file, readRunConfig(folder), config);
+    const issues = configChanges(folder, config);
+    const last = issues.at(-1);
+    const hint = 'go on with the configuration it began with, or start another run with --output FOLDER';
+    if (last !== undefined) throw new UserError([...issues.slice(0, -1), { ...last, hint }]);
+    if (readRunConfig(folder).methods.join() !== config.methods.join()) writeJsonAtomic(file, config);
     return;
   }
   const others = readdirSync(folder).filter((name) => name !== 'lock');
@@ -72,16 +77,23 @@ function asWritten(config: Readonly<Record<string, unknown>>): Readonly<Record<s
   return isObject(adapter) ? { ...config, adapter: { match: 'none', ...adapter } } : config;
 }
 
-function requireSameConfig(file: string, before: RunConfig, config: RunConfig): void {
-  const issues: Issue[] = differences(before, config, []).flatMap(({ path, was, is }) =>
-    free.has(path[0] ?? '')
+/** What keeps a run that has begun from going on with a configuration; empty when it can. */
+export function configChanges(folder: string, config: RunConfig): readonly Issue[] {
+  const before = readRunConfig(folder);
+  const gained = before.methods.every((method) => config.methods.includes(method));
+  const ofNewMethod = ([section, key, method]: readonly string[]) =>
+    section === 'adapter' && key === 'methods' && !before.methods.some((name) => name === method);
+  return differences(before, config, []).flatMap(({ path, was, is }) =>
+    free.has(path[0] ?? '') || (path[0] === 'methods' && gained) || ofNewMethod(path)
       ? []
-      : [{ file, field: path.join('.'), message: `the run began with ${show(was)}, now it is ${show(is)}` }],
+      : [
+          {
+            file: runFiles.config(folder),
+            field: path.join('.'),
+            message: `the run began with ${show(was)}, now it is ${show(is)}`,
+          },
+        ],
   );
-  const last = issues.pop();
-  if (last === undefined) return;
-  const hint = 'go on with the configuration it began with, or start another run with --output FOLDER';
-  throw new UserError([...issues, { ...last, hint }]);
 }
 
 interface Difference {

@@ -1,0 +1,268 @@
+// The results of a study, computed from the predictions of its runs: figures of every arm with intervals, and what
+// differs between arms that differ in one thing. Nothing is trusted that was computed before.
+import { join } from 'node:path';
+import { fewestResamples } from '../../metrics/bootstrap.ts';
+import { type Comparison, compareMethods, type Difference, type Estimate } from '../../metrics/comparison.ts';
+import { mean } from '../../metrics/statistics.ts';
+import type { ScoringMode } from '../../tasks/task.ts';
+import { alpha, costOf, type MethodCost } from '../comparison.ts';
+import type { Step } from '../plan.ts';
+import type { OpenedRun } from '../run-data.ts';
+import {
+  finishedSeeds,
+  isFinished,
+  type OpenedRuns,
+  type OpenedStudyRun,
+  openStudyRun,
+  type ScoredArm,
+  scoreArm,
+  stagesIn,
+} from './arm-scores.ts';
+import { type Arm, type ArmPair, armsOf, pairsOf, type VariedAxis, variedAxes } from './arms.ts';
+import type { Study } from './load-study.ts';
+import { runsIn } from './sharing.ts';
+
+export interface StudyResultOptions {
+  readonly mode?: ScoringMode;
+  /** At least so many draws of the test images; more where the correction needs them. */
+  readonly resamples?: number;
+  /** Of the draws. */
+  readonly seed?: number;
+}
+
+/** One run's part of an arm. */
+export interface ArmRun {
+  /** Its folder below the study's. */
+  readonly run: string;
+  readonly seed: number;
+  /** Whole stages, and those of the stream. */
+  readonly stages: number;
+  readonly of: number;
+}
+
+export interface ArmResults {
+  readonly name: string;
+  /** What it was given of each axis, by the axis's label. */
+  readonly coordinates: Readonly<Record<string, string>>;
+  readonly runs: readonly ArmRun[];
+  /** ACC, MAA and BWT over the compared seeds; absent while it is not finished. */
+  readonly figures?: readonly Estimate[];
+  /** Percent right at the end by task, the mean over the compared seeds. */
+  readonly final?: Readonly<Record<string, number>>;
+  /** The mean of its runs; where a step was taken over, what it took where it was computed. */
+  readonly trainingSeconds: number;
+  readonly evaluationSeconds: number;
+  readonly cost: MethodCost;
+}
+
+export interface ArmComparison {
+  /** What the two differ in. */
+  readonly axis: string;
+  readonly arm: string;
+  readonly reference: string;
+  /** How many comparisons it is corrected over. */
+  readonly corrected: number;
+  /** Of ACC, MAA and BWT: the arm's less the reference's. */
+  readonly differences: readonly Difference[];
+}
+
+/** Steps that were taken over from another run, of all that are recorded, and the seconds that they took there. */
+export interface SharingSummary {
+  readonly steps: number;
+  readonly trainings: number;
+  readonly trainingSeconds: number;
+  readonly evaluations: number;
+  readonly evaluationSeconds: number;
+}
+
+export interface StudyResults {
+  readonly name: string;
+  readonly question?: string;
+  readonly mode: ScoringMode;
+  /** With more than one value. */
+  readonly axes: readonly VariedAxis[];
+  readonly seeds: readonly number[];
+  /** The seeds that the figures are over. */
+  readonly comparedSeeds: readonly number[];
+  readonly tasks: readonly string[];
+  /** Test images by task. */
+  readonly images: Readonly<Record<string, number>>;
+  readonly resamples: number;
+  readonly arms: readonly ArmResults[];
+  readonly comparisons: readonly ArmComparison[];
+  /** What of the study is not in the figures, and why. */
+  readonly notes: readonly string[];
+  readonly sharing: SharingSummary;
+}
+
+/** @throws UserError or DataError when predictions or test data of a run are missing or damaged. */
+export async function computeStudyResults(
+  study: Study,
+  { mode = 'strict', resamples: least = 2000, seed = 0 }: StudyResultOptions = {},
+): Promise<StudyResults> {
+  const begun = new Set(runsIn(study.folder));
+  const opened = new Map<string, OpenedStudyRun>();
+  for (const { name } of study.runs) {
+    if (begun.has(name)) opened.set(name, await openStudyRun(join(study.folder, name)));
+  }
+  const arms = armsOf(study);
+  const common = finishedSeeds(arms, opened);
+  const finished = common.length > 0 ? arms : arms.filter((arm) => isFinished(arm, opened));
+  const comparedSeeds = common.length > 0 ? common : finished.length > 0 ? study.seeds : [];
+  const scored = finished.map((arm) => scoreArm(arm, { seeds: comparedSeeds, opened, mode }));
+  const groups = groupsOf(study, scored);
+  const most = Math.max(1, ...groups.map(({ pairs }) => pairs.length));
+  const resamples = Math.max(least, fewestResamples(alpha / most));
+  const compared = groups.map((group) => compareGroup(group, { resamples, seed }));
+  const estimates = new Map(
+    compared.flatMap(({ estimates }) => estimates.map(({ method, figures }) => [method, figures] as const)),
+  );
+  const finals = new Map(scored.map(({ arm, final }) => [arm, final]));
+  return {
+    name: study.name,
+    ...(study.question === undefined ? {} : { question: study.question }),
+    mode,
+    axes: variedAxes(study),
+    seeds: study.seeds,
+    comparedSeeds,
+    tasks: study.runs[0]?.config.tasks ?? [],
+    images: Object.assign({}, ...scored.map(({ images }) => images)),
+    resamples,
+    arms: arms.map((arm) =>
+      describeArm(arm, opened, { figures: estimates.get(arm.name), final: finals.get(arm) }),
+    ),
+    comparisons: compared.flatMap(({ comparisons }) => comparisons),
+    notes: notesOn({ study, arms, groups, comparedSeeds }),
+    sharing: sharingOf([...opened.values()].map(({ run }) => run)),
+  };
+}
+
+/** Arms that were tested on the same samples, and the pairs among them that differ in one thing. */
+interface Group {
+  readonly scored: readonly ScoredArm[];
+  readonly pairs: readonly ArmPair[];
+}
+
+function groupsOf(study: Study, scored: readonly ScoredArm[]): readonly Group[] {
+  return [...new Set(scored.map(({ tested }) => tested))].map((tested) => {
+    const own = scored.filter((each) => each.tested === tested);
+    const arms = own.map(({ arm }) => arm);
+    return { scored: own, pairs: pairsOf(study, arms) };
+  });
+}
+
+/** Nothing where a task has a single image, of which no interval can be made. */
+function compareGroup(
+  { scored, pairs }: Group,
+  options: { readonly resamples: number; readonly seed: number },
+): Pick<Comparison, 'estimates'> & { readonly comparisons: readonly ArmComparison[] } {
+  const [first] = scored;
+  if (first === undefined || lonely(first) !== undefined) return { estimates: [], comparisons: [] };
+  const comparison = compareMethods({
+    tasks: Object.keys(first.images),
+    methods: scored.map(({ arm, orders, seeds }) => ({ name: arm.name, orders, seeds })),
+    pairs: pairs.map(({ arm, reference }) => [arm, reference]),
+    cells: false,
+    alpha,
+    ...options,
+  });
+  return {
+    estimates: comparison.estimates,
+    comparisons: pairs.map(({ axis }, index) => {
+      const { first: arm = '', second: reference = '', differences = [] } = comparison.pairs[index] ?? {};
+      return { axis, arm, reference, corrected: pairs.length, differences };
+    }),
+  };
+}
+
+/** A task whose samples are all about one image. */
+function lonely({ images }: ScoredArm): string | undefined {
+  return Object.keys(images).find((task) => (images[task] ?? 0) < 2);
+}
+
+function notesOn({
+  study,
+  arms,
+  groups,
+  comparedSeeds,
+}: {
+  readonly study: Study;
+  readonly arms: readonly Arm[];
+  readonly groups: readonly Group[];
+  readonly comparedSeeds: readonly number[];
+}): readonly string[] {
+  const notes: string[] = [];
+  const scored = groups.flatMap((group) => group.scored);
+  if (scored.length === arms.length && comparedSeeds.length < study.seeds.length) {
+    notes.push(`Figures are over the seeds that are finished everywhere: ${comparedSeeds.join(', ')}.`);
+  }
+  if (scored.length < arms.length) {
+    notes.push(`Not finished, and without figures: ${arms.length - scored.length} of ${arms.length} rows.`);
+  }
+  if (groups.length > 1) {
+    const names = groups.map((group) => group.scored.map(({ arm }) => arm.name).join('; '));
+    notes.push(`Tested on different samples, and so not compared with each other: ${names.join(' | ')}.`);
+  }
+  const single = scored.map(lonely).find((task) => task !== undefined);
+  if (single !== undefined) {
+    notes.push(
+      `The test samples of ${single} are all about one image: no figures with intervals can be made.`,
+    );
+  }
+  if (study.seeds.length === 1) {
+    notes.push('One seed: how much training again would change is not in these intervals.');
+  }
+  return notes;
+}
+
+function describeArm(
+  arm: Arm,
+  opened: OpenedRuns,
+  { figures, final }: Pick<ArmResults, 'figures' | 'final'>,
+): ArmResults {
+  const { name, coordinates, method } = arm;
+  const runs = arm.runs.flatMap((run) => opened.get(run.name) ?? []).map(({ run }) => run);
+  const own = (step: Step) => (step.kind === 'train' ? step.method : step.trained?.method) === method;
+  const seconds = (kind: Step['kind']) => {
+    const perRun = runs.map((run) => secondsOf(run, (step) => step.kind === kind && own(step)));
+    return perRun.length === 0 ? 0 : mean(perRun);
+  };
+  const [some] = runs;
+  return {
+    name,
+    coordinates,
+    runs: arm.runs.map((run) => ({
+      run: run.name,
+      seed: run.config.seed,
+      stages: stagesIn(arm, run.name, opened),
+      of: run.config.tasks.length,
+    })),
+    ...(figures === undefined ? {} : { figures }),
+    ...(final === undefined ? {} : { final }),
+    trainingSeconds: seconds('train'),
+    evaluationSeconds: seconds('evaluate'),
+    cost:
+      some === undefined
+        ? { method, label: coordinates.method ?? method }
+        : costOf(some, method, some.config.tasks.length),
+  };
+}
+
+function secondsOf({ steps, records }: OpenedRun, wanted: (step: Step) => boolean): number {
+  return steps.filter(wanted).reduce((sum, { key }) => sum + (records.get(key)?.measured.seconds ?? 0), 0);
+}
+
+function sharingOf(runs: readonly OpenedRun[]): SharingSummary {
+  const recorded = runs.flatMap(({ steps, records }) => steps.flatMap(({ key }) => records.get(key) ?? []));
+  const shared = (kind: Step['kind']) =>
+    recorded.filter((record) => record.kind === kind && record.sharedFrom !== undefined);
+  const seconds = (records: typeof recorded) =>
+    records.reduce((sum, { measured }) => sum + (measured.seconds ?? 0), 0);
+  return {
+    steps: recorded.length,
+    trainings: shared('train').length,
+    trainingSeconds: seconds(shared('train')),
+    evaluations: shared('evaluate').length,
+    evaluationSeconds: seconds(shared('evaluate')),
+  };
+}
