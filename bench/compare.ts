@@ -20,6 +20,7 @@ const usage = `usage: npm run bench -- [options]
   --peers               also PyTorch, transformers and PEFT; the environment variable PEER_PYTHON names the python of a
                         virtual environment with bench/peers/requirements.txt
   --base-weights LIST   also our lines with frozen weights in other types, such as int8,int4
+  --engines NUMBER      also LoRA by so many engines of one thread each, as a run of a small model has them (default 1)
   --rounds NUMBER       (default 3)
   --seconds NUMBER      that a line's round takes at least, about (default 2)
   --seed NUMBER         of the order of lines in a round (default 0)
@@ -66,7 +67,7 @@ async function main(): Promise<void> {
     const workload = await writeWorkload({ folder: join(models, `work-${name}`), model, data, shape });
     const measured = await measureShape({
       workload,
-      ourLines: ourLines(options.baseWeights),
+      ourLines: ourLines(options.baseWeights, options.engines),
       rounds: options.rounds,
       seconds: options.seconds,
       seed: options.seed,
@@ -106,9 +107,10 @@ function modelFolder(name: ShapeName, shape: Shape, models: string, say: (text: 
   return folder;
 }
 
-/** Those methods as they train and answer, once per type of frozen weights. */
-function ourLines(baseWeights: readonly string[]): Line[] {
-  return ['', ...baseWeights].flatMap((type) =>
+/** Those methods as they train and answer, once per type of frozen weights, and LoRA by several engines side by side. */
+function ourLines(baseWeights: readonly string[], engines: number): Line[] {
+  const types = ['', ...baseWeights];
+  const lines = types.flatMap((type) =>
     comparedMethods.flatMap((method): Line[] => {
       const options = type === '' ? { method } : { method, baseWeights: type };
       const suffix = type === '' ? method : `${method} ${type}`;
@@ -118,6 +120,16 @@ function ourLines(baseWeights: readonly string[]): Line[] {
       ];
     }),
   );
+  if (engines === 1) return lines;
+  const shared = types.flatMap((type): Line[] => {
+    const options = { method: 'lora', engines, ...(type === '' ? {} : { baseWeights: type }) };
+    const suffix = `lora ${type === '' ? '' : `${type} `}by ${engines} engines`;
+    return [
+      { name: `train ${suffix}`, kind: 'train', options },
+      { name: `answer ${suffix}`, kind: 'evaluate', options },
+    ];
+  });
+  return [...lines, ...shared];
 }
 
 function readOptions() {
@@ -146,6 +158,7 @@ function readOptions() {
     rounds: number('--rounds', values.rounds, 1),
     seconds: number('--seconds', values.seconds, 0),
     seed: number('--seed', values.seed, 0),
+    engines: number('--engines', values.engines, 1),
     models: values.models,
     memory: !values['no-memory'],
     write: values.write,
@@ -163,6 +176,7 @@ function parse() {
       seconds: { type: 'string', default: '2' },
       seed: { type: 'string', default: '0' },
       models: { type: 'string', default: join(repository, '.cache', 'bench-models') },
+      engines: { type: 'string', default: '1' },
       'no-memory': { type: 'boolean', default: false },
       write: { type: 'string' },
     },

@@ -128,7 +128,8 @@ async function measureMemory(
     }
   };
   for (const line of ourLines) {
-    if (line.kind === 'train') await measure(start.ours(), `ours: ${line.name}`, line);
+    if (line.kind === 'train' && line.options?.engines === undefined)
+      await measure(start.ours(), `ours: ${line.name}`, line);
   }
   const wanted = [peerLines?.trainFloat, peerLines?.trainBfloat];
   for (const line of candidateLines()) {

@@ -14,6 +14,7 @@ import { StageTrainer } from '../src/training/stage.ts';
 import { projectorNames } from '../src/training/traced.ts';
 import { peakLine } from './peak.ts';
 import type { Line, Round } from './protocol.ts';
+import { sideBySide } from './side-by-side.ts';
 import { countTokens, plan, type Workload } from './workload.ts';
 
 const TASK = 'GQA';
@@ -31,13 +32,15 @@ const supplies = {
 /** Does a line's work once. Setting up for it is not part of `seconds`. */
 export type Job = () => Promise<Round>;
 
-/** Compiles what a line needs. */
-export async function prepareLine(line: Line, workload: Workload): Promise<Job> {
+/** Compiles what a line needs; operators have as many threads as there are cores, or as many as given. */
+export async function prepareLine(line: Line, workload: Workload, threads?: number): Promise<Job> {
+  const { method = 'lora', baseWeights = 'float32', engines = 1 } = line.options ?? {};
+  if (threads === undefined && engines !== 1) return sideBySide(line, workload, Number(engines));
   const model = openLlava(workload.model);
-  const { method = 'lora', baseWeights = 'float32' } = line.options ?? {};
   const open = methods[method as MethodName].open({ adapter: workload.adapter, own: {} });
   const folder = join(dirname(workload.images[0] ?? '.'), 'weight-cache');
-  const program = { rewrites: baseWeightRewrites(model, baseWeights as BaseWeights, folder) };
+  const rewrites = baseWeightRewrites(model, baseWeights as BaseWeights, folder);
+  const program = { rewrites, ...(threads === undefined ? {} : { threads }) };
   switch (line.kind) {
     case 'train':
       return training(model, workload, open, program);

@@ -30,6 +30,8 @@ describe('the worker', () => {
     { name: 'answer', kind: 'evaluate', options: { method: 'lora' } },
     { name: 'encode', kind: 'encode' },
     { name: 'peak', kind: 'peak' },
+    { name: 'train by 2', kind: 'train', options: { method: 'lora', engines: 2 } },
+    { name: 'answer by 2', kind: 'evaluate', options: { method: 'lora', engines: 2 } },
   ];
   let file: string;
   let worker: Worker;
@@ -57,6 +59,12 @@ describe('the worker', () => {
     const answer = await worker.round('answer');
     expect(answer.answers).toHaveLength(2);
     expect(answer.answers?.flat().length).toBe(answer.tokens - countTokens(workload.test));
+
+    // Two engines train twice, and share the questions: the answers are the same.
+    expect(await worker.round('train by 2')).toMatchObject({ samples: 8, flops: 2 * (once.flops as number) });
+    const shared = await worker.round('answer by 2');
+    expect(shared.answers).toEqual(answer.answers);
+    expect(shared.tokens).toBe(answer.tokens);
 
     expect((await worker.round('encode')).samples).toBe(
       new Set(workload.train.map(({ image }) => image)).size,
