@@ -64,6 +64,8 @@ async function main(): Promise<void> {
   };
   const one = example(model.config, Number(values.tokens), Number(values.answer));
   let since = performance.now();
+  const { imageTokens, vision } = model.config;
+  const features = normalArray(imageTokens * vision.hiddenSize, { seed: 0, purpose: 'features of a step' });
   await trainer.train({
     examples: Array.from({ length: Number(values.steps) }, () => one),
     seed: 0,
@@ -73,6 +75,7 @@ async function main(): Promise<void> {
     samplesOf: notAsked,
     tokenize: notAsked,
     embeddings: { image: notAsked, text: notAsked },
+    fetchFeatures: async (images) => images.map(() => features),
     onStep: ({ step, loss }) => {
       report(`step ${step}`, since, `loss ${loss.toFixed(4)}`);
       since = performance.now();
@@ -84,7 +87,7 @@ async function main(): Promise<void> {
 
 /** A picture's tokens among random words. */
 function example(
-  { text, vision, imageTokenId, imageTokens }: ReturnType<typeof openLlava>['config'],
+  { text, imageTokenId, imageTokens }: ReturnType<typeof openLlava>['config'],
   tokens: number,
   answer: number,
 ): Example {
@@ -97,11 +100,10 @@ function example(
       : 10 + words.integer(text.vocabularySize >> 1),
   );
   return {
-    sample: { id: '0', turns: [] },
+    sample: { id: '0', image: 'a picture', turns: [] },
     task: 'GQA',
     inputIds,
     trained: new Uint8Array(tokens).fill(1, tokens - answer),
-    features: normalArray(imageTokens * vision.hiddenSize, { seed: 0, purpose: 'features of a step' }),
   };
 }
 

@@ -75,9 +75,9 @@ async function training(
       task: TASK,
       inputIds: Int32Array.from(inputIds),
       trained: Uint8Array.from(trained),
-      features: features[image] as Float32Array,
     }),
   );
+  const featuresByImage = new Map(workload.images.map((image, i) => [image, features[i] as Float32Array]));
   const tokens = countTokens(workload.train);
   let previous: StageState | undefined;
   return async () => {
@@ -89,6 +89,7 @@ async function training(
       task: TASK,
       tasks: [TASK],
       ...supplies,
+      fetchFeatures: async (images) => images.map((image) => featuresByImage.get(image) as Float32Array),
       ...(previous === undefined ? {} : { previous }),
       onStep: ({ loss }) => losses.push(loss),
     });

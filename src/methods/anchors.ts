@@ -1,21 +1,29 @@
 // Task anchors: the mean picture and the mean text of every task, and how near a question is to each of them.
 import { float32, type HostTensor } from '../tensor/dtype.ts';
-import { cosine, meanOf, unit } from './embeddings.ts';
+import { cosine, Mean, unit } from './embeddings.ts';
 import type { Embeddings, Question, TaskContext, Values } from './method.ts';
 
 const kinds = ['image', 'text'] as const;
+/** Examples whose pictures are held at once while a task's are averaged. */
+const SHOWN_TOGETHER = 16;
 
 /** `anchor-image/<task>` and `anchor-text/<task>`: means of unit vectors over the task's own samples. */
-export function anchorsOf({ examples, task, tools: { embeddings } }: TaskContext): [string, HostTensor][] {
+export async function anchorsOf({ examples, task, tools }: TaskContext): Promise<[string, HostTensor][]> {
+  const { embeddings } = tools;
   const own = examples.filter((example) => example.task === task);
-  const pictures = own.flatMap(({ features }) =>
-    features === undefined ? [] : [embeddings.image(features)],
-  );
-  const texts = own.map(({ sample }) => embeddings.text(sample.turns[0]?.question ?? ''));
+  const pictures = new Mean(own.filter(({ sample }) => sample.image !== undefined).length);
+  const texts = new Mean(own.length);
+  for await (const batch of tools.batches(own, SHOWN_TOGETHER)) {
+    for (const { features, sample } of batch) {
+      if (features !== undefined) pictures.add(embeddings.image(features));
+      texts.add(embeddings.text(sample.turns[0]?.question ?? ''));
+    }
+  }
   const size = embeddings.image(undefined).length;
+  const text = texts.of(0);
   return [
-    [`anchor-image/${task}`, float32(meanOf(pictures, size), [size])],
-    [`anchor-text/${task}`, float32(meanOf(texts, texts[0]?.length ?? 0), [texts[0]?.length ?? 0])],
+    [`anchor-image/${task}`, float32(pictures.of(size), [size])],
+    [`anchor-text/${task}`, float32(text, [text.length])],
   ];
 }
 

@@ -84,7 +84,7 @@ export const clmoe: Method = defineMethod({
         const named = [...gates].map(([layer, mean]) => [`${context.task}/${GATES}${layer}`, mean] as const);
         return {
           trained: merged,
-          memory: { tensors: new Map([...memory, ...anchorsOf(context), ...named]), notes: {} },
+          memory: { tensors: new Map([...memory, ...(await anchorsOf(context)), ...named]), notes: {} },
         };
       },
       inference: ({ trained, memory: { tensors } }) => {
@@ -189,8 +189,8 @@ async function meanGates(
 ) {
   const chosen = new RandomStream(seed, `gates of ${task}`).shuffle(examples).slice(0, samples);
   const sums = new Map<string, { readonly sum: Float64Array; count: number }>();
-  for (const example of chosen) {
-    for (const [layer, { data, shape }] of await tools.gates([example], values)) {
+  for await (const one of tools.batches(chosen, 1)) {
+    for (const [layer, { data, shape }] of await tools.gates(one, values)) {
       const experts = shape.at(-1) as number;
       const total = sums.get(layer) ?? { sum: new Float64Array(experts), count: 0 };
       data.forEach((gate, i) => {

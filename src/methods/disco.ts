@@ -23,9 +23,9 @@ export const disco: Method = defineMethod({
     const kept = keptMethod({ adapter, onTop: false, trainsProjector: true, weighted: () => true });
     return {
       ...kept,
-      finishTask: (context, trained) => {
+      finishTask: async (context, trained) => {
         const { memory, ...state } = withExpert(context, trained);
-        const anchors = anchorsOf(context).filter(([name]) => name.startsWith('anchor-text/'));
+        const anchors = (await anchorsOf(context)).filter(([name]) => name.startsWith('anchor-text/'));
         return { ...state, memory: { ...memory, tensors: new Map([...memory.tensors, ...anchors]) } };
       },
       inference: (state) => {

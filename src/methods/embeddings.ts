@@ -54,11 +54,28 @@ export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
 
 /** The mean of some vectors; zeros where there are none. */
 export function meanOf(vectors: readonly ArrayLike<number>[], size: number): Float32Array {
-  const mean = new Float64Array(size);
-  for (const vector of vectors) {
-    for (let i = 0; i < size; i++) mean[i] = (mean[i] as number) + (vector[i] as number) / vectors.length;
+  const mean = new Mean(vectors.length);
+  for (const vector of vectors) mean.add(vector);
+  return mean.of(size);
+}
+
+/** The mean of so many vectors, none of which is kept. */
+export class Mean {
+  #sum: Float64Array | undefined;
+
+  constructor(readonly count: number) {}
+
+  add(vector: ArrayLike<number>): void {
+    this.#sum ??= new Float64Array(vector.length);
+    for (let i = 0; i < vector.length; i++) {
+      this.#sum[i] = (this.#sum[i] as number) + (vector[i] as number) / this.count;
+    }
   }
-  return Float32Array.from(mean);
+
+  /** So far; zeros of this size where nothing was added. */
+  of(size: number): Float32Array {
+    return Float32Array.from(this.#sum ?? new Float64Array(size));
+  }
 }
 
 function meanRow(table: Float32Array, size: number): Float64Array {

@@ -15,8 +15,8 @@ import { ewcClaims } from './ewc-claims.ts';
 import { layerSizes } from './experts.ts';
 import { product } from './matrices.ts';
 import {
+  type BatchExample,
   defineMethod,
-  type Example,
   type Method,
   type StageState,
   type TaskContext,
@@ -150,13 +150,8 @@ async function fisherOf(
   const chosen = new RandomStream(seed, `Fisher samples of ${task}`).shuffle(examples).slice(0, own.samples);
   const size = own.estimator === 'sample' ? 1 : BATCH;
   const sums = new Map<string, Float64Array>();
-  for (let start = 0; start < chosen.length; start += size) {
-    for (const [name, { data }] of await heldGradients(
-      tools,
-      chosen.slice(start, start + size),
-      trained,
-      own,
-    )) {
+  for await (const batch of tools.batches(chosen, size)) {
+    for (const [name, { data }] of await heldGradients(tools, batch, trained, own)) {
       const squares = sums.get(name) ?? new Float64Array(data.length);
       data.forEach((gradient, i) => {
         squares[i] = (squares[i] as number) + gradient ** 2 / chosen.length;
@@ -175,7 +170,7 @@ async function fisherOf(
 
 async function heldGradients(
   tools: TaskContext['tools'],
-  batch: readonly Example[],
+  batch: readonly BatchExample[],
   trained: Values,
   { space }: EwcSettings,
 ): Promise<Values> {

@@ -36,11 +36,11 @@ export const hide: Method = defineMethod({
     });
     return {
       ...kept,
-      finishTask: (context, trained) => {
+      finishTask: async (context, trained) => {
         const { memory, ...state } = withExpert(context, trained);
         return {
           ...state,
-          memory: { ...memory, tensors: new Map([...memory.tensors, ...anchorsOf(context)]) },
+          memory: { ...memory, tensors: new Map([...memory.tensors, ...(await anchorsOf(context))]) },
         };
       },
       inference: (state, { model }) => {

@@ -11,8 +11,8 @@ import { adapterGraph, carriedAdapter, carriedOn, loraSpec } from './carried.ts'
 import type { ExperimentStage } from './claim.ts';
 import { largestDifference } from './matrices.ts';
 import {
+  type BatchExample,
   defineMethod,
-  type Example,
   type Method,
   type TaskContext,
   type TracedLoss,
@@ -116,7 +116,7 @@ function distillation({ logits, weights }: TracedLoss, { beta, temperature, topK
 
 async function teacherFeeds(
   { previous, tools, model }: TaskContext,
-  batch: readonly Example[],
+  batch: readonly BatchExample[],
   own: Settings,
 ): Promise<Values> {
   const vocabulary = model.text.vocabularySize;

@@ -133,13 +133,17 @@ export interface StreamSample {
   readonly task: string;
 }
 
-/** A stream sample as tokens, with its picture's features. */
+/** A stream sample as tokens. Its picture's features are fetched when it comes into a batch. */
 export interface Example extends StreamSample {
   readonly inputIds: Int32Array;
   /** 1 where the token is to be learnt. */
   readonly trained: Uint8Array;
-  /** [patches, visionHidden]; absent for text-only samples. */
-  readonly features?: Float32Array;
+}
+
+/** An example of a batch, with its picture's features. Not to be kept: those of a whole task may not fit in memory. */
+export interface BatchExample extends Example {
+  /** [patches, visionHidden]; undefined for text-only samples. */
+  readonly features: Float32Array | undefined;
 }
 
 export interface StageContext {
@@ -176,14 +180,16 @@ export interface TrainingTools {
   samplesOf(task: string): readonly TrainSample[];
   /** Initial values of everything that trains: fresh adapter, base model's projector. Other variations differ. */
   fresh(variation?: number): Values;
-  /** Σ −log p of the answer tokens, its gradient for what trains; no dropout, no added loss. One batch. */
-  gradients(examples: readonly Example[], values: Values, feeds?: Values): Promise<Values>;
-  /** As `gradients`, for the adapted layers' weights W₀ [outputs, inputs], by layer; batches are added up. */
+  /** The examples in their order, `size` at a time, with their pictures' features. */
+  batches(examples: readonly Example[], size: number): AsyncIterable<readonly BatchExample[]>;
+  /** Σ −log p of the answer tokens, its gradient for what trains; no dropout, no added loss. */
+  gradients(batch: readonly BatchExample[], values: Values, feeds?: Values): Promise<Values>;
+  /** As `gradients`, for the adapted layers' weights W₀ [outputs, inputs], by layer; of any number of examples. */
   weightGradients(examples: readonly Example[], values: Values, feeds?: Values): Promise<Values>;
-  /** Logits at the answer positions: [answers, vocabulary]; no dropout. One batch. */
-  logits(examples: readonly Example[], values: Values, feeds?: Values): Promise<HostTensor>;
-  /** The graph's gates by layer, [..., experts]; no dropout. One batch. */
-  gates(examples: readonly Example[], values: Values, feeds?: Values): Promise<Values>;
+  /** Logits at the answer positions: [answers, vocabulary]; no dropout. */
+  logits(batch: readonly BatchExample[], values: Values, feeds?: Values): Promise<HostTensor>;
+  /** The graph's gates by layer, [..., experts]; no dropout. */
+  gates(batch: readonly BatchExample[], values: Values, feeds?: Values): Promise<Values>;
   /** Trains on other examples than the task's, with a fresh optimiser; for networks beside the model. */
   train(options: ExtraTraining): Promise<Values>;
   tokenize(samples: readonly StreamSample[]): Promise<readonly Example[]>;
@@ -216,7 +222,7 @@ export interface TaskPlan {
   /** Fed to every step: anchors, old experts, coefficients. */
   readonly feeds?: Values;
   /** Fed to a batch besides; float32 rows per example, or values of its answers. */
-  readonly batchFeeds?: (batch: readonly Example[]) => Values | Promise<Values>;
+  readonly batchFeeds?: (batch: readonly BatchExample[]) => Values | Promise<Values>;
   /** Gives the parameters a step leaves; saved with the checkpoint. */
   readonly afterStep?: (parameters: Values) => Values;
   /** Figures to record with the stage. */

@@ -30,9 +30,9 @@ import { cosine, meanOf, unit } from './embeddings.ts';
 import { withInserted } from './insertion.ts';
 import { largestDifference } from './matrices.ts';
 import {
+  type BatchExample,
   defineMethod,
   type Embeddings,
-  type Example,
   type Method,
   type MethodGraph,
   type Values,
@@ -225,7 +225,7 @@ function trainingGraph(model: LlavaConfig, { tokens }: Settings): MethodGraph {
 }
 
 /** A mean of cosines with one vector is the cosine-like product with the mean of unit vectors. */
-function batchMeans(batch: readonly Example[], embeddings: Embeddings): Values {
+function batchMeans(batch: readonly BatchExample[], embeddings: Embeddings): Values {
   const size = embeddings.image(undefined).length;
   const images = batch.map(({ features }) => embeddings.image(features));
   const texts = batch.map(({ sample }) => embeddings.text(sample.turns[0]?.question ?? ''));

@@ -5,7 +5,6 @@ import { createEmbeddings } from '../methods/embeddings.ts';
 import { methods } from '../methods/index.ts';
 import { idsWithInserted } from '../methods/insertion.ts';
 import type { Embeddings, Inference, InferenceTools, Query, Route } from '../methods/method.ts';
-import type { ImageAspect } from '../models/clip/processor.ts';
 import { type FeatureCounts, ImageEncoder } from '../models/llava/image-encoder.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
 import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
@@ -91,7 +90,7 @@ class LlavaEngine implements RunEngine {
       program: this.#program,
       projector: this.#baseProjector(),
       embeddings: this.#embeddings,
-      features: (paths) => this.#features(paths),
+      fetchFeatures: (images) => this.#encoder.encode(images),
     });
   }
 
@@ -142,16 +141,15 @@ class LlavaEngine implements RunEngine {
     for (let start = 0; start < samples.length; start += ROUTED_AT_ONCE) {
       signal.throwIfAborted();
       const part = samples.slice(start, start + ROUTED_AT_ONCE);
-      const features = await this.#features(
-        part.map(({ image }) => image),
-        aspectOf(this.#config, task),
-      );
+      const images = part.flatMap(({ image }) => image ?? []);
+      const aspect = aspectOf(this.#config, task);
+      const features = (await this.#encoder.encode(images, { aspect })).values();
       const queries = part.map(
-        ({ text }, i): Query => ({
+        ({ text, image }, i): Query => ({
           text,
           inputIds: inputIds[start + i] as Int32Array,
           task,
-          ...withFeatures(features[i]),
+          ...withFeatures(image === undefined ? undefined : features.next().value),
         }),
       );
       routes.push(...(await route(queries, this.#inferenceTools(generator))));
@@ -214,15 +212,6 @@ class LlavaEngine implements RunEngine {
 
   #promptOf({ text, image }: TestSample): Int32Array {
     return this.#model.processor.processPrompt(text, { hasImage: image !== undefined });
-  }
-
-  async #features(
-    paths: readonly (string | undefined)[],
-    aspect: ImageAspect = 'pad',
-  ): Promise<(Float32Array | undefined)[]> {
-    const known = paths.filter((path) => path !== undefined);
-    const features = (await this.#encoder.encode(known, { aspect })).values();
-    return paths.map((path) => (path === undefined ? undefined : features.next().value));
   }
 
   #baseProjector(): Values {

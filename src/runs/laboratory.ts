@@ -11,6 +11,7 @@ import type {
 import { createEmbeddings } from '../methods/embeddings.ts';
 import { withInserted } from '../methods/insertion.ts';
 import type {
+  BatchExample,
   Example,
   Inference,
   InferenceTools,
@@ -33,6 +34,7 @@ import {
   createToyModel,
   type ToyModel,
   toyExample,
+  toyFeatures,
   toyPrompt,
   toyQueries,
   toySamples,
@@ -115,6 +117,7 @@ export class ToyLaboratory implements Laboratory {
         task,
         examples,
         embeddings: bench.embeddings,
+        fetchFeatures: async (images) => images.map(toyFeatures),
         samplesOf: toySamples,
         tokenize: async (some) => some.map(toyExample),
         ...(previous === undefined ? {} : { previous }),
@@ -158,7 +161,7 @@ class Bench {
     const { probes } = this.#trainer;
     const feeds: Values = plan.feeds ?? new Map();
     const inference = this.#open.inference(state, context);
-    const fed = async (batch: readonly Example[]): Promise<readonly Values[]> => [
+    const fed = async (batch: readonly BatchExample[]): Promise<readonly Values[]> => [
       feeds,
       (await plan.batchFeeds?.(batch)) ?? new Map(),
     ];
@@ -172,11 +175,18 @@ class Bench {
       state,
       inference,
       measured: plan.measured ?? {},
-      losses: async (batch, values) =>
-        lossesOf(await probes.losses(batch, countAnswers(batch), values, ...(await fed(batch)))),
-      gradients: async (batch, values) => probes.gradients(batch, values, ...(await fed(batch))),
-      trainingLogits: async (batch, values) =>
-        (await probes.logits(batch, values, ...(await fed(batch)))).data as Float32Array,
+      losses: async (some, values) => {
+        const batch = some.map(shown);
+        return lossesOf(await probes.losses(batch, countAnswers(batch), values, ...(await fed(batch))));
+      },
+      gradients: async (some, values) => {
+        const batch = some.map(shown);
+        return probes.gradients(batch, values, ...(await fed(batch)));
+      },
+      trainingLogits: async (some, values) => {
+        const batch = some.map(shown);
+        return (await probes.logits(batch, values, ...(await fed(batch)))).data as Float32Array;
+      },
       inferenceLogits: (batch) => this.#inferenceLogits(batch, inference),
       route: async (queries) => (await inference.route?.(queries, await this.#tools())) ?? [],
       queries: toyQueries,
@@ -198,7 +208,7 @@ class Bench {
       );
       return Program.compile({ answers: logits });
     })();
-    const queries = examples.map(({ sample, task, inputIds, trained, features }): Query => {
+    const queries = examples.map(shown).map(({ sample, task, inputIds, trained, features }): Query => {
       const prompt = inputIds.slice(0, trained.indexOf(1));
       return {
         text: sample.turns[0]?.question ?? '',
@@ -208,7 +218,7 @@ class Bench {
       };
     });
     const routes = await inference.route?.(queries, await this.#tools());
-    const batch = examples.map((example, i) => withInserted(example, routes?.[i]?.insert ?? []));
+    const batch = examples.map((example, i) => shown(withInserted(example, routes?.[i]?.insert ?? [])));
     const feeds = trainingBatch(batch, {
       ...batchOptions(config),
       totalAnswers: 1,
@@ -256,6 +266,11 @@ class Bench {
       },
     };
   }
+}
+
+function shown(example: Example): BatchExample {
+  const { image } = example.sample;
+  return { ...example, features: image === undefined ? undefined : toyFeatures(image) };
 }
 
 function lossesOf(values: Values): TrainingLosses {

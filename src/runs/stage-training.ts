@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { ExpectedTensors } from '../adapters/peft.ts';
 import { UserError } from '../errors.ts';
 import { writeFileAtomic } from '../formats/files.ts';
@@ -14,6 +15,7 @@ import type { TrainingTokens } from '../models/llava/processor.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { ProgramOptions } from '../tensor/program.ts';
 import { readState, serializeState } from '../training/checkpoint.ts';
+import type { FetchFeatures } from '../training/feature-batches.ts';
 import { StageTrainer } from '../training/stage.ts';
 import { type MethodName, type RunConfig, settingsOf } from './config-schema.ts';
 import { tasksUpTo } from './plan.ts';
@@ -25,13 +27,10 @@ export interface StageTrainingOptions {
   readonly program: ProgramOptions;
   readonly projector: ExpectedTensors;
   readonly embeddings: Embeddings;
-  /** Patch features of picture files, one for each path that is one. */
-  readonly features: (
-    paths: readonly (string | undefined)[],
-  ) => Promise<readonly (Float32Array | undefined)[]>;
+  readonly fetchFeatures: FetchFeatures;
 }
 
-/** Pictures that are encoded between two looks at the signal. */
+/** Samples between two looks at the signal. */
 const TOKENIZED_TOGETHER = 64;
 
 export class StageTraining {
@@ -67,6 +66,7 @@ export class StageTraining {
       tokenize,
       samplesOf: (name) => samplesOfKnown(request, known, name),
       embeddings: this.#options.embeddings,
+      fetchFeatures: this.#options.fetchFeatures,
       signal,
       ...(previous === undefined ? {} : { previous }),
       ...(resume === undefined ? {} : { resume }),
@@ -147,10 +147,10 @@ export class StageTraining {
   async #tokenize(stream: readonly StreamSample[], signal: AbortSignal): Promise<readonly Example[]> {
     const result: Example[] = [];
     for (let start = 0; start < stream.length; start += TOKENIZED_TOGETHER) {
+      // Lets signals come in.
+      await setImmediate();
       signal.throwIfAborted();
-      const some = stream.slice(start, start + TOKENIZED_TOGETHER);
-      const features = await this.#options.features(some.map(({ sample }) => sample.image));
-      some.forEach((one, i) => {
+      for (const one of stream.slice(start, start + TOKENIZED_TOGETHER)) {
         const { turns, image } = one.sample;
         const whole = this.#options.model.processor.processTraining(turns, {
           hasImage: image !== undefined,
@@ -162,9 +162,8 @@ export class StageTraining {
             hint: 'raise training.maxTokens, or leave the sample out',
           });
         }
-        const seen = features[i];
-        result.push({ ...one, ...tokens, ...(seen === undefined ? {} : { features: seen }) });
-      });
+        result.push({ ...one, ...tokens });
+      }
     }
     return result;
   }

@@ -130,7 +130,6 @@ export function toyExample({ sample, task }: StreamSample): Example {
     task,
     inputIds: Int32Array.from([...prompt, ...answer]),
     trained: Uint8Array.from([...prompt.map(() => 0), ...answer.map(() => 1)]),
-    ...(sample.image === undefined ? {} : { features: toyFeatures(sample.image) }),
   };
 }
 
@@ -149,7 +148,7 @@ export function toyPrompt(text: string, hasImage: boolean): number[] {
 }
 
 /** [patches, vision]: what the task's pictures have in common, what shows the thing, and noise. */
-function toyFeatures(image: string): Float32Array {
+export function toyFeatures(image: string): Float32Array {
   const [task = '', thing = ''] = image.split('/');
   const draw = (purpose: string, count: number, standardDeviation: number) =>
     normalArray(count, { seed: 5, purpose, standardDeviation });

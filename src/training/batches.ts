@@ -9,7 +9,7 @@ export interface TokenizedSample {
   /** 1 where the token is one the model must learn to say (an answer token or the end of sequence), else 0. */
   readonly trained: Uint8Array;
   /** Absent for text-only samples. */
-  readonly features?: Float32Array;
+  readonly features?: Float32Array | undefined;
 }
 
 export interface BatchOptions {
@@ -57,10 +57,7 @@ export interface TrainingBatch {
 
 /** Throws when a sample has no answer token or its placeholders do not match its image. */
 export function trainingBatch(samples: readonly TokenizedSample[], options: BatchOptions): TrainingBatch {
-  const { ids, imageRows, features, tokens } = promptBatch(
-    samples.map(({ inputIds, features }) => ({ inputIds, ...(features ? { features } : {}) })),
-    options,
-  );
+  const { ids, imageRows, features, tokens } = promptBatch(samples, options);
   const rows: number[] = [];
   const labels: number[] = [];
   const owners: number[] = [];
@@ -99,7 +96,7 @@ export interface PromptBatch {
 
 /** Right-padded token rows with their images; `slots` rows at least, the surplus filled with one padding token each. */
 export function promptBatch(
-  samples: readonly { readonly inputIds: Int32Array; readonly features?: Float32Array }[],
+  samples: readonly Pick<TokenizedSample, 'inputIds' | 'features'>[],
   options: Omit<BatchOptions, 'totalAnswers'>,
   slots = samples.length,
 ): PromptBatch {

@@ -42,7 +42,8 @@ export function planSteps({
   return steps;
 }
 
-function chunks<T>(items: readonly T[], size: number): T[][] {
+/** The items in their order, `size` together. */
+export function chunks<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
     items.slice(i * size, (i + 1) * size),
   );

@@ -1,7 +1,7 @@
 // Looking at a model while it trains: gradients and logits of batches without dropout and without a step. Programs are
 // compiled when they are first asked for.
 import { targetPattern } from '../adapters/index.ts';
-import type { Example, Values } from '../methods/method.ts';
+import type { BatchExample, Values } from '../methods/method.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { grad } from '../tensor/grad.ts';
 import type { Tensor } from '../tensor/graph.ts';
@@ -23,7 +23,7 @@ export class Probes {
   }
 
   /** Gradients of Σ −log p over the batch's answer tokens, for what trains. */
-  async gradients(batch: readonly Example[], ...feeds: readonly Values[]): Promise<Values> {
+  async gradients(batch: readonly BatchExample[], ...feeds: readonly Values[]): Promise<Values> {
     const program = this.#program('gradients', () => {
       const { crossEntropy, trained } = this.#trace();
       return gradientsOf(crossEntropy, trained);
@@ -32,7 +32,7 @@ export class Probes {
   }
 
   /** Gradients of Σ −log p for the weights of the adapted layers, by layer: [outputs, inputs]. */
-  async weightGradients(batch: readonly Example[], ...feeds: readonly Values[]): Promise<Values> {
+  async weightGradients(batch: readonly BatchExample[], ...feeds: readonly Values[]): Promise<Values> {
     const program = this.#program('weights', () => {
       const layers: { readonly name: string; readonly x: Tensor; readonly y: Tensor }[] = [];
       const { crossEntropy } = this.#trace((name, x, y) => {
@@ -55,20 +55,20 @@ export class Probes {
   }
 
   /** Logits at the answer positions: [answers, vocabulary]. */
-  async logits(batch: readonly Example[], ...feeds: readonly Values[]): Promise<HostTensor> {
+  async logits(batch: readonly BatchExample[], ...feeds: readonly Values[]): Promise<HostTensor> {
     const program = this.#program('logits', () => ({ logits: this.#trace().logits }));
     return (await this.#run(await program, batch, feeds)).get('logits') as HostTensor;
   }
 
   /** The gates of the method's graph, by layer: [..., experts]. */
-  async gates(batch: readonly Example[], ...feeds: readonly Values[]): Promise<Values> {
+  async gates(batch: readonly BatchExample[], ...feeds: readonly Values[]): Promise<Values> {
     const program = this.#program('gates', () => Object.fromEntries(this.#trace().graph.gates ?? []));
     return this.#run(await program, batch, feeds);
   }
 
   /** The loss of a batch in its parts, weighted as a step of its own, with the gradients of what the method adds. */
   async losses(
-    batch: readonly Example[],
+    batch: readonly BatchExample[],
     totalAnswers: number,
     ...feeds: readonly Values[]
   ): Promise<Values> {
@@ -105,7 +105,7 @@ export class Probes {
 
   async #run(
     program: Program,
-    batch: readonly Example[],
+    batch: readonly BatchExample[],
     feeds: readonly Values[],
     totalAnswers = 1,
   ): Promise<Values> {

@@ -1,6 +1,14 @@
 // Training on one task: what the method begins with, optimiser steps over its stream, what the method leaves behind.
 // Knows nothing of files; which method it has it does not ask.
-import type { Example, OpenMethod, StageState, TaskContext, TaskPlan, Values } from '../methods/method.ts';
+import type {
+  BatchExample,
+  Example,
+  OpenMethod,
+  StageState,
+  TaskContext,
+  TaskPlan,
+  Values,
+} from '../methods/method.ts';
 import type { LlavaConfig } from '../models/llava/config.ts';
 import type { LlavaWeights } from '../models/llava/weights.ts';
 import { learningRateFactor, type ScheduleName } from '../nn/schedule.ts';
@@ -9,6 +17,7 @@ import type { ProgramOptions } from '../tensor/program.ts';
 import { RandomStream } from '../tensor/random.ts';
 import { batchOptions, countAnswers, trainingBatch } from './batches.ts';
 import { planSteps } from './batching.ts';
+import { withFeatures } from './feature-batches.ts';
 import { Learner, type LearnerState, type Parameter } from './learner.ts';
 import { Probes } from './probes.ts';
 import { type StageSupplies, StageTools } from './tools.ts';
@@ -69,7 +78,7 @@ export interface StageResult {
 }
 
 /** Optimiser steps over some examples. */
-export interface Course extends Pick<StageRequest, 'signal' | 'onCheckpoint' | 'onStep'> {
+export interface Course extends Pick<StageRequest, 'signal' | 'onCheckpoint' | 'onStep' | 'fetchFeatures'> {
   readonly examples: readonly Example[];
   readonly plan: TaskPlan;
   readonly seed: number;
@@ -198,14 +207,17 @@ export class StageTrainer {
       warmupSteps: Math.ceil(steps.length * settings.warmupRatio),
     };
     const losses: number[] = [];
-    for (let step = learner.step; step < steps.length; step++) {
+    const left = steps
+      .slice(learner.step)
+      .map(({ batches }) => batches.map((batch) => batch.map((index) => examples[index] as Example)));
+    const fetched = withFeatures(left.flat(), course.fetchFeatures);
+    for (const batches of left) {
       signal?.throwIfAborted();
-      const batches = (steps[step]?.batches ?? []).map((batch) =>
-        batch.map((index) => examples[index] as Example),
-      );
+      const step = learner.step;
       let loss = 0;
       const totalAnswers = batches.reduce((total, batch) => total + countAnswers(batch), 0);
-      for (const [micro, batch] of batches.entries()) {
+      for (const micro of batches.keys()) {
+        const batch = (await fetched.next()).value as readonly BatchExample[];
         const dropoutKey = int32([dropoutKeyOf(seed, stage, step, micro)], []);
         const feeds = trainingBatch(batch, { ...batchOptions(config), totalAnswers });
         const own = Object.fromEntries((await plan.batchFeeds?.(batch)) ?? []);

@@ -1,5 +1,6 @@
 // What a method may compute with the model while it trains: the tools of one stage, bound to its trainer.
 import type {
+  BatchExample,
   Embeddings,
   Example,
   ExtraTraining,
@@ -11,6 +12,8 @@ import type { LlavaWeights } from '../models/llava/weights.ts';
 import type { TrainSample } from '../tasks/task.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { hashText } from '../tensor/random.ts';
+import { chunks } from './batching.ts';
+import { type FetchFeatures, withFeatures } from './feature-batches.ts';
 import type { Probes } from './probes.ts';
 import type { Course, TrainingSettings } from './stage.ts';
 
@@ -19,6 +22,8 @@ export interface StageSupplies {
   readonly samplesOf: (task: string) => readonly TrainSample[];
   readonly tokenize: (samples: readonly StreamSample[]) => Promise<readonly Example[]>;
   readonly embeddings: Embeddings;
+  /** Features of picture files. */
+  readonly fetchFeatures: FetchFeatures;
 }
 
 interface StageToolsOptions extends StageSupplies {
@@ -54,36 +59,40 @@ export class StageTools implements TrainingTools {
     return this.#options.initialise((this.#options.seed + variation * 0x9e3779b9) >>> 0);
   }
 
-  async gradients(examples: readonly Example[], values: Values, feeds?: Values): Promise<Values> {
+  batches(examples: readonly Example[], size: number): AsyncIterable<readonly BatchExample[]> {
+    return withFeatures(chunks(examples, size), this.#options.fetchFeatures);
+  }
+
+  async gradients(batch: readonly BatchExample[], values: Values, feeds?: Values): Promise<Values> {
     this.#options.signal?.throwIfAborted();
-    return this.#options.probes.gradients(examples, values, feeds ?? new Map());
+    return this.#options.probes.gradients(batch, values, feeds ?? new Map());
   }
 
   async weightGradients(examples: readonly Example[], values: Values, feeds?: Values): Promise<Values> {
     let total: Values = new Map();
-    for (let start = 0; start < examples.length; start += PROBE_BATCH) {
+    for await (const batch of this.batches(examples, PROBE_BATCH)) {
       this.#options.signal?.throwIfAborted();
-      const part = examples.slice(start, start + PROBE_BATCH);
-      total = added(total, await this.#options.probes.weightGradients(part, values, feeds ?? new Map()));
+      total = added(total, await this.#options.probes.weightGradients(batch, values, feeds ?? new Map()));
     }
     return total;
   }
 
-  async logits(examples: readonly Example[], values: Values, feeds?: Values): Promise<HostTensor> {
-    return this.#options.probes.logits(examples, values, feeds ?? new Map());
+  async logits(batch: readonly BatchExample[], values: Values, feeds?: Values): Promise<HostTensor> {
+    return this.#options.probes.logits(batch, values, feeds ?? new Map());
   }
 
-  async gates(examples: readonly Example[], values: Values, feeds?: Values): Promise<Values> {
-    return this.#options.probes.gates(examples, values, feeds ?? new Map());
+  async gates(batch: readonly BatchExample[], values: Values, feeds?: Values): Promise<Values> {
+    return this.#options.probes.gates(batch, values, feeds ?? new Map());
   }
 
   async train({ purpose, examples, initial, feeds, ...changes }: ExtraTraining): Promise<Values> {
-    const { seed, stage, signal, settings } = this.#options;
+    const { seed, stage, signal, settings, fetchFeatures } = this.#options;
     return this.#options.train({
       examples,
       plan: { initial, ...(feeds === undefined ? {} : { feeds }) },
       seed: (seed ^ hashText(purpose)) >>> 0,
       stage,
+      fetchFeatures,
       settings: { ...settings, ...changes },
       ...(signal === undefined ? {} : { signal }),
     });
