@@ -73,9 +73,8 @@ const audit = (count: number, seed = 0) =>
     seed,
     openEngine: () =>
       openEngine({
-        config: { ...config, cache: { ...config.cache, use: false } },
+        config: { ...config, cache: { ...config.cache, use: false, memoryBytes: 0 } },
         modelFolder: model,
-        memoryBytes: 0,
       }),
   });
 

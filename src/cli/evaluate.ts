@@ -111,7 +111,7 @@ async function auditFolder(
         : [{ path: ['provider'], value: provider, label: `--provider ${provider}` }]),
     ],
   });
-  const audited = { ...config, cache: { ...cache, use: false } };
+  const audited = { ...config, cache: { ...cache, use: false, memoryBytes: 0 } };
   const source = await prepareData(audited, folder);
   requireSameData(readProvenance(folder), { source, tasks: audited.tasks });
   return auditRun({
@@ -121,7 +121,7 @@ async function auditFolder(
     source,
     openEngine: async () => {
       const { openEngine } = await import('../runs/engine.ts');
-      return openEngine({ config: audited, modelFolder: locateModel(audited), memoryBytes: 0 });
+      return openEngine({ config: audited, modelFolder: locateModel(audited) });
     },
     onProgress: (done, total) => showProgress(`${done}/${total} answered again`, done === total, json),
   });

@@ -58,6 +58,7 @@ const definitions = {
     valueHint: 'TYPE',
     description: `${baseWeightNames.join(', ')}: rounded once, into runs/weight-cache`,
   },
+  'no-cache': { type: 'boolean', description: 'keep no image features in runs/feature-cache' },
   json: { type: 'boolean', description: 'a line of JSON per answer' },
 } as const;
 
@@ -71,7 +72,7 @@ type Row = z.output<typeof row>;
 export const generate = defineCommand({
   meta: { name: 'generate', description: 'Ask a model about pictures' },
   args: definitions,
-  async run({ args }) {
+  async run({ args, rawArgs }) {
     const maxNewTokens = wholeNumber('--max-new-tokens', args['max-new-tokens']);
     const slots = wholeNumber('--slots', args.slots);
     const provider = checkProvider(args.provider);
@@ -91,6 +92,9 @@ export const generate = defineCommand({
       slots: Math.min(slots, rows.length),
       rewrites: baseWeightRewrites(model, baseWeights, join('runs', 'weight-cache')),
       ...(adapter === undefined ? {} : { adapter }),
+      ...(rawArgs.includes('--no-cache')
+        ? {}
+        : { featureCache: { folder: join('runs', 'feature-cache'), maxBytes: 1e10 } }),
     });
     try {
       const started = performance.now();

@@ -7,6 +7,7 @@ import { type GridCell, renderGrid } from '../report/terminal-grid.ts';
 import { renderSizes } from '../report/terminal-sizes.ts';
 import { loadConfig, type RunConfig } from '../runs/config.ts';
 import { estimateRun, type RunEstimate, type StepEstimate } from '../runs/estimate.ts';
+import type { FeatureStorage } from '../runs/feature-storage.ts';
 import { matchParameters, methodSizes, type SizesOfRun } from '../runs/matching.ts';
 import { requireTrainable } from '../runs/presets.ts';
 import { type ProbeResult, probeRun } from '../runs/probe.ts';
@@ -123,7 +124,7 @@ function asJson(
     tokens: Math.round(tokens),
     flops,
   });
-  const { parameters, trainable, memory, disk } = estimate;
+  const { parameters, trainable, memory, disk, features } = estimate;
   return {
     parameters,
     trainable,
@@ -140,6 +141,7 @@ function asJson(
       },
     })),
     memory,
+    features,
     disk,
     ...(probe && { probe }),
   };
@@ -209,14 +211,15 @@ function asText(
     rows,
     { ...options, ruleBefore: [rows.length - 1] },
   );
-  const { memory, disk, parameters } = estimate;
+  const { memory, disk, parameters, features } = estimate;
   return [
     paint('bold', `${config.name}: ${config.tasks.length} tasks, a model of ${short(parameters)} parameters`),
     ...table,
     '',
     ...renderSizes(sizes, config.adapter, options),
     '',
-    `Memory     weights ${bytes(memory.weights)}, training ${bytes(memory.training)}, a batch at most ${bytes(memory.activations)}, picture features held in a stage ${bytes(memory.features)}`,
+    `Memory     weights ${bytes(memory.weights)}, training ${bytes(memory.training)}, a batch at most ${bytes(memory.activations)}, picture features ${bytes(memory.features)}`,
+    `Features   ${describeFeatures(features)}`,
     `Disk       adapters ${bytes(disk.adapters)}, a checkpoint ${bytes(disk.checkpoint)}, predictions ${bytes(disk.predictions)}`,
     paint('dim', 'FLOP: of matrix products, without padding. Tokens: from a few samples of each task.'),
     ...(probe === undefined
@@ -228,6 +231,11 @@ function asText(
           ),
         ]),
   ].join('\n');
+}
+
+function describeFeatures({ stage, memory, disk, isKept }: FeatureStorage): string {
+  const kept = `of the largest stage ${bytes(stage)}, kept in memory up to ${bytes(memory)} and on disk up to ${bytes(disk)}`;
+  return isKept ? kept : `${kept}: pictures go through the vision tower again in every epoch`;
 }
 
 function describeTraining({ training }: ProbeResult): string {

@@ -2,6 +2,7 @@
 // is runs/engine.ts; here are questions that somebody asks.
 import { createAdapter } from '../adapters/index.ts';
 import { UserError } from '../errors.ts';
+import type { DiskCacheOptions } from '../formats/disk-cache.ts';
 import { adaptsTower, type ModelAdapter, projectorOf } from '../models/llava/adapters.ts';
 import { ImageEncoder } from '../models/llava/image-encoder.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
@@ -38,6 +39,8 @@ export interface AnswererOptions {
   readonly provider?: Provider;
   /** Answers in progress side by side. */
   readonly slots?: number;
+  /** Where pictures' features are kept for later; without it they are not. */
+  readonly featureCache?: DiskCacheOptions;
   /** Rewrites of the language model's programs, such as rounded weights. */
   readonly rewrites?: readonly Rewrite[];
 }
@@ -49,6 +52,7 @@ export class Answerer {
   readonly #generator: Generator;
   readonly #parameters: Readonly<Record<string, HostTensor>>;
   readonly #provider: Provider;
+  readonly #featureCache: DiskCacheOptions | undefined;
   #encoder: ImageEncoder | undefined;
 
   private constructor(
@@ -56,16 +60,18 @@ export class Answerer {
     generator: Generator,
     parameters: Readonly<Record<string, HostTensor>>,
     provider: Provider,
+    featureCache: DiskCacheOptions | undefined,
   ) {
     this.#model = model;
     this.#generator = generator;
     this.#parameters = parameters;
     this.#provider = provider;
+    this.#featureCache = featureCache;
   }
 
   /** Throws UserError for an adapter that changes the vision tower. */
   static async open(options: AnswererOptions): Promise<Answerer> {
-    const { model, adapter, provider = 'cpu', slots = 1, rewrites = [] } = options;
+    const { model, adapter, provider = 'cpu', slots = 1, rewrites = [], featureCache } = options;
     if (adapter !== undefined && adaptsTower(adapter)) {
       throw new UserError({
         message: 'the adapter changes the vision tower, which is computed apart from it',
@@ -90,6 +96,7 @@ export class Answerer {
       generator,
       Object.fromEntries([...projector, ...(adapter?.values ?? [])]),
       provider,
+      featureCache,
     );
   }
 
@@ -143,6 +150,7 @@ export class Answerer {
       weights,
       transform,
       program: { provider: this.#provider },
+      ...(this.#featureCache === undefined ? {} : { disk: this.#featureCache }),
     });
     return this.#encoder;
   }

@@ -114,7 +114,10 @@ const evaluation = z.strictObject({
 const cache = z.strictObject({
   use: z.boolean().default(true).describe('keep image features on disk for later runs'),
   folder: z.string().min(1).optional().describe('where; by default feature-cache beside the run'),
-  maxBytes: atLeast(0).default(10_000_000_000).describe('what was used longest ago goes first'),
+  maxBytes: atLeast(0).default(10_000_000_000).describe('on disk; what was used longest ago goes first'),
+  memoryBytes: atLeast(0)
+    .default(1_000_000_000)
+    .describe('of image features that an engine keeps in memory, on top of those of the batches at hand'),
 });
 
 /** A section per method that has settings of its own. */

@@ -33,8 +33,6 @@ export interface EngineOptions {
   readonly modelFolder: string;
   /** Of one operator on the CPU; by default as many as there are cores. */
   readonly threads?: number;
-  /** Features kept in memory, bytes. */
-  readonly memoryBytes?: number;
   /** Told when the engine is closed where the features of its pictures came from. */
   readonly onClose?: (features: FeatureCounts) => void;
 }
@@ -45,7 +43,7 @@ const ROUTED_AT_ONCE = 64;
 type Values = ReadonlyMap<string, HostTensor>;
 
 export async function openEngine(options: EngineOptions): Promise<RunEngine> {
-  const { config, modelFolder, memoryBytes, threads, onClose } = options;
+  const { config, modelFolder, threads, onClose } = options;
   const threading = threads === undefined ? {} : { threads };
   const model = openModel(config, modelFolder);
   const { config: llava, weights, transform } = model;
@@ -56,7 +54,7 @@ export async function openEngine(options: EngineOptions): Promise<RunEngine> {
     transform,
     program: { provider: config.provider, ...threading },
     ...(disk === undefined ? {} : { disk }),
-    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    memoryBytes: config.cache.memoryBytes,
   });
   return new LlavaEngine(config, model, { ...programOptions(config, model), ...threading }, encoder, onClose);
 }

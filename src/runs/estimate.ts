@@ -12,6 +12,7 @@ import { evaluateDim, sizeOf } from '../tensor/shape.ts';
 import { planSteps } from '../training/batching.ts';
 import { traceTraining } from '../training/traced.ts';
 import { type MethodName, type RunConfig, settingsOf } from './config-schema.ts';
+import { type FeatureStorage, featureStorage, largestStage } from './feature-storage.ts';
 import { planRun, type Step } from './plan.ts';
 import { buildProgram } from './programs.ts';
 import { testSamples, trainSamples } from './samples.ts';
@@ -41,9 +42,11 @@ export interface RunEstimate {
     readonly training: number;
     /** Every value of the largest batch's forward pass, as if none were freed: an upper bound. */
     readonly activations: number;
-    /** Patch features of all pictures of the largest training set, which are held while it is trained on. */
+    /** Patch features of pictures: what is kept of the largest training set's at most. */
     readonly features: number;
   };
+  /** Where the patch features of a stage's pictures are kept. */
+  readonly features: FeatureStorage;
   /** Bytes that the run will write. */
   readonly disk: { readonly adapters: number; readonly checkpoint: number; readonly predictions: number };
 }
@@ -74,6 +77,11 @@ export function estimateRun(config: RunConfig, model: LlavaModel, source: TaskSo
   const parameters = [...expectedWeights(model.config).values()].reduce(
     (total, dims) => total + dims.reduce((a, b) => a * b, 1),
     0,
+  );
+  const features = featureStorage(
+    config,
+    model.config,
+    largestStage(config, (task) => shape(task).train.samples * shape(task).trainPictures),
   );
   const training = new Map(config.methods.map((method) => [method, trainingOf(config, model, method)]));
 
@@ -107,7 +115,8 @@ export function estimateRun(config: RunConfig, model: LlavaModel, source: TaskSo
       answers: Math.round(batch * mean(({ train }) => train.answers)),
       images: Math.max(1, Math.round(batch * pictures)),
     });
-    const flops = (epochs * samples * (perBatch ?? 0)) / batch + samples * pictures * vision;
+    const encoded = (features.isKept ? 1 : epochs) * samples * pictures;
+    const flops = (epochs * samples * (perBatch ?? 0)) / batch + encoded * vision;
     return {
       step,
       samples: samples * epochs,
@@ -119,7 +128,6 @@ export function estimateRun(config: RunConfig, model: LlavaModel, source: TaskSo
 
   const largest = Math.max(0, ...[...training.values()].map(({ trainable }) => trainable));
   const trained = steps.filter(({ step }) => step.kind === 'train');
-  const featureBytes = model.config.imageTokens * model.config.vision.hiddenSize * bytesPerNumber;
   const perSample = ({ step, samples }: StepEstimate) =>
     step.kind === 'train' ? 0 : samples * (lineBytes + shape(step.task).test.bytes);
   return {
@@ -145,11 +153,9 @@ export function estimateRun(config: RunConfig, model: LlavaModel, source: TaskSo
           }),
         ),
       ),
-      features: Math.max(
-        0,
-        ...config.tasks.map((task) => shape(task).train.samples * shape(task).trainPictures * featureBytes),
-      ),
+      features: Math.min(features.memory, features.stage),
     },
+    features,
     disk: {
       adapters: trained.reduce(
         (total, { step }) =>

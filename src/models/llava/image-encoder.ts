@@ -34,6 +34,8 @@ export interface FeatureCounts {
   readonly computed: number;
   readonly fromMemory: number;
   readonly fromDisk: number;
+  /** Most bytes that were kept in memory at a time. */
+  readonly memoryBytes: number;
   /** Bytes put into the cache on disk. */
   readonly writtenBytes: number;
 }
@@ -57,7 +59,7 @@ export class ImageEncoder {
   readonly #memory: RecentlyUsed<Float32Array>;
   readonly #files = new Map<string, KnownFile>();
   #settings: string | undefined;
-  #counts = { computed: 0, fromMemory: 0, fromDisk: 0 };
+  #counts = { computed: 0, fromMemory: 0, fromDisk: 0, memoryBytes: 0 };
 
   private constructor(options: ImageEncoderOptions, program: Program) {
     const { memoryBytes = 1e9, disk, tower = 'frozen' } = options;
@@ -115,6 +117,7 @@ export class ImageEncoder {
     }
     if (this.#options.tower !== 'trained') {
       for (const [key, features] of found) this.#memory.set(key, features);
+      this.#counts.memoryBytes = Math.max(this.#counts.memoryBytes, this.#memory.bytes);
     }
     return keys.map((key) => found.get(key) as Float32Array);
   }
