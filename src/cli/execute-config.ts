@@ -5,6 +5,7 @@ import type { FeatureCounts } from '../models/llava/image-encoder.ts';
 import { renderSizes } from '../report/terminal-sizes.ts';
 import type { RunConfig } from '../runs/config.ts';
 import { executeRun, type RunObserver } from '../runs/execute.ts';
+import { featureWarning } from '../runs/feature-storage.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
 import { jobsOf } from '../runs/jobs.ts';
 import { methodSizes, openShape } from '../runs/matching.ts';
@@ -76,6 +77,8 @@ export async function executeConfig(config: RunConfig, options: ExecuteArguments
       beforeTraining: () => {
         const said = checkZeroShotGate({ config, folder: config.output, source, waived });
         if (said !== undefined) progress.notice(said);
+        const warning = featureWarning(config, openShape(modelFolder).config, source);
+        if (warning !== undefined) progress.notice(warning);
       },
       jobs,
       openEngine: async () => {
