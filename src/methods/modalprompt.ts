@@ -42,6 +42,11 @@ import { routingClaim } from './routing-claim.ts';
 const settings = z.strictObject({
   tokens: z.int().min(1).default(10).describe('prompt tokens of each task'),
   top: z.int().min(1).max(3).default(1).describe('tasks whose tokens a question is given'),
+  rate: z
+    .number()
+    .gt(0)
+    .default(10)
+    .describe('times the learning rate of the run at which prompt tokens train; adapters need less'),
 });
 type Settings = z.output<typeof settings>;
 
@@ -68,7 +73,11 @@ export const modalprompt: Method = defineMethod({
       batchFeeds: (batch) => batchMeans(batch, tools.embeddings),
     }),
     finishTask: ({ previous, task }, trained) => {
-      const prompt = trained.get(PROMPT) as HostTensor;
+      const { data, shape } = trained.get(PROMPT) as HostTensor;
+      const prompt = float32(
+        Float32Array.from(data, (value) => value * own.rate),
+        shape,
+      );
       const prototype = prototypeOf(trained, prompt);
       return {
         // The tokens and the network of the task are done with; the next task begins new ones.
@@ -188,14 +197,16 @@ function inferenceGraph(model: LlavaConfig): MethodGraph {
   };
 }
 
-function trainingGraph(model: LlavaConfig, { tokens }: Settings): MethodGraph {
+function trainingGraph(model: LlavaConfig, { tokens, rate }: Settings): MethodGraph {
   const table = new ParameterTable();
   const { hiddenSize } = model.text;
   const space = model.vision.hiddenSize + hiddenSize;
   const shape = [tokens, hiddenSize];
-  const prompts = table.add(PROMPT, shape, (seed) =>
-    normalArray(elementCount(shape), { seed, purpose: PROMPT, standardDeviation: 0.02 }),
+  // Adam's steps do not depend on the size of a gradient: numbers that count `rate` times move a token `rate` times as far.
+  const own = table.add(PROMPT, shape, (seed) =>
+    normalArray(elementCount(shape), { seed, purpose: PROMPT, standardDeviation: 0.02 / rate }),
   );
+  const prompts = mul(own, rate); // [tokens, hidden]
   const layer = (name: string, outputs: number) => ({
     weight: table.add(`${name}.weight`, [outputs, hiddenSize], kaimingUniform(name, [outputs, hiddenSize])),
     bias: table.add(`${name}.bias`, [outputs], zeroValues([outputs])),
