@@ -46,7 +46,7 @@ export class MoeLoraAdapter implements Adapter {
     return this.#table.all;
   }
 
-  /** The router's gates by layer, [..., experts]. */
+  /** The gates by layer as they are used, [..., experts]. */
   get gates(): ReadonlyMap<string, Tensor> {
     return this.#gates;
   }
@@ -73,8 +73,8 @@ export class MoeLoraAdapter implements Adapter {
     const leading = x.shape.slice(0, -1);
     // The router reads its layer's input before dropout.
     const routed = softmax(matmul(x, router, { transposeB: true })); // [..., experts]
-    this.#gates.set(name, routed);
     const gates = this.#blend(name, x, routed);
+    this.#gates.set(name, gates);
     const inner = this.#dropout.active
       ? this.#droppedProducts(x, a, rank)
       : matmul(x, a, { transposeB: true }); // [..., rank]

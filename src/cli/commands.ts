@@ -54,6 +54,7 @@ export const coin = defineCommand({
     judge: () => import('./judge.ts').then((file) => file.judge),
     samples: () => import('./samples.ts').then((file) => file.samples),
     reask: () => import('./reask.ts').then((file) => file.reask),
+    observe: () => import('./observe.ts').then((file) => file.observe),
     verify: () => import('./verify.ts').then((file) => file.verify),
     generate: () => import('./generate.ts').then((file) => file.generate),
     model,

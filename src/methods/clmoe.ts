@@ -63,6 +63,7 @@ export const clmoe: Method = defineMethod({
     const spec: AdapterSpec = { kind: 'moelora', rank, alpha, dropout, experts };
     return {
       adapter: spec,
+      mixedExperts: experts,
       graph: ({ use, dropoutKey }): MethodGraph => {
         if (use === 'training') return mixtureGraph(new MoeLoraAdapter(spec, dropoutKey));
         const rows = new SampleRows();

@@ -9,7 +9,10 @@ export function idsWithInserted(inputIds: Int32Array, ids: readonly number[]): I
 }
 
 /** An example with tokens put in that are not learnt. */
-export function withInserted(example: Example, ids: readonly number[]): Example {
+export function withInserted<Tokens extends Pick<Example, 'inputIds' | 'trained'>>(
+  example: Tokens,
+  ids: readonly number[],
+): Tokens {
   const { inputIds, trained } = example;
   return {
     ...example,

@@ -76,6 +76,8 @@ export type Stream = 'sequential' | 'joint' | 'untrained';
 export interface OpenMethod {
   /** Where what trains is one adapter of a known kind: it is saved in that kind's layout. */
   readonly adapter?: AdapterSpec;
+  /** Experts that every adapted layer of a mixture mixes: its graphs have `gates`. */
+  readonly mixedExperts?: number;
   /** Where the model that answers is the base model with one adapter: that adapter, saved for other tools to read. */
   merged?(state: StageState): StoredAdapter;
   /** A new graph's share of the method: adapted layers, trained parameters, added loss. */
@@ -103,7 +105,7 @@ export interface MethodGraph extends LinearAdapter {
   readonly parameters: ReadonlyMap<string, AdapterParameter>;
   /** Whether the projector trains along; otherwise it is fed and stays. */
   readonly trainsProjector: boolean;
-  /** Gates of a mixture by layer, [..., experts], for looking at. Filled while the model is traced. */
+  /** Gates of a mixture by layer as they are used, [..., experts], for looking at. Filled while the model is traced. */
   readonly gates?: ReadonlyMap<string, Tensor>;
   /**
    * A loss to add, one number. A term over parameters alone must be scaled by `share`, as accumulated batches add up.

@@ -33,6 +33,7 @@ export const moelora: Method = defineMethod({
   ],
   open: ({ adapter }) => ({
     ...carriedAdapter(spec(adapter)),
+    mixedExperts: adapter.experts,
     graph: ({ dropoutKey }) => mixtureGraph(new MoeLoraAdapter(spec(adapter), dropoutKey)),
   }),
   claims: () => [

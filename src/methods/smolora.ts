@@ -72,6 +72,7 @@ export const smolora: Method = defineMethod({
         ]),
   ],
   open: ({ adapter, own }) => ({
+    mixedExperts: adapter.experts,
     graph: (options) => dualGraph(options, adapter, own),
     beginTask: (context) => {
       const initial = carriedOn(context);
@@ -193,9 +194,11 @@ function dualGraph(
     const hard = cast(equal(reshape(best, [...best.shape, 1]), iota(half)), 'float32');
     return learns ? add(hard, sub(likely, stopGradient(likely))) : hard;
   };
+  const used = new Map<string, Tensor>();
   return {
     parameters: table.all,
     trainsProjector: true,
+    gates: used,
     adapt: (name, x, y) => {
       if (!targetPattern.test(name)) return y;
       const inputs = x.staticDim(-1);
@@ -214,6 +217,7 @@ function dualGraph(
         halves.map((kind, i) => mul(choice(name, kind, x), slice(blend, -1, i, 1))),
         -1,
       ); // [..., experts]
+      used.set(name, gates);
       const leading = x.shape.slice(0, -1);
       const inner = matmul(sites.apply(x), a, { transposeB: true }); // [..., rank]
       const blocks = reshape(inner, [...leading, experts, rank / experts]);

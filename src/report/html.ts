@@ -20,6 +20,7 @@ import {
 } from './section-figures.ts';
 import { judgeSection } from './section-judges.ts';
 import { lifeLineSection } from './section-lifelines.ts';
+import { routingSection } from './section-routing.ts';
 import { setupTables } from './section-setup.ts';
 import { hasTransfer, transferSection } from './section-transfer.ts';
 import { stylesheet } from './styles.ts';
@@ -171,6 +172,18 @@ function aspectSections(results: RunResults): readonly PageSection[] {
         'Every sample is right or wrong after every stage, from the one that taught its task. What happened to it from one stage to the next, in percent of the samples. Strict scoring.',
       body: lifeLineSection(results),
     },
+    ...(results.routing === undefined
+      ? []
+      : [
+          {
+            id: 'routing',
+            short: 'Routing',
+            title: 'Where tokens and questions are sent',
+            introduction:
+              'Which experts of a mixture do the work, for which task and which kind of token; and whether methods with an expert per task choose the right one.',
+            body: routingSection(results),
+          },
+        ]),
     ...(hasTransfer(results)
       ? [
           {

@@ -2,6 +2,7 @@
 import type { ErrorLabel, OtherStyle } from '../evaluation/attribution.ts';
 import type { Fate, Transitions } from '../metrics/lifelines.ts';
 import type { AccuracyMatrix } from '../metrics/matrix.ts';
+import type { TaskUse } from '../metrics/routing.ts';
 import type { ForwardTransfer } from '../metrics/transfer.ts';
 import type { ScoringMode, Verdict } from '../tasks/task.ts';
 
@@ -22,8 +23,43 @@ export interface RunResults {
   readonly lifeLines?: readonly LifeLineResults[];
   /** Forgotten samples asked again; absent where none was. */
   readonly reask?: ReaskResults;
+  /** Where mixtures and methods with an expert per task send what they read; absent where no method does. */
+  readonly routing?: RoutingResults;
   /** A published row to show the run beside. */
   readonly beside?: BesideRow;
+}
+
+export interface RoutingResults {
+  readonly mixtures: readonly MixtureResults[];
+  /** Stages of mixtures whose gates nobody has read, or not since they were trained. */
+  readonly unread: readonly { readonly method: string; readonly after: string; readonly stale: boolean }[];
+  readonly choices: readonly ChoiceCell[];
+}
+
+/** How a mixture's experts are used, read off some test questions of each task with their right answers. */
+export interface MixtureResults {
+  readonly method: string;
+  readonly experts: number;
+  /** Paths of the adapted layers, in the order of every use. */
+  readonly layers: readonly string[];
+  /** Questions of a task, at most. */
+  readonly samples: number;
+  /** In training order. */
+  readonly stages: readonly {
+    readonly after: string;
+    readonly tasks: readonly { readonly task: string; readonly samples: number; readonly use: TaskUse }[];
+  }[];
+}
+
+/** Where a method that chooses a task's expert for every question sent those of one task. */
+export interface ChoiceCell {
+  readonly method: string;
+  readonly after: string;
+  readonly task: string;
+  readonly routed: number;
+  readonly right: number;
+  /** Questions by the task whose expert they went to; empty in runs that did not record it. */
+  readonly to: Readonly<Record<string, number>>;
 }
 
 export interface ReaskResults {

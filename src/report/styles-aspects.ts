@@ -47,7 +47,8 @@ td.stack { width: 34%; vertical-align: middle !important; }
 .judge .pair { margin-top: 26px; }
 .settings { color: var(--soft); font-size: 13px; margin: 10px 0 0; overflow-wrap: anywhere; }
 .claim { font-size: 17px; max-width: 46em; margin-bottom: 20px; text-wrap: pretty; }
-.group { margin-top: 30px; } .group > h3 { margin: 0 0 12px; font-size: 15px; }
+.claim + .more { margin: -10px 0 20px; max-width: 56em; color: var(--soft); text-wrap: pretty; }
+.group { margin-top: 30px; } .group > h3:not(:first-child) { margin-top: 28px; } .group > h3 { margin: 0 0 12px; font-size: 15px; }
 .kind { display: block; text-indent: 0; color: var(--soft); font-size: 11.5px; line-height: 1.3; }
 .fate { font-weight: 400; color: var(--soft); font-size: 11.5px; display: block; }
 code.command { font: 12.5px/1.5 var(--mono); background: var(--sunk); padding: 1px 6px; border-radius: 4px; overflow-wrap: anywhere; }

@@ -80,16 +80,19 @@ export interface CurvePanel {
   readonly learnedAt: number;
   readonly zeroShot?: number;
   readonly curves: readonly Curve[];
+  /** Where the axis of the scores ends; 100 by default. */
+  readonly top?: number;
   readonly description: string;
 }
 
 const panel = { width: 300, height: 150, left: 28, right: 208, top: 12, bottom: 122 };
 
 /** One task's accuracy over the stages, a line per method, each labelled at its end. */
-export function curvePanel({ stages, learnedAt, zeroShot, curves, description }: CurvePanel): Markup {
+export function curvePanel(options: CurvePanel): Markup {
+  const { stages, learnedAt, zeroShot, curves, top = 100, description } = options;
   const x = (stage: number) => panel.left + (stage / Math.max(1, stages)) * (panel.right - panel.left);
   const y = (score: number) =>
-    panel.bottom - (Math.min(100, Math.max(0, score)) / 100) * (panel.bottom - panel.top);
+    panel.bottom - (Math.min(top, Math.max(0, score)) / top) * (panel.bottom - panel.top);
   const drawn = curves.map(({ label, scores }) => {
     const points = scores.flatMap((score, index): Point[] =>
       score === undefined ? [] : [[x(index + 1), y(score)]],
@@ -109,7 +112,7 @@ export function curvePanel({ stages, learnedAt, zeroShot, curves, description }:
   const everyStage = Array.from({ length: stages + 1 }, (_, stage) => stage);
   const labelStep = Math.ceil((stages + 1) / 12);
   return html`<svg class="curves" viewBox="0 0 ${panel.width} ${panel.height}" role="img" aria-label="${description}">
-${[0, 50, 100].map(
+${[0, top / 2, top].map(
   (
     score,
   ) => html`<line class="grid" x1="${panel.left}" x2="${panel.right}" y1="${round(y(score))}" y2="${round(y(score))}"/>
@@ -128,9 +131,9 @@ ${drawn.map(
     html`<g class="${methodClass(index)}">${points.length > 1 && html`<path class="line dash${Math.floor(index / methodColourCount)}" d="${path(points, false)}"/>`}${points.map((point) => marker(index, point, 2.8))}</g>`,
 )}
 ${labelled.map(({ label, last, end, index }, place) => {
-  const top = places[place] ?? end[1];
-  return html`<g class="${methodClass(index)}"><line class="leader" x1="${round(end[0] + 5)}" y1="${round(end[1])}" x2="${panel.right + 10}" y2="${round(top)}"/>
-<text class="end" x="${panel.right + 13}" y="${round(top + 3.5)}"><tspan class="value">${last.toFixed(1)}</tspan> ${shorten(label, 8)}</text></g>`;
+  const height = places[place] ?? end[1];
+  return html`<g class="${methodClass(index)}"><line class="leader" x1="${round(end[0] + 5)}" y1="${round(end[1])}" x2="${panel.right + 10}" y2="${round(height)}"/>
+<text class="end" x="${panel.right + 13}" y="${round(height + 3.5)}"><tspan class="value">${last.toFixed(1)}</tspan> ${shorten(label, 8)}</text></g>`;
 })}</svg>`;
 }
 

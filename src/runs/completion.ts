@@ -69,11 +69,16 @@ export class Completion {
   /** The hash of the adapter that a train step made; empty when there is none. */
   adapterHash(step: TrainStep | undefined): string {
     const record = step === undefined ? undefined : this.#records.get(step.key);
-    return record === undefined ? '' : sha256(JSON.stringify(Object.entries(record.files).sort()));
+    return record === undefined ? '' : filesHash(record);
   }
 
   /** The hash of what a step is made from, as it is there now; empty for nothing. */
   origin(step: Step): string {
     return this.adapterHash(step.kind === 'train' ? step.previous : step.trained);
   }
+}
+
+/** One hash of all files of a record. */
+export function filesHash({ files }: Pick<JournalRecord, 'files'>): string {
+  return sha256(JSON.stringify(Object.entries(files).sort()));
 }

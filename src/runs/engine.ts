@@ -1,9 +1,10 @@
 // The engine of a run: a LLaVA model behind the interface of `run-engine.ts`. Programs are compiled once per method and
 // serve every stage; only the parameters fed to them change.
+import { GateReader } from '../evaluation/gate-reader.ts';
 import { type GenerationStatistics, Generator, type Prompt } from '../evaluation/generator.ts';
 import { createEmbeddings } from '../methods/embeddings.ts';
 import { methods } from '../methods/index.ts';
-import { idsWithInserted } from '../methods/insertion.ts';
+import { idsWithInserted, withInserted } from '../methods/insertion.ts';
 import type { Embeddings, Inference, InferenceTools, Query, Route } from '../methods/method.ts';
 import { type FeatureCounts, ImageEncoder } from '../models/llava/image-encoder.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
@@ -20,7 +21,8 @@ import { tasksUpTo } from './plan.ts';
 import type {
   EvaluateMeasurements,
   EvaluateRequest,
-  RunEngine,
+  GateRequest,
+  ObservingEngine,
   TrainMeasurements,
   TrainRequest,
 } from './run-engine.ts';
@@ -42,7 +44,7 @@ const ROUTED_AT_ONCE = 64;
 
 type Values = ReadonlyMap<string, HostTensor>;
 
-export async function openEngine(options: EngineOptions): Promise<RunEngine> {
+export async function openEngine(options: EngineOptions): Promise<ObservingEngine> {
   const { config, modelFolder, threads, onClose } = options;
   const threading = threads === undefined ? {} : { threads };
   const model = openModel(config, modelFolder);
@@ -59,7 +61,7 @@ export async function openEngine(options: EngineOptions): Promise<RunEngine> {
   return new LlavaEngine(config, model, { ...programOptions(config, model), ...threading }, encoder, onClose);
 }
 
-class LlavaEngine implements RunEngine {
+class LlavaEngine implements ObservingEngine {
   readonly #config: RunConfig;
   readonly #model: LlavaModel;
   readonly #encoder: ImageEncoder;
@@ -68,6 +70,7 @@ class LlavaEngine implements RunEngine {
   readonly #training: StageTraining;
   readonly #embeddings: Embeddings;
   #generator: { readonly method: MethodName | undefined; readonly generator: Generator } | undefined;
+  #gateReader: { readonly method: MethodName; readonly reader: GateReader } | undefined;
 
   constructor(
     config: RunConfig,
@@ -103,7 +106,7 @@ class LlavaEngine implements RunEngine {
     const { parameters, route } = this.#inferenceOf(method, stage, adapterFolder);
     const limit = Math.min(this.#config.evaluation.maxNewTokens, tasks[request.task].maxNewTokens);
     const inputIds = samples.map((sample) => this.#promptOf(sample));
-    const routes = route && (await this.#routes(route, request, inputIds, generator));
+    const routes = route && (await this.#routes(route, request, inputIds));
     const statistics = await answerSamples({
       model: this.#model,
       encoder: this.#encoder,
@@ -119,21 +122,41 @@ class LlavaEngine implements RunEngine {
       onAnswer: (done) =>
         request.onProgress({ done, total: samples.length, samplesPerSecond: done / secondsSince(started) }),
     });
-    const chosen = routes?.filter(({ choice }) => choice !== undefined) ?? [];
-    const routedRight = chosen.filter(({ choice }) => choice === request.task).length;
     return {
       seconds: secondsSince(started),
-      ...(chosen.length > 0 ? { routed: chosen.length, routedRight } : {}),
+      ...choicesOf(routes ?? [], request.task),
       ...sharesOf(statistics),
     };
+  }
+
+  async readGates(request: GateRequest): Promise<void> {
+    const { method, stage, task, adapterFolder, samples, signal, onGates } = request;
+    const reader = await this.#gateReaderOf(method);
+    const { parameters, route } = this.#inferenceOf(method, stage, adapterFolder);
+    const prompts = samples.map((sample) => this.#promptOf(sample));
+    const routes = route && (await this.#routes(route, request, prompts));
+    for (const [i, { text, answer, image }] of samples.entries()) {
+      signal.throwIfAborted();
+      const aspect = aspectOf(this.#config, task);
+      const [features] = image === undefined ? [] : await this.#encoder.encode([image], { aspect });
+      const { insert = [], rows } = routes?.[i] ?? {};
+      const turns = [{ question: text, answer }];
+      const whole = this.#model.processor.processTraining(turns, { hasImage: image !== undefined });
+      const { inputIds, trained } = withInserted(whole, insert);
+      const sequence = { inputIds, ...withFeatures(features), ...(rows === undefined ? {} : { rows }) };
+      onGates({
+        picture: Uint8Array.from(inputIds, (id) => (id === this.#model.config.imageTokenId ? 1 : 0)),
+        answer: trained,
+        gates: await reader.read(sequence, parameters),
+      });
+    }
   }
 
   /** Where the method sends each sample; a part at a time, as it may look at the pictures. */
   async #routes(
     route: NonNullable<Inference['route']>,
-    { samples, task, signal }: EvaluateRequest,
+    { method, samples, task, signal }: Pick<EvaluateRequest, 'method' | 'samples' | 'task' | 'signal'>,
     inputIds: readonly Int32Array[],
-    generator: Generator,
   ): Promise<readonly Route[]> {
     const routes: Route[] = [];
     for (let start = 0; start < samples.length; start += ROUTED_AT_ONCE) {
@@ -150,7 +173,7 @@ class LlavaEngine implements RunEngine {
           ...withFeatures(image === undefined ? undefined : features.next().value),
         }),
       );
-      routes.push(...(await route(queries, this.#inferenceTools(generator))));
+      routes.push(...(await route(queries, this.#inferenceTools(method))));
     }
     return routes;
   }
@@ -158,6 +181,7 @@ class LlavaEngine implements RunEngine {
   async close(): Promise<void> {
     await this.#training.close();
     await this.#generator?.generator.dispose();
+    await this.#gateReader?.reader.dispose();
     this.#onClose?.(this.#encoder.counts);
     await this.#encoder.dispose();
   }
@@ -182,6 +206,21 @@ class LlavaEngine implements RunEngine {
     return generator;
   }
 
+  async #gateReaderOf(method: MethodName): Promise<GateReader> {
+    if (this.#gateReader?.method === method) return this.#gateReader.reader;
+    await this.#gateReader?.reader.dispose();
+    const { config, weights } = this.#model;
+    const open = methods[method].open(settingsOf(this.#config, method));
+    const reader = await GateReader.compile({
+      config,
+      weights: weights.provider(new Set(projectorNames)),
+      graph: open.graph({ use: 'inference', model: config }),
+      program: this.#program,
+    });
+    this.#gateReader = { method, reader };
+    return reader;
+  }
+
   /** What answers are given with: of a method's stage, or of the model before any training. */
   #inferenceOf(method: MethodName | undefined, stage = 0, adapterFolder?: string): Inference {
     if (method === undefined || adapterFolder === undefined) return { parameters: this.#baseProjector() };
@@ -193,7 +232,7 @@ class LlavaEngine implements RunEngine {
       .inference(this.#training.read(method, adapterFolder), { seed, stage, tasks: known, model: config });
   }
 
-  #inferenceTools(generator: Generator): InferenceTools {
+  #inferenceTools(method: MethodName | undefined): InferenceTools {
     return {
       embeddings: this.#embeddings,
       generate: async (questions, parameters, maxNewTokens) => {
@@ -202,6 +241,7 @@ class LlavaEngine implements RunEngine {
           ...withFeatures(features),
           ...(rows === undefined ? {} : { rows }),
         }));
+        const generator = await this.#generatorOf(method);
         const answers = await generator.generate(prompts, Object.fromEntries(parameters), maxNewTokens);
         return answers.map((ids) => this.#model.tokenizer.decode(ids).trim());
       },
@@ -243,6 +283,15 @@ function embeddingsOf({ config, weights, tokenizer }: LlavaModel): Embeddings {
     return made;
   };
   return { image: (features) => get().image(features), text: (text) => get().text(text) };
+}
+
+/** How often each task's expert was chosen, where the method chooses one. */
+function choicesOf(routes: readonly Route[], task: string) {
+  const chosen = routes.flatMap(({ choice }) => (choice === undefined ? [] : [choice]));
+  if (chosen.length === 0) return {};
+  const count = (name: string) => chosen.filter((choice) => choice === name).length;
+  const to = [...new Set(chosen)].sort().map((name) => [`routedTo.${name}`, count(name)] as const);
+  return { routed: chosen.length, routedRight: count(task), ...Object.fromEntries(to) };
 }
 
 function sharesOf(statistics: GenerationStatistics | undefined) {

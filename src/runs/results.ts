@@ -11,6 +11,7 @@ import { exampleResults } from './examples.ts';
 import type { JournalRecord } from './journal.ts';
 import { judgeResults } from './judging/judge-results.ts';
 import { modeResults, wholeStages } from './mode-results.ts';
+import { routingResults } from './observatory-file.ts';
 import type { Step } from './plan.ts';
 import type { Provenance } from './provenance.ts';
 import { reaskResults } from './reask.ts';
@@ -47,6 +48,7 @@ export async function computeResults(
   const judges = judgeResults(run);
   const aspects = new Aspects(run, stages);
   const reask = reaskResults(run);
+  const routing = routingResults(run);
   return {
     title: config.name,
     tasks: config.tasks,
@@ -59,6 +61,7 @@ export async function computeResults(
     errors: aspects.errors(),
     lifeLines: aspects.lifeLines(),
     ...(reask === undefined ? {} : { reask }),
+    ...(routing === undefined ? {} : { routing }),
   };
 }
 

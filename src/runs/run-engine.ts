@@ -2,6 +2,7 @@
 // a test gives an engine that computes nothing.
 import type { TaskName } from '../tasks/index.ts';
 import type { TestSample, TrainSample } from '../tasks/task.ts';
+import type { HostTensor } from '../tensor/dtype.ts';
 import type { MethodName, RunConfig } from './config-schema.ts';
 
 export interface RunEngine {
@@ -17,6 +18,12 @@ export interface RunEngine {
    */
   evaluate(request: EvaluateRequest): Promise<EvaluateMeasurements>;
   close(): Promise<void>;
+}
+
+/** An engine that can also look at how a mixture routes. */
+export interface ObservingEngine extends RunEngine {
+  /** Reads questions with their right answers, one after another, and hands their gates over. */
+  readGates(request: GateRequest): Promise<void>;
 }
 
 interface Request {
@@ -87,6 +94,25 @@ export interface EvaluateRequest extends Request {
   onProgress(progress: EvaluateProgress): void;
 }
 
+export interface GateRequest extends Request {
+  /** One that has gates. */
+  readonly method: MethodName;
+  readonly adapterFolder: string;
+  /** Counted from 1. */
+  readonly stage: number;
+  readonly task: TaskName;
+  readonly samples: readonly TestSample[];
+  onGates(gates: SampleGates): void;
+}
+
+export interface SampleGates {
+  /** Per token, 1 where it is a patch of the picture, and 1 where it is the answer's or ends it. */
+  readonly picture: Uint8Array; // [tokens]
+  readonly answer: Uint8Array; // [tokens]
+  /** By layer. */
+  readonly gates: ReadonlyMap<string, HostTensor>; // [tokens, experts]
+}
+
 export interface EvaluateProgress {
   readonly done: number;
   readonly total: number;
@@ -99,6 +125,8 @@ export interface EvaluateMeasurements {
   /** Where the method chose an expert per sample: how many samples, and how many went to their own task's. */
   readonly routed?: number;
   readonly routedRight?: number;
+  /** Where they went: `routedTo.<task>`. */
+  readonly [routedTo: `routedTo.${string}`]: number;
   /** Share of the computed tokens that was padding or an empty row. */
   readonly paddingShare?: number;
   /** Share of the prompts' tokens that did not have to be read, as another prompt had the same beginning. */

@@ -5,6 +5,7 @@
 //   journal.jsonl      what was completed
 //   zero-shot/<Task>.jsonl
 //   <method>/<n>-<Task>/adapter/…, <method>/<n>-<Task>/predictions/<Task>.jsonl
+//   observatory.json   how mixtures use their experts, once asked for
 //   metrics.json, report.html
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,6 +18,7 @@ export const runFiles = {
   config: (folder: string) => join(folder, 'config.json'),
   provenance: (folder: string) => join(folder, 'provenance.json'),
   journal: (folder: string) => join(folder, 'journal.jsonl'),
+  observatory: (folder: string) => join(folder, 'observatory.json'),
   metrics: (folder: string) => join(folder, 'metrics.json'),
   report: (folder: string) => join(folder, 'report.html'),
 } as const;
