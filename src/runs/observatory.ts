@@ -1,7 +1,7 @@
 // Looks at how the mixtures of a run route: reads some test questions of each task, with their right answers, through
 // the saved stages, and keeps the use of the experts. Trains nothing and answers nothing.
 import { join } from 'node:path';
-import { type TokenKind, type TaskUse, tokenKinds, UseTally } from '../metrics/routing.ts';
+import { type TaskUse, type TokenKind, tokenKinds, UseTally } from '../metrics/routing.ts';
 import type { TestSample } from '../tasks/task.ts';
 import { RandomStream } from '../tensor/random.ts';
 import { lockFolder } from './lock.ts';
