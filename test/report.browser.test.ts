@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { renderReport } from '../src/report/html.ts';
 import type { RunResults } from '../src/report/results.ts';
 import { fakeResults, fakeTasks } from './support/fake-results.ts';
+import { fakeRouting } from './support/fake-routing.ts';
 
 const executablePath = findChromium();
 const why = executablePath === undefined ? ' (skipped: no Chromium found; set CHROMIUM_PATH)' : '';
@@ -197,6 +198,33 @@ describe.skipIf(executablePath === undefined)(`the report in Chromium${why}`, ()
     expect(content).toBeLessThanOrEqual(frame ?? 0);
     expect(complaints).toEqual([]);
     await page.context().close();
+  });
+
+  test('routing fits a phone, in the dark too, and its squares are coloured', async () => {
+    const routed = { ...fakeResults(), routing: fakeRouting(fakeTasks) };
+    for (const [width, dark] of [
+      [320, true],
+      [1280, false],
+    ] as const) {
+      const { page, complaints } = await open(routed, { width, dark });
+      const wide = await page.evaluate(() => {
+        const { document } = globalThis as unknown as {
+          document: { documentElement: { scrollWidth: number } };
+        };
+        return document.documentElement.scrollWidth;
+      });
+      expect(wide).toBeLessThanOrEqual(width);
+      const fills = await page.locator('#routing svg.use path').evaluateAll((paths) => {
+        const { getComputedStyle } = globalThis as unknown as {
+          getComputedStyle(e: unknown): { fill: string };
+        };
+        return paths.map((path) => getComputedStyle(path).fill);
+      });
+      expect(new Set(fills).size).toBeGreaterThan(5);
+      expect(await page.locator('#routing svg.curves').count()).toBe(fakeTasks.length - 1);
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    }
   });
 
   test('hostile predictions stay text', async () => {

@@ -22,7 +22,10 @@ const LEAST_SCALE = 0.1;
 export function routingSection(results: RunResults): Markup {
   const mixtures = mixtureFigures(results);
   const unread = unreadSentence(results);
-  const scaleEnd = Math.max(LEAST_SCALE, ...mixtures.flatMap(({ apart }) => apart.flat().map((bits) => bits ?? 0)));
+  const scaleEnd = Math.max(
+    LEAST_SCALE,
+    ...mixtures.flatMap(({ apart }) => apart.flat().map((bits) => bits ?? 0)),
+  );
   return html`${mixtures.length > 0 && explanation}${mixtures.map((figures) => mixtureGroup(figures, scaleEnd))}${driftPanels(results, mixtures)}${choiceGroups(results)}
 ${unread !== '' && html`<p class="note">${unread} <code class="command">coin observe RUN</code> reads gates off the saved stages, without training.</p>`}`;
 }
@@ -47,7 +50,7 @@ ${kindTable(figures)}
 ${tasks.length > 2 && apartTable(figures, scaleEnd)}</div>`;
 }
 
-function kindTable({ kinds, mixture, label }: MixtureFigures): Markup {
+function kindTable({ kinds, label }: MixtureFigures): Markup {
   const rows = kinds.map(
     ({ kind, tokens, perToken, inAll, mostFirst, apart, moved }) =>
       html`<tr><th scope="row">${kind}</th><td class="number">${formatCount(tokens)}</td><td class="number">${perToken.toFixed(2)}</td><td class="number">${inAll.toFixed(2)}</td><td class="number">${formatShort(mostFirst)} %</td><td class="number">${formatBits(apart)}</td><td class="number">${formatShort(moved)}${moved !== undefined && ' %'}</td></tr>`,
