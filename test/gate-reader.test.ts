@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { GateReader } from '../src/evaluation/gate-reader.ts';
 import { type Method, methodNames, methods } from '../src/methods/index.ts';
 import type { OpenMethod, Values } from '../src/methods/method.ts';
-import { createToyModel, type ToyModel, toyExample, toySamples } from '../src/runs/toy-world.ts';
+import { createToyModel, type ToyModel, toyExample, toyFeatures, toySamples } from '../src/runs/toy-world.ts';
 import { float32 } from '../src/tensor/dtype.ts';
 import { normalArray } from '../src/tensor/random.ts';
 import { Probes } from '../src/training/probes.ts';
@@ -13,7 +13,10 @@ const experts = 2;
 const settings = { adapter: { rank: 4, alpha: 8, dropout: 0, experts }, own: {} };
 const examples = toySamples('Alpha')
   .slice(0, 2)
-  .map((sample) => toyExample({ sample, task: 'Alpha' }));
+  .map((sample) => ({
+    ...toyExample({ sample, task: 'Alpha' }),
+    features: toyFeatures(sample.image as string),
+  }));
 const [example] = examples as [(typeof examples)[0]];
 
 let toy: ToyModel;
