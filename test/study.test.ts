@@ -224,6 +224,18 @@ describe('a study', () => {
     writeConfig();
   });
 
+  it('of seeds alone is an option of coin run', () => {
+    const set = ['--set', 'tasks=[GQA]', '--set', 'methods=[lora]'];
+    const { status, stdout } = coin('run', 'run.yaml', '--seeds', '2', ...set, '--quiet');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/means over seeds 0, 1, and after ±/);
+    expect(journal('run-seeds', 'seed-1').map(({ key, sharedFrom }) => [key, sharedFrom])).toEqual([
+      ['zero-shot/GQA', 'seed-0'],
+      ['lora/1-GQA/train', undefined],
+      ['lora/1-GQA/evaluate/GQA', undefined],
+    ]);
+  });
+
   it('refuses a folder that is something else', () => {
     expect(coin('study', 'study.yaml', '--output', 'data').stderr).toMatch(
       /^data: expected the folder of a study or an empty one, found /,

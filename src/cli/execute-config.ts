@@ -100,7 +100,7 @@ export async function executeConfig(config: RunConfig, options: ExecuteArguments
     progress.stop();
     if (error instanceof RunInterrupted) {
       process.stderr.write(
-        `Stopped with ${error.stepsLeft} steps left. Nothing is lost; go on with\n  ${again}\n`,
+        `Stopped with ${error.stepsLeft} steps left${options.title === undefined ? '' : ` of ${title}`}. Nothing is lost; go on with\n  ${again}\n`,
       );
     }
     throw error;

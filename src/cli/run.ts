@@ -6,8 +6,10 @@ import { matchParameters } from '../runs/matching.ts';
 import { requireTrainable } from '../runs/presets.ts';
 import { computeResults } from '../runs/results.ts';
 import { runFiles } from '../runs/run-folder.ts';
+import { studyOfSeeds } from '../runs/studies/load-study.ts';
 import { overrideArguments, readOverrides } from './arguments.ts';
 import { commandLine, executeConfig, jobsArgument, jobsOption, judgeLexically } from './execute-config.ts';
+import { executeStudy, readSeeds } from './execute-study.ts';
 import { useColor, widthOf } from './style.ts';
 import { writeResults } from './write-results.ts';
 
@@ -19,6 +21,11 @@ const definitions = {
     description: 'nano, or a YAML file; see coin config',
   },
   ...overrideArguments,
+  seeds: {
+    type: 'string',
+    valueHint: 'N|A,B',
+    description: 'with several seeds (3 is 0, 1, 2), each a run, summed up as by coin study',
+  },
   'waive-gate': {
     type: 'boolean',
     description: 'train although the zero-shot scores are not the published ones',
@@ -31,15 +38,21 @@ export const run = defineCommand({
   meta: { name: 'run', description: 'Train and evaluate; run it again to continue' },
   args: definitions,
   async run({ args, rawArgs }) {
-    const loaded = loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });
-    requireTrainable(args.config);
-    const config = matchParameters(loaded);
-    const executed = await executeConfig(config, {
+    const overrides = readOverrides(rawArgs, definitions);
+    const shared = {
       jobs: jobsOption(args.jobs),
       quiet: args.quiet === true,
       waived: args['waive-gate'] === true,
       again: commandLine('run', rawArgs),
-    });
+    };
+    requireTrainable(args.config);
+    if (args.seeds !== undefined) {
+      const study = studyOfSeeds(args.config, readSeeds(args.seeds), { overrides });
+      await executeStudy(study, { ...shared, mode: 'strict' });
+      return;
+    }
+    const config = matchParameters(loadConfig(args.config, { overrides }));
+    const executed = await executeConfig(config, shared);
     const judged = await judgeLexically(config);
     await showResults(config.output, executed + judged > 0);
   },

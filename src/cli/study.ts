@@ -1,30 +1,14 @@
-// `coin study`: runs a grid of configurations, or what is left of it, one run after another; then one table and one report.
-// Steps that two runs have in common are computed once.
+// `coin study`: runs a grid of configurations, or what is left of it, and shows one table and one report. Steps that two
+// runs have in common are computed once.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineCommand } from 'citty';
-import { UserError } from '../errors.ts';
-import { writeFileAtomic, writeJsonAtomic } from '../formats/files.ts';
-import { formatDuration } from '../report/numbers.ts';
-import type { RunConfig } from '../runs/config.ts';
-import { lockFolder } from '../runs/lock.ts';
-import { matchParameters } from '../runs/matching.ts';
 import { runFiles } from '../runs/run-folder.ts';
-import {
-  loadStudy,
-  type Study,
-  type StudyRun,
-  shippedStudies,
-  studyFile,
-} from '../runs/studies/load-study.ts';
-import { type SharedStep, takeOverSteps } from '../runs/studies/sharing.ts';
-import { claimStudyFolder, studyFiles, withEarlierMethods } from '../runs/studies/study-folder.ts';
+import { loadStudy, type Study, shippedStudies, studyFile } from '../runs/studies/load-study.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { oneOf, overrideArguments, readOverrides } from './arguments.ts';
-import { commandLine, executeConfig, jobsArgument, jobsOption, judgeLexically } from './execute-config.ts';
-import { wholeNumber } from './options.ts';
-import { useColor, widthOf } from './style.ts';
-import { writeResults } from './write-results.ts';
+import { commandLine, jobsArgument, jobsOption } from './execute-config.ts';
+import { executeStudy, readSeeds } from './execute-study.ts';
 
 const { seed: _, ...overridesOfStudy } = overrideArguments;
 
@@ -35,6 +19,7 @@ const definitions = {
     description: `a YAML file, or one of ${shippedStudies().join(', ')}; without it they are listed`,
   },
   ...overridesOfStudy,
+  output: { ...overridesOfStudy.output, description: 'folder of the study' },
   base: { type: 'string', valueHint: 'NAME|FILE', description: "another configuration than the study's" },
   seeds: { type: 'string', valueHint: 'N|A,B', description: 'how many seeds (3 is 0, 1, 2), or which' },
   mode: { type: 'string', default: 'strict', valueHint: 'MODE', description: 'scoring: strict or reference' },
@@ -84,101 +69,6 @@ export const study = defineCommand({
   },
 });
 
-export interface ExecuteStudyOptions {
-  readonly mode: ScoringMode;
-  readonly jobs?: number | undefined;
-  readonly quiet: boolean;
-  readonly waived: boolean;
-  readonly again: string;
-  readonly write?: string | undefined;
-}
-
-/** Runs what is left of a study and shows its results. */
-export async function executeStudy(loaded: Study, options: ExecuteStudyOptions): Promise<void> {
-  const release = lockFolder(loaded.folder, {
-    what: 'this study',
-    otherwise: 'give another folder with --output',
-  });
-  try {
-    const runs = matched(withEarlierMethods(loaded));
-    claimStudyFolder(loaded, runs);
-    for (const [index, run] of runs.entries()) await executeOne(loaded, run, { ...options, index });
-    await showStudy(loaded, options);
-  } finally {
-    release();
-  }
-}
-
-/** Each with the ranks that bring its methods to its budget; what differs in nothing that decides them is counted once. */
-function matched(runs: readonly StudyRun[]): readonly StudyRun[] {
-  const known = new Map<string, RunConfig['adapter']>();
-  return runs.map(({ config, ...run }) => {
-    const { model, adapter, methods, methodSettings, training } = config;
-    const key = JSON.stringify({ model, adapter, methods, methodSettings, training });
-    const settings = known.get(key) ?? matchParameters(config).adapter;
-    known.set(key, settings);
-    return { ...run, config: { ...config, adapter: settings } };
-  });
-}
-
-async function executeOne(
-  { folder, runs }: Study,
-  { name, config }: StudyRun,
-  { jobs, quiet, waived, again, index }: ExecuteStudyOptions & { readonly index: number },
-): Promise<void> {
-  let shared: readonly SharedStep[] = [];
-  const executed = await executeConfig(config, {
-    jobs,
-    quiet,
-    waived,
-    again,
-    title: `${index + 1}/${runs.length} ${name}`,
-    sizes: index === 0,
-    prepared: () => {
-      shared = takeOverSteps(folder, name, config);
-      return describeShared(name, shared);
-    },
-  });
-  const judged = await judgeLexically(config);
-  if (executed + shared.length + judged > 0) {
-    const { computeResults } = await import('../runs/results.ts');
-    await writeResults(config.output, await computeResults(config.output));
-  }
-}
-
-async function showStudy(loaded: Study, { mode, write, again }: ExecuteStudyOptions): Promise<void> {
-  // Loaded only here: they bring what draws tables and pages.
-  const [{ computeStudyResults }, { renderStudy, studyMarkdown }, { renderStudyPage }] = await Promise.all([
-    import('../runs/studies/study-results.ts'),
-    import('../report/study-text.ts'),
-    import('../report/study-page.ts'),
-  ]);
-  const { folder } = loaded;
-  const results = await computeStudyResults(loaded, { mode });
-  const markdown = studyMarkdown(results, again);
-  writeJsonAtomic(studyFiles.results(folder), results);
-  writeFileAtomic(studyFiles.markdown(folder), markdown);
-  writeFileAtomic(studyFiles.report(folder), renderStudyPage(results));
-  if (write !== undefined) writeFileAtomic(write, markdown);
-  const text = renderStudy(results, { width: widthOf(process.stdout), color: useColor(process.stdout) });
-  process.stdout.write(`${text.trimEnd()}\n\nReport: ${studyFiles.report(folder)}\n`);
-}
-
-/** What a run did not have to compute, and what that saved. */
-function describeShared(name: string, shared: readonly SharedStep[]): string | undefined {
-  if (shared.length === 0) return undefined;
-  const trainings = shared.filter(({ step }) => step.kind === 'train').length;
-  const seconds = shared.reduce((sum, step) => sum + step.seconds, 0);
-  const from = [...new Set(shared.map((step) => step.from))];
-  const parts = [
-    ...(trainings === 0 ? [] : [`${trainings} training${trainings === 1 ? '' : 's'}`]),
-    ...(shared.length === trainings
-      ? []
-      : [`${shared.length - trainings} evaluation${shared.length - trainings === 1 ? '' : 's'}`]),
-  ];
-  return `${name}: ${parts.join(' and ')} taken over from ${from.slice(0, 2).join(' and ')}${from.length > 2 ? ' and others' : ''}, which saves ${formatDuration(seconds)}`;
-}
-
 function describeStudy({ name, question, folder, axes, methods, seeds, runs }: Study): string {
   return [
     name,
@@ -200,13 +90,4 @@ function listStudies(): string {
     return `  ${name.padEnd(14)}${question.replace(/^["']|["']$/g, '')}`;
   });
   return `Studies that come along; \`coin study NAME --print\` shows one:\n${lines.join('\n')}\n`;
-}
-
-/** `3`, or `0,4,7`. */
-export function readSeeds(text: string): number | readonly number[] {
-  if (!text.includes(',')) return wholeNumber('--seeds', text);
-  const seeds = text.split(',').map((part) => wholeNumber('--seeds', part.trim(), 0));
-  if (new Set(seeds).size < seeds.length)
-    throw new UserError(`--seeds: expected different seeds, found ${text}`);
-  return seeds;
 }

@@ -6,6 +6,7 @@ import { html, type Markup } from './markup.ts';
 import { navigation, type PageSection, renderPage } from './page.ts';
 import { type StudyCell, type StudyTable, sharingSentence, studyTables } from './study-tables.ts';
 import { stylesheet } from './styles.ts';
+import { intervalTrack } from './svg.ts';
 
 export function renderStudyPage(results: StudyResults): string {
   const sections = studyTables(results).map(
@@ -30,9 +31,8 @@ export function renderStudyPage(results: StudyResults): string {
 
 const studyRules = `
 .study td { white-space: nowrap; }
-.study td.words { white-space: normal; min-width: 14em; }
-.study td[class*=" h"], .study td[class^=h] { text-align: right; }
-.study tbody th { white-space: nowrap; }
+.study tbody th { white-space: nowrap; max-width: none; }
+.study td[class*=" h"] { padding-right: 10px; }
 `;
 
 function hero(results: StudyResults): Markup {
@@ -52,26 +52,33 @@ ${shared !== undefined && html`<p class="note">${shared}</p>`}
 </header>`;
 }
 
-function drawTable({ title, headings, rows, leading }: StudyTable): Markup {
+function drawTable({ title, headings, rows, leading, sentences = false }: StudyTable): Markup {
   const head = headings.map(
     (heading, index) => html`<th scope="col"${index >= leading && html` class="number"`}>${heading}</th>`,
   );
   const body = rows.map(
     (row) =>
       html`<tr>${row.map((each, index) =>
-        index < leading ? html`<th scope="row">${content(each)}</th>` : drawCell(each),
+        index < leading ? html`<th scope="row">${content(each)}</th>` : drawCell(each, sentences),
       )}</tr>`,
   );
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${title}"><table class="plain study">
 <caption class="sr">${title}</caption><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`;
 }
 
-function drawCell(each: StudyCell): Markup {
+/** A sentence's first words are on a line of their own. */
+function drawCell(each: StudyCell, sentence: boolean): Markup {
   if (each.score !== undefined)
     return html`<td class="number h${heatStep(each.score)}">${content(each)}</td>`;
-  return html`<td class="number">${content(each)}</td>`;
+  const colon = each.text.indexOf(': ');
+  if (!sentence || colon === -1) return html`<td class="number">${content(each)}</td>`;
+  const words = each.text.slice(0, colon);
+  const weight =
+    words === 'not distinguishable' ? html`<span class="muted">${words}</span>` : html`<b>${words}</b>`;
+  return html`<td class="number">${weight}<br>${each.text.slice(colon + 2)}</td>`;
 }
 
-function content({ text, link }: StudyCell): Markup {
-  return link === undefined ? html`${text}` : html`<a href="${link}">${text}</a>`;
+function content({ text, link, track }: StudyCell): Markup {
+  const drawn = track === undefined ? undefined : intervalTrack(track);
+  return link === undefined ? html`${text}${drawn}` : html`<a href="${link}">${text}</a>`;
 }

@@ -12,6 +12,8 @@ import {
   formatShort,
 } from './numbers.ts';
 
+import type { Track } from './svg.ts';
+
 export interface StudyTable {
   readonly title: string;
   readonly note?: string;
@@ -27,6 +29,8 @@ export interface StudyCell {
   readonly text: string;
   /** Percent, for a colour. */
   readonly score?: number;
+  /** To be drawn as well, on a line from the one number to the other. */
+  readonly track?: Track;
   /** Relative to the study's folder. */
   readonly link?: string;
 }
@@ -60,9 +64,23 @@ function figureTable(results: StudyResults): StudyTable {
     headings: [...axesOf(results), ...figureNames],
     rows: results.arms.map((arm) => [
       ...leading(results, arm),
-      ...figureNames.map((_, index) => cell(progressOr(arm, withInterval(arm.figures?.[index])))),
+      ...figureNames.map((_, index) => {
+        const figure = arm.figures?.[index];
+        const shown = cell(progressOr(arm, withInterval(figure)));
+        return figure === undefined
+          ? shown
+          : { ...shown, track: { ...figure, domain: domainOf(results, index) } };
+      }),
     ]),
   };
+}
+
+/** Of all rows' intervals, to the next ten, with 0 in it. */
+function domainOf({ arms }: StudyResults, index: number): readonly [number, number] {
+  const figures = arms.flatMap(({ figures }) => figures?.[index] ?? []);
+  const low = Math.floor(Math.min(0, ...figures.map((figure) => figure.low)) / 10) * 10;
+  const high = Math.ceil(Math.max(0, ...figures.map((figure) => figure.high)) / 10) * 10;
+  return low === high ? [0, 10] : [low, high];
 }
 
 /** An unfinished arm says how far it is. */

@@ -151,6 +151,21 @@ export function changeTrack(before: number, after: number, method: number): Mark
   return html`<svg class="change ${methodClass(method)}" height="16" aria-hidden="true"><line class="grid" x1="2%" x2="98%" y1="8" y2="8"/><line class="lost" x1="${place(after)}" x2="${place(before)}" y1="8" y2="8"/><circle class="ring" cx="${place(before)}" cy="8" r="4"/><circle class="mark" cx="${place(after)}" cy="8" r="4.5"/></svg>`;
 }
 
+export interface Track {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+  readonly domain: readonly [number, number];
+}
+
+/** A value with its interval on a line; 0 is marked where the line goes below it. */
+export function intervalTrack({ value, low, high, domain: [from, to] }: Track): Markup {
+  const place = (at: number) =>
+    `${round(2 + (96 * (Math.min(to, Math.max(from, at)) - from)) / (to - from))}%`;
+  const zero = from < 0 && html`<line class="grid" x1="${place(0)}" x2="${place(0)}" y1="1" y2="13"/>`;
+  return html`<svg class="change" height="14" aria-hidden="true"><line class="grid" x1="2%" x2="98%" y1="7" y2="7"/>${zero}<line class="lost" x1="${place(low)}" x2="${place(high)}" y1="7" y2="7"/><circle class="mark" cx="${place(value)}" cy="7" r="4"/></svg>`;
+}
+
 /** The swatch of a method in a legend: its line and its mark. */
 export function swatch(index: number): Markup {
   return html`<svg class="swatch ${methodClass(index)}" width="22" height="10" aria-hidden="true"><line class="line dash${Math.floor(index / methodColourCount)}" x1="0" x2="22" y1="5" y2="5"/>${marker(index, [11, 5])}</svg>`;

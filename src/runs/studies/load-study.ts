@@ -8,7 +8,7 @@ import { type ConfigOverride, loadConfig, type RunConfig } from '../config.ts';
 import { configSchema, type MethodName, methodNames } from '../config-schema.ts';
 import { didYouMean } from '../nearest.ts';
 import { packageFolder } from '../package.ts';
-import { presets } from '../presets.ts';
+import { presets, requireTrainable } from '../presets.ts';
 import { type ConfigProblem, formatPath, keysAt, problemsOf } from '../schema-problems.ts';
 import { readYaml, type Source } from '../yaml-source.ts';
 import {
@@ -112,6 +112,7 @@ function expandStudy(source: Source, options: LoadStudyOptions): Study {
     throw new UserError(problems.map((problem) => issueAt(source, problem)));
   }
   const study: ParsedStudy = { ...parsed.data, ...definedOf(options) };
+  requireTrainable(study.base);
   const reader = new GridReader(source, study);
   const all = options.overrides ?? [];
   const output = all.findLast(({ path }) => path[0] === 'output');
