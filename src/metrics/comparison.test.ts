@@ -94,3 +94,25 @@ it('averages seeds and shows what they vary by', () => {
     overSeeds: { mean: -12, margin: expect.closeTo((4.30265 * 2) / Math.sqrt(3), 3) },
   });
 });
+
+it('compares the asked pairs only, and corrects over those', () => {
+  const methods = [method('x', [80, 40, 60]), method('y', [80, 70, 60]), method('z', [80, 72, 60])];
+  const { pairs } = compareMethods({ tasks, methods, pairs: [[2, 0]] });
+  expect(pairs.map(({ first, second }) => `${first} ${second}`)).toEqual(['z x']);
+  expect(pairs[0]?.differences[0]).toMatchObject({ value: 16, distinguishable: true, alpha: 0.05 });
+});
+
+it('compares streams of other orders in what they sum up to, each task on its own draw', () => {
+  // The second learns B first: the same scores at the end, other ones on the way.
+  const [first, second] = [method('x', [80, 40, 60]), method('y', [90, 60, 40])];
+  const swapped = { ...second, orders: [['B', 'A']] };
+  const { estimates, pairs } = compareMethods({ tasks, methods: [first, swapped], cells: false });
+  expect(estimates.map(({ figures }) => figures.map(({ name }) => name))).toEqual(
+    Array(2).fill(['ACC', 'MAA', 'BWT']),
+  );
+  const [acc, maa, bwt] = pairs[0]?.differences ?? [];
+  expect(acc).toMatchObject({ value: 0, low: 0, high: 0, distinguishable: false });
+  expect(maa?.value).toBeCloseTo(-5);
+  expect(bwt?.value).toBeCloseTo(-5);
+  expect(figuresOf([])).toHaveLength(3);
+});

@@ -4,7 +4,7 @@ import type { StudyResults } from '../runs/studies/study-results.ts';
 import { heatStep } from './colours.ts';
 import { html, type Markup } from './markup.ts';
 import { navigation, type PageSection, renderPage } from './page.ts';
-import { type StudyCell, type StudyTable, sharingSentence, studyTables } from './study-tables.ts';
+import { type StudyCell, type StudyTable, sharingSentence, studyTables, studyWords } from './study-tables.ts';
 import { stylesheet } from './styles.ts';
 import { intervalTrack } from './svg.ts';
 
@@ -45,8 +45,9 @@ function hero(results: StudyResults): Markup {
   const shared = sharingSentence(results);
   return html`<header class="hero" id="top">
 <h1>${name}</h1>
-<p class="headline">${question ?? `${axes.map(({ label }) => label).join(', ') || 'Seeds'} compared`}</p>
+<p class="headline">${question ?? `What ${axes.map(({ label }) => label).join(' and ') || 'the seed'} changes`}</p>
 <p class="subline">${facts.join('; ')}.</p>
+${studyWords(results).map((words) => html`<p class="note">${words}</p>`)}
 ${notes.map((note) => html`<p class="unfinished">${note}</p>`)}
 ${shared !== undefined && html`<p class="note">${shared}</p>`}
 </header>`;

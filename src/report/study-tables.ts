@@ -1,5 +1,6 @@
 // The tables of a study as text in rows and columns: terminal, Markdown and page draw the same ones.
-import type { Estimate } from '../metrics/comparison.ts';
+import type { Difference, Estimate } from '../metrics/comparison.ts';
+import { methodAxis } from '../runs/studies/arms.ts';
 import type { ArmResults, StudyResults } from '../runs/studies/study-results.ts';
 import { differenceCell, withInterval } from './comparison-words.ts';
 import {
@@ -125,7 +126,7 @@ function comparisonTable(results: StudyResults, axis: string): StudyTable {
   const own = results.comparisons.filter((comparison) => comparison.axis === axis);
   return {
     title: `What ${axis} changes`,
-    note: `Against ${axis} ${firstOf(results, axis)}, all else alike, on the same draws of the test images. Corrected over ${count(own[0]?.corrected ?? 0, 'comparison')} by Holm's method, each figure by itself.`,
+    note: `Against ${firstOf(results, axis)}, all else alike, on the same draws of the test images. Corrected over ${count(own[0]?.corrected ?? 0, 'comparison')} by Holm's method, each figure by itself.`,
     leading: axesOf(results).length,
     sentences: true,
     headings: [...axesOf(results), ...figureNames],
@@ -187,7 +188,7 @@ function runTable(results: StudyResults): StudyTable {
   const runs = new Map(
     results.arms.flatMap((arm) => arm.runs.map((run) => [run.run, { run, arm }] as const)),
   );
-  const axes = axesOf(results).filter((label) => label !== 'method');
+  const axes = axesOf(results).filter((label) => label !== methodAxis);
   const whole = (name: string) =>
     results.arms
       .flatMap((arm) => arm.runs.filter(({ run }) => run === name))
@@ -208,6 +209,37 @@ function runTable(results: StudyResults): StudyTable {
   };
 }
 
+/** What can be told apart and what cannot, a sentence for each axis and figure. */
+export function studyWords(results: StudyResults): readonly string[] {
+  return results.axes.flatMap(({ label }) => {
+    const own = results.comparisons.filter(({ axis }) => axis === label);
+    return [0, 2].flatMap((figure) => {
+      const named = (wanted: (difference: Difference) => boolean) =>
+        own.flatMap(({ arm, differences }) => {
+          const difference = differences[figure];
+          return difference !== undefined && wanted(difference) ? [arm] : [];
+        });
+      const higher = named(({ distinguishable, low }) => distinguishable && low > 0);
+      const lower = named(({ distinguishable, low }) => distinguishable && low <= 0);
+      const open = named(({ distinguishable }) => !distinguishable);
+      if (own.length === 0) return [];
+      const parts = [
+        ...(higher.length === 0 ? [] : [`higher: ${listed(higher)}`]),
+        ...(lower.length === 0 ? [] : [`lower: ${listed(lower)}`]),
+        ...(open.length === 0 ? [] : [`not distinguishable: ${listed(open)}`]),
+      ];
+      return [`${figureNames[figure]}, against ${firstOf(results, label)}: ${parts.join('. ')}.`];
+    });
+  });
+}
+
+/** Rows in words: many are only counted. */
+function listed(names: readonly string[]): string {
+  return names.length <= 8
+    ? names.join('; ')
+    : `${names.slice(0, 7).join('; ')} and ${names.length - 7} more`;
+}
+
 /** What was shared, and what it saved; undefined where nothing was. */
 export function sharingSentence({ sharing }: Pick<StudyResults, 'sharing'>): string | undefined {
   const { steps, trainings, evaluations, trainingSeconds, evaluationSeconds } = sharing;
@@ -218,15 +250,17 @@ export function sharingSentence({ sharing }: Pick<StudyResults, 'sharing'>): str
       ? []
       : [`${count(evaluations, 'evaluation')} (${formatDuration(evaluationSeconds)})`]),
   ];
-  return `Of ${formatCount(steps)} steps, ${parts.join(' and ')} were taken over from a run that had computed the same, which saved ${formatDuration(trainingSeconds + evaluationSeconds)}.`;
+  return `Of ${formatCount(steps)} steps, ${parts.join(' and ')} ${trainings + evaluations === 1 ? 'was' : 'were'} taken over from a run that had computed the same, which saved ${formatDuration(trainingSeconds + evaluationSeconds)}.`;
 }
 
 function axesOf({ axes }: StudyResults): readonly string[] {
-  return axes.length === 0 ? ['method'] : axes.map(({ label }) => label);
+  return axes.length === 0 ? [methodAxis] : axes.map(({ label }) => label);
 }
 
+/** What the others are held against: `rank 8`, or a method by its name alone. */
 function firstOf({ axes }: StudyResults, axis: string): string {
-  return axes.find(({ label }) => label === axis)?.values[0] ?? '';
+  const value = axes.find(({ label }) => label === axis)?.values[0] ?? '';
+  return axis === methodAxis ? value : `${axis} ${value}`;
 }
 
 function leading(results: StudyResults, arm: ArmResults): readonly StudyCell[] {

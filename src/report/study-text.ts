@@ -1,6 +1,6 @@
 // A study's results for the terminal and as Markdown.
 import type { StudyResults } from '../runs/studies/study-results.ts';
-import { type StudyTable, sharingSentence, studyTables } from './study-tables.ts';
+import { type StudyTable, sharingSentence, studyTables, studyWords } from './study-tables.ts';
 import { type GridColumn, printable, renderGrid, style, wrap } from './terminal-grid.ts';
 
 export interface StudyTextOptions {
@@ -71,7 +71,9 @@ export function studyMarkdown(results: StudyResults, command: string): string {
 }
 
 function closing(results: StudyResults): readonly string[] {
-  return [...results.notes, sharingSentence(results)].filter((line) => line !== undefined);
+  return [...studyWords(results), ...results.notes, sharingSentence(results)].filter(
+    (line) => line !== undefined,
+  );
 }
 
 function markdownTable({ title, note, headings, rows, leading }: StudyTable): readonly string[] {
