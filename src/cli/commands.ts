@@ -55,6 +55,7 @@ export const coin = defineCommand({
     samples: () => import('./samples.ts').then((file) => file.samples),
     reask: () => import('./reask.ts').then((file) => file.reask),
     observe: () => import('./observe.ts').then((file) => file.observe),
+    'what-if': () => import('./what-if.ts').then((file) => file.whatIf),
     verify: () => import('./verify.ts').then((file) => file.verify),
     generate: () => import('./generate.ts').then((file) => file.generate),
     model,

@@ -70,8 +70,8 @@ export function keptFeeds(tensors: Values, { scale, layers, tasks }: KeptOptions
   return feeds;
 }
 
-/** Experts one below the other in A and side by side in B; B scaled. */
-export function stacked(pairs: readonly FactorPair[], scale: number): FactorPair {
+/** Experts one below the other in A and side by side in B; B scaled, all alike or each by its own. */
+export function stacked(pairs: readonly FactorPair[], scale: number | readonly number[]): FactorPair {
   const inputs = pairs[0]?.a.shape[1] as number;
   const outputs = pairs[0]?.b.shape[0] as number;
   const ranks = pairs.map(({ a }) => a.shape[0] as number);
@@ -80,10 +80,11 @@ export function stacked(pairs: readonly FactorPair[], scale: number): FactorPair
   let first = 0;
   pairs.forEach((pair, i) => {
     const rank = ranks[i] as number;
+    const factor = typeof scale === 'number' ? scale : (scale[i] as number);
     a.set(pair.a.data as Float32Array, first * inputs);
     for (let row = 0; row < outputs; row++) {
       for (let k = 0; k < rank; k++)
-        b[row * total + first + k] = (pair.b.data[row * rank + k] as number) * scale;
+        b[row * total + first + k] = (pair.b.data[row * rank + k] as number) * factor;
     }
     first += rank;
   });

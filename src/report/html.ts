@@ -23,6 +23,7 @@ import { lifeLineSection } from './section-lifelines.ts';
 import { routingSection } from './section-routing.ts';
 import { setupTables } from './section-setup.ts';
 import { hasTransfer, transferSection } from './section-transfer.ts';
+import { whatIfSections } from './section-what-if.ts';
 import { stylesheet } from './styles.ts';
 
 /** The whole page, from `<!doctype html>` on. */
@@ -117,6 +118,7 @@ function sections(results: RunResults): readonly PageSection[] {
       introduction: html`<b>Strict</b> pairs predictions by id, divides by the expected count and tells missing and unparseable answers from wrong ones. <b>Reference</b> reproduces the published scorers, quirks included, for comparison with published figures.`,
       body: html`${scoringComparison(results)}<h3>Predictions that could not be read</h3>${both((mode) => unreadableTable(results, mode))}`,
     },
+    ...whatIfSections(results, both),
     ...besideSections(results),
     {
       id: 'examples',

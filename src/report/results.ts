@@ -25,6 +25,8 @@ export interface RunResults {
   readonly reask?: ReaskResults;
   /** Where mixtures and methods with an expert per task send what they read; absent where no method does. */
   readonly routing?: RoutingResults;
+  /** Models that were never trained; absent where none was asked for. */
+  readonly whatIf?: WhatIfResults;
   /** A published row to show the run beside. */
   readonly beside?: BesideRow;
 }
@@ -60,6 +62,31 @@ export interface ChoiceCell {
   readonly right: number;
   /** Questions by the task whose expert they went to; empty in runs that did not record it. */
   readonly to: Readonly<Record<string, number>>;
+}
+
+export interface WhatIfResults {
+  readonly rows: readonly WhatIfRow[];
+}
+
+/** A weighted sum of a method's stages, and its scores on the tasks that the method has trained on. */
+export interface WhatIfRow {
+  readonly method: string;
+  readonly label: string;
+  /** Stages counted from 1, 0 for the base model. */
+  readonly parts: readonly { readonly stage: number; readonly weight: number }[];
+  /** Whether it is the last stage, as it was trained. */
+  readonly isTrained: boolean;
+  readonly modes: Readonly<
+    Record<
+      ScoringMode,
+      {
+        /** Percent by task. */
+        readonly scores: Readonly<Record<string, number>>;
+        /** Their mean: ACC of a stream that ends with this model. */
+        readonly average: number;
+      }
+    >
+  >;
 }
 
 export interface ReaskResults {

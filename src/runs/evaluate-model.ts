@@ -1,23 +1,15 @@
 // Evaluates a model, with or without an adapter of PEFT's layout, on some tasks: predictions and scores, no training and
 // no run. A run's own evaluations are `execute.ts`.
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Adapter, createAdapter } from '../adapters/index.ts';
 import { hasProjector, readAdapter, readProjector, type TensorValues } from '../adapters/peft.ts';
-import { Generator } from '../evaluation/generator.ts';
 import { makeFolder } from '../formats/files.ts';
-import { ImageEncoder } from '../models/llava/image-encoder.ts';
 import { canonicalName } from '../models/llava/weights.ts';
 import { tasks as allTasks, type TaskName } from '../tasks/index.ts';
 import type { ScoringMode, TaskSource } from '../tasks/task.ts';
-import { float32, type HostTensor } from '../tensor/dtype.ts';
-import { projectorNames } from '../training/traced.ts';
-import { answerSamples, aspectOf, openModel } from './answering.ts';
-import { programOptions } from './base-weights.ts';
+import { type AdaptedModel, AdapterAnswers } from './adapter-answers.ts';
 import type { RunConfig } from './config-schema.ts';
-import { readPartialPredictions, readPredictions, writePredictions } from './predictions.ts';
+import { readPredictions } from './predictions.ts';
 import { testSamples } from './samples.ts';
-import { featureCache } from './sources.ts';
 
 export interface EvaluateModelOptions {
   readonly modelFolder: string;
@@ -42,58 +34,24 @@ export interface EvaluatedTask {
 
 /** Evaluates task after task. @throws UserError when the model, the adapter or the data cannot be read. */
 export async function evaluateModel(options: EvaluateModelOptions): Promise<readonly EvaluatedTask[]> {
-  const { config, source, signal } = options;
-  const model = openModel(config, options.modelFolder);
-  const projector = new Map(
-    projectorNames.map((name) => {
-      const { data, shape } = model.weights.values(name);
-      return [name, float32(data, shape)] as const;
-    }),
-  );
-  const read = options.adapterFolder === undefined ? undefined : readFolder(options.adapterFolder, projector);
-  const parameters = Object.fromEntries(new Map([...projector, ...(read?.values ?? [])]));
-  const disk = featureCache(config);
-  const encoder = await ImageEncoder.open({
-    config: model.config,
-    weights: model.weights,
-    transform: model.transform,
-    program: { provider: config.provider },
-    ...(disk === undefined ? {} : { disk }),
-  });
-  const generator = await Generator.compile({
-    config: model.config,
-    weights: model.weights.provider(new Set(projectorNames)),
-    slots: config.evaluation.slots,
-    program: programOptions(config, model),
-    ...(read === undefined ? {} : { adapter: read.adapter }),
-  });
+  const { config, source, signal, adapterFolder } = options;
+  const answers = await AdapterAnswers.open(config, options.modelFolder);
   makeFolder(options.outputFolder);
   const evaluated: EvaluatedTask[] = [];
   try {
+    const adapted = adapterFolder === undefined ? undefined : readFolder(adapterFolder, answers.projector);
     for (const task of config.tasks) {
       const started = performance.now();
       const samples = testSamples(config, source, task);
       const predictionFile = join(options.outputFolder, `${task}.jsonl`);
-      const partialFile = `${predictionFile}.partial`;
-      rmSync(partialFile, { force: true });
-      await answerSamples({
-        model,
-        encoder,
-        aspect: aspectOf(config, task),
-        generator,
-        // Another object for each task, so that nothing is kept of pictures that were fitted otherwise.
-        parameters: { ...parameters },
+      await answers.answer({
+        ...(adapted === undefined ? {} : { adapted }),
+        task,
         samples,
-        prompts: samples.map(({ text, image }) => ({
-          inputIds: model.processor.processPrompt(text, { hasImage: image !== undefined }),
-        })),
-        maxNewTokens: Math.min(config.evaluation.maxNewTokens, allTasks[task].maxNewTokens),
-        predictionFile: partialFile,
+        predictionFile,
         onAnswer: (done) => options.onProgress?.(task, done, samples.length),
         ...(signal === undefined ? {} : { signal }),
       });
-      writePredictions(predictionFile, samples, readPartialPredictions(partialFile));
-      rmSync(partialFile, { force: true });
       const accuracyIn = (mode: ScoringMode) =>
         allTasks[task].score(mode, samples, readPredictions(predictionFile)).accuracy;
       evaluated.push({
@@ -105,18 +63,14 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<read
       });
     }
   } finally {
-    await generator.dispose();
-    await encoder.dispose();
+    await answers.close();
   }
   return evaluated;
 }
 
 /** An adapter and its values; with those of the projector where the folder has it. */
-function readFolder(
-  folder: string,
-  projector: ReadonlyMap<string, HostTensor>,
-): { readonly adapter: Adapter; readonly values: TensorValues } {
+function readFolder(folder: string, projector: TensorValues): AdaptedModel {
   const { spec, values, saved } = readAdapter(folder, { canonicalName });
   const beside = hasProjector(folder) ? readProjector(folder, projector, { canonicalName }) : new Map();
-  return { adapter: createAdapter(spec), values: new Map([...values, ...saved, ...beside]) };
+  return { spec, values: new Map([...values, ...saved, ...beside]) };
 }

@@ -17,6 +17,7 @@ import type { Provenance } from './provenance.ts';
 import { reaskResults } from './reask.ts';
 import { openRun } from './run-data.ts';
 import { runFiles } from './run-folder.ts';
+import { whatIfResults } from './what-if.ts';
 
 /** What `metrics.json` holds: nothing that depends on when or where the run was made. */
 export interface Metrics {
@@ -49,6 +50,7 @@ export async function computeResults(
   const aspects = new Aspects(run, stages);
   const reask = reaskResults(run);
   const routing = routingResults(run);
+  const whatIf = whatIfResults(run);
   return {
     title: config.name,
     tasks: config.tasks,
@@ -62,6 +64,7 @@ export async function computeResults(
     lifeLines: aspects.lifeLines(),
     ...(reask === undefined ? {} : { reask }),
     ...(routing === undefined ? {} : { routing }),
+    ...(whatIf === undefined ? {} : { whatIf }),
   };
 }
 

@@ -1,0 +1,271 @@
+// What a run's saved stages would have answered otherwise, without training: models between stages, means of stages, and
+// later tasks by an earlier stage. Files: what-if/questions.json, what-if/journal.jsonl, and
+// what-if/<method>/<model>/<Task>.jsonl with the answers that the run itself does not have.
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { present } from '../errors.ts';
+import { makeFolder, sha256, sha256OfFile, writeJsonAtomic } from '../formats/files.ts';
+import { readRows } from '../formats/json.ts';
+import { blend, stageLora } from '../methods/blend.ts';
+import { methods } from '../methods/index.ts';
+import { readStage } from '../methods/stage-files.ts';
+import type { WhatIfResults, WhatIfRow } from '../report/results.ts';
+import { type TaskName, tasks } from '../tasks/index.ts';
+import type { ScoringMode, TaskScore } from '../tasks/task.ts';
+import { AdapterAnswers } from './adapter-answers.ts';
+import { type MethodName, settingsOf } from './config-schema.ts';
+import { appendRecord, type JournalRecord, openJournal, readJournal, recordsByKey } from './journal.ts';
+import { lockFolder } from './lock.ts';
+import type { EvaluateStep, TrainStep } from './plan.ts';
+import { readPartialPredictions, readPredictions, requireKnownIds, writePredictions } from './predictions.ts';
+import { type OpenedRun, openRun } from './run-data.ts';
+import type { RunEngine } from './run-engine.ts';
+import { nameOf, onlyStage, type WhatIfModel } from './what-if-models.ts';
+
+export interface WhatIfOptions {
+  readonly folder: string;
+  /** What is asked; of this run, and possible (`what-if-models.ts`). */
+  readonly models: (run: OpenedRun) => readonly WhatIfModel[];
+  readonly modelFolder: (run: OpenedRun) => string;
+  /** Answers with stages as they are. Called only when there is something to ask them. */
+  readonly openEngine: (run: OpenedRun) => Promise<RunEngine>;
+  readonly signal?: AbortSignal;
+  /** Told before the first answer how many evaluations are to be made, and how many are there. */
+  readonly onPlan?: (left: number, there: number) => void;
+  readonly onCell?: (model: WhatIfModel, task: TaskName) => void;
+}
+
+/** A model on a task, where the run has no answers of it. */
+interface Cell {
+  readonly model: WhatIfModel;
+  readonly task: TaskName;
+  readonly key: string;
+  /** Below the run's folder. */
+  readonly file: string;
+  /** Hash of what the answers are made from. */
+  readonly from: string;
+}
+
+/** Answers what is not answered yet; returns how many evaluations that were. Running it again continues. */
+export async function whatIf(options: WhatIfOptions): Promise<number> {
+  const { folder, onPlan, onCell } = options;
+  const signal = options.signal ?? new AbortController().signal;
+  const release = lockFolder(folder, { otherwise: 'try again then' });
+  let answerer: WhatIfAnswerer | undefined;
+  try {
+    const run = await openRun(folder);
+    const asked = options.models(run);
+    keepQuestions(folder, asked);
+    const records = recordsByKey(openJournal(journalOf(folder)));
+    const cells = asked.flatMap((model) =>
+      tasksOf(run, model.method).flatMap((task) =>
+        recordedStep(run, model, task) === undefined ? [cellOf(run, model, task)] : [],
+      ),
+    );
+    const left = cells.filter((cell) => !isThere(folder, records, cell));
+    const all = asked.reduce((total, { method }) => total + tasksOf(run, method).length, 0);
+    onPlan?.(left.length, all - left.length);
+    for (const cell of left) {
+      signal.throwIfAborted();
+      answerer ??= new WhatIfAnswerer(run, options);
+      makeFolder(dirname(join(folder, cell.file)));
+      await answerer.answer(cell, signal);
+      appendRecord(journalOf(folder), {
+        kind: 'evaluate',
+        key: cell.key,
+        at: new Date().toISOString(),
+        from: cell.from,
+        files: { [cell.file]: sha256OfFile(join(folder, cell.file)) },
+        measured: {},
+      });
+      onCell?.(cell.model, cell.task);
+    }
+    return left.length;
+  } finally {
+    await answerer?.close();
+    release();
+  }
+}
+
+/** Scores of everything that was asked and is answered, from the files; undefined where nothing was asked. */
+export function whatIfResults(run: OpenedRun): WhatIfResults | undefined {
+  const { folder } = run;
+  const records = recordsByKey(readJournal(journalOf(folder)));
+  const rows = readQuestions(folder).flatMap((model): WhatIfRow[] => {
+    const names = tasksOf(run, model.method);
+    const scored = names.map((task) => [task, scoreOf(run, records, model, task)] as const);
+    if (scored.some(([, score]) => score === undefined)) return [];
+    const inMode = (mode: ScoringMode) => {
+      const scores = scored.map(([task, score]) => [task, present(score, task)(mode).accuracy] as const);
+      const average = scores.reduce((sum, [, accuracy]) => sum + accuracy, 0) / scores.length;
+      return { scores: Object.fromEntries(scores), average };
+    };
+    const stage = onlyStage(model);
+    return [
+      {
+        method: model.method,
+        label: methods[model.method].label,
+        parts: model.parts,
+        isTrained: stage !== undefined && stage === trainedSteps(run, model.method).length,
+        modes: { strict: inMode('strict'), reference: inMode('reference') },
+      },
+    ];
+  });
+  return rows.length === 0 ? undefined : { rows };
+}
+
+/** The stages of a method that are trained, in order. */
+export function trainedSteps(run: OpenedRun, method: MethodName): readonly TrainStep[] {
+  return run.steps.filter(
+    (step): step is TrainStep => step.kind === 'train' && step.method === method && run.records.has(step.key),
+  );
+}
+
+/** The tasks that a method has trained on: what every model of it is asked. */
+function tasksOf(run: OpenedRun, method: MethodName): readonly TaskName[] {
+  return trainedSteps(run, method).flatMap((step) => step.tasks);
+}
+
+/** The run's own evaluation, where the model is one of its stages, or the base model. */
+function recordedStep(run: OpenedRun, model: WhatIfModel, task: TaskName): EvaluateStep | undefined {
+  const stage = onlyStage(model);
+  if (stage === undefined) return undefined;
+  return run.done.find(
+    (step) =>
+      step.task === task &&
+      (stage === 0
+        ? step.trained === undefined
+        : step.trained?.method === model.method && step.trained.stage === stage),
+  );
+}
+
+function cellOf(run: OpenedRun, model: WhatIfModel, task: TaskName): Cell {
+  const { method, parts } = model;
+  const key = `${method}/${nameOf(parts)}/${task}`;
+  const trained = trainedSteps(run, method);
+  const from = sha256(
+    JSON.stringify([
+      run.provenance.weights.sha256,
+      run.provenance.data.sha256,
+      ...parts.map(({ stage, weight }) => [
+        weight,
+        Object.entries(run.records.get(trained[stage - 1]?.key ?? '')?.files ?? {}).sort(),
+      ]),
+    ]),
+  );
+  return { model, task, key, file: `what-if/${key}.jsonl`, from };
+}
+
+function isThere(folder: string, records: ReadonlyMap<string, JournalRecord>, { key, file, from }: Cell) {
+  const record = records.get(key);
+  const path = join(folder, file);
+  return record?.from === from && existsSync(path) && sha256OfFile(path) === record.files[file];
+}
+
+function scoreOf(
+  run: OpenedRun,
+  records: ReadonlyMap<string, JournalRecord>,
+  model: WhatIfModel,
+  task: TaskName,
+): ((mode: ScoringMode) => TaskScore) | undefined {
+  const recorded = recordedStep(run, model, task);
+  if (recorded !== undefined) return (mode) => run.evaluations.score(recorded, mode);
+  const cell = cellOf(run, model, task);
+  if (!isThere(run.folder, records, cell)) return undefined;
+  const file = join(run.folder, cell.file);
+  const [samples, predictions] = [run.evaluations.samples(task), readPredictions(file)];
+  requireKnownIds(file, samples, predictions);
+  return (mode) => tasks[task].score(mode, samples, predictions);
+}
+
+/** Stages as they are answer in their method's way, models between them as one LoRA. Both are opened when needed. */
+class WhatIfAnswerer {
+  readonly #run: OpenedRun;
+  readonly #options: WhatIfOptions;
+  #engine: RunEngine | undefined;
+  #between: AdapterAnswers | undefined;
+
+  constructor(run: OpenedRun, options: WhatIfOptions) {
+    this.#run = run;
+    this.#options = options;
+  }
+
+  async answer(cell: Cell, signal: AbortSignal): Promise<void> {
+    const { config, evaluations, folder } = this.#run;
+    const { model, task } = cell;
+    const samples = evaluations.samples(task);
+    const predictionFile = join(folder, cell.file);
+    const stage = onlyStage(model);
+    if (stage === undefined) {
+      this.#between ??= await AdapterAnswers.open(config, this.#options.modelFolder(this.#run));
+      const adapted = this.#blended(model, this.#between);
+      await this.#between.answer({ adapted, task, samples, predictionFile, signal });
+      return;
+    }
+    this.#engine ??= await this.#options.openEngine(this.#run);
+    const step = trainedSteps(this.#run, model.method)[stage - 1];
+    const partial = `${predictionFile}.partial`;
+    await this.#engine.evaluate({
+      method: step?.method,
+      stage: step?.stage,
+      adapterFolder: step && join(folder, step.adapterFolder),
+      task,
+      samples,
+      predictionFile: partial,
+      config,
+      signal,
+      onProgress: () => {},
+    });
+    writePredictions(predictionFile, samples, readPartialPredictions(partial));
+  }
+
+  async close(): Promise<void> {
+    await this.#engine?.close();
+    await this.#between?.close();
+  }
+
+  #blended({ method, parts }: WhatIfModel, { projector }: AdapterAnswers) {
+    const { config, folder } = this.#run;
+    const open = methods[method].open(settingsOf(config, method));
+    const steps = trainedSteps(this.#run, method);
+    const stages = parts.map(({ stage, weight }) => {
+      if (stage === 0) return { weight, projector };
+      const state = readStage(join(folder, present(steps[stage - 1], `stage ${stage}`).adapterFolder), {
+        method: methods[method],
+        open,
+        projector,
+      });
+      const own = new Map(
+        [...projector.keys()].map((name) => [name, present(state.trained.get(name), name)]),
+      );
+      return { weight, projector: own, lora: present(stageLora(open, state), 'a stage as one LoRA') };
+    });
+    const blended = blend(stages);
+    return {
+      spec: blended.adapter.spec,
+      values: new Map([...blended.adapter.values, ...blended.projector]),
+    };
+  }
+}
+
+const questionSchema = z.object({
+  method: z.enum(Object.keys(methods) as [MethodName, ...MethodName[]]),
+  parts: z.array(z.object({ stage: z.int().min(0), weight: z.number().min(0).max(1) })).min(1),
+});
+
+/** Everything that was ever asked of the run, each once. */
+function keepQuestions(folder: string, asked: readonly WhatIfModel[]): void {
+  const all = [...readQuestions(folder), ...asked];
+  const known = new Map(all.map((model) => [`${model.method}/${nameOf(model.parts)}`, model]));
+  makeFolder(join(folder, 'what-if'));
+  writeJsonAtomic(questionsOf(folder), [...known.values()]);
+}
+
+function readQuestions(folder: string): readonly WhatIfModel[] {
+  const file = questionsOf(folder);
+  return existsSync(file) ? readRows(file, questionSchema) : [];
+}
+
+const questionsOf = (folder: string) => join(folder, 'what-if', 'questions.json');
+const journalOf = (folder: string) => join(folder, 'what-if', 'journal.jsonl');
