@@ -1,6 +1,6 @@
 // `coin compare` as a real command, on runs of an engine whose answers are made up so that the differences are known.
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -128,6 +128,25 @@ describe('one run', () => {
     expect(coin('run', '--cells').stdout).toContain(
       '  VQAv2 after VQAv2: not distinguishable: 0.00 [0.00, 0.00]\n',
     );
+  });
+
+  it('says the same in the tables of the run, and shows the intervals on its page', () => {
+    const env = { ...process.env, FORCE_COLOR: undefined };
+    const run = (command: string) =>
+      spawnSync(process.execPath, [commandLine, command, 'run'], { cwd: top, encoding: 'utf8', env });
+    const { estimates, pairs } = JSON.parse(coin('run', '--json').stdout);
+    const shown = (value: number) => value.toFixed(2).replace('-', '\u2212');
+    const { low, high } = estimates[0].figures[0];
+    const { stdout } = run('metrics');
+    expect(stdout).toContain(`[${shown(low)}, ${shown(high)}]`);
+    const acc = pairs[0].differences[0];
+    const words = `MoELoRA is higher in ACC by 13.33 [${shown(-acc.high)}, ${shown(-acc.low)}]`;
+    expect(stdout.replaceAll('\n', ' ')).toContain(words);
+    expect(run('report').status).toBe(0);
+    const page = readFileSync(join(top, 'run', 'report.html'), 'utf8');
+    expect(page).toContain(words);
+    const cell = estimates[0].figures.find(({ name }: { name: string }) => name === 'VQAv2 after OCRVQA');
+    expect(page).toContain(`title="VQAv2, after OCRVQA: 50.00 [${shown(cell.low)}, ${shown(cell.high)}]"`);
   });
 
   it('draws images, not questions', () => {

@@ -3,7 +3,7 @@ import { defineCommand } from 'citty';
 import { inWords, withInterval } from '../report/comparison-words.ts';
 import { absent, formatBytes, formatCount } from '../report/numbers.ts';
 import { type GridColumn, renderGrid } from '../report/terminal-grid.ts';
-import { compareRuns, type MethodCost, type RunComparison } from '../runs/comparison.ts';
+import { compareRuns, fewImages, type MethodCost, type RunComparison } from '../runs/comparison.ts';
 import { formatRatio } from '../runs/matching.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { oneOf } from './arguments.ts';
@@ -11,8 +11,6 @@ import { wholeNumber } from './options.ts';
 import { painter, useColor, widthOf } from './style.ts';
 
 const modes = ['strict', 'reference'] as const satisfies readonly ScoringMode[];
-/** Below this many images, percentile intervals are visibly too narrow. */
-const fewImages = 30;
 
 export const compare = defineCommand({
   meta: { name: 'compare', description: 'Compare methods, with intervals and plain words' },

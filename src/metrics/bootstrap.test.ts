@@ -23,7 +23,7 @@ function clustered(clusters: readonly (readonly number[])[]): ClusteredScores {
 
 /** Replicates of a figure of scores that share their clusters. */
 function replicatesOf(
-  figure: (weights: Uint32Array) => number,
+  figure: (weights: Float64Array) => number,
   clusters: number,
   { resamples = 2000, stratum = 'T', seed = 0 } = {},
 ): Float64Array {
@@ -147,7 +147,7 @@ describe('the interval', () => {
 
   it('of scores that are not there is 0', () => {
     expect(accuracyOf(clustered([[]]))).toBe(0);
-    expect(accuracyOf(clustered([[1], [0, 0.5]]), Uint32Array.of(2, 1))).toBe(62.5);
+    expect(accuracyOf(clustered([[1], [0, 0.5]]), Float64Array.of(2, 1))).toBe(62.5);
   });
 });
 

@@ -4,13 +4,16 @@ import {
   accuracyOf,
   bootstrapPValue,
   type ClusteredScores,
+  type DrawOptions,
   drawClusters,
+  drawnSum,
   holm,
   type Interval,
   percentileInterval,
+  percentOf,
 } from './bootstrap.ts';
 import { type ConfidenceInterval, confidenceInterval, mean } from './statistics.ts';
-import { summarise } from './summary.ts';
+import { summariseScores } from './summary.ts';
 
 export interface ComparedMethod {
   readonly name: string;
@@ -29,6 +32,8 @@ export interface ComparisonOptions {
   readonly pairs?: readonly (readonly [number, number])[];
   /** Whether every cell of the matrix is compared too, which takes one order of tasks; true by default. */
   readonly cells?: boolean;
+  /** Whether pairs are compared in them; true by default. */
+  readonly pairedCells?: boolean;
   readonly resamples?: number;
   readonly seed?: number;
   readonly alpha?: number;
@@ -82,24 +87,24 @@ export function figuresOf(tasks: readonly string[]): readonly Figure[] {
  */
 export function compareMethods(options: ComparisonOptions): Comparison {
   const { tasks, methods, resamples = 2000, seed = 0, alpha = 0.05, cells = true } = options;
-  const { pairs = everyPair(methods.length) } = options;
+  const { pairs = everyPair(methods.length), pairedCells = cells } = options;
   const figures = figuresOf(cells ? tasks : []);
   const points = methods.map(({ seeds, orders }) =>
-    seeds.map((stages, index) => valuesOf(orders?.[index] ?? tasks, stages)),
+    seeds.map((stages, index) => valuesOf(orders?.[index] ?? tasks, stages, (scores) => accuracyOf(scores))),
   );
   const clusters = clustersOf(methods[0], tasks);
   const replicates = methods.map(() => figures.map(() => new Float64Array(resamples)));
   for (let replicate = 0; replicate < resamples; replicate++) {
-    const weights = new Map(
-      tasks.map((stratum) => [
-        stratum,
-        drawClusters(clusters.get(stratum) ?? 0, { seed, stratum, replicate }),
-      ]),
+    const draws = new Map(
+      tasks.map((stratum) => [stratum, new Draw(clusters.get(stratum) ?? 0, { seed, stratum, replicate })]),
     );
+    const score = (scores: ClusteredScores, task: string) => (draws.get(task) as Draw).accuracyOf(scores);
     for (const [index, { seeds, orders }] of methods.entries()) {
-      const drawn = seeds.map((stages, own) => valuesOf(orders?.[own] ?? tasks, stages, weights));
+      const drawn = seeds.map((stages, own) => valuesOf(orders?.[own] ?? tasks, stages, score));
       for (const [figure, values] of (replicates[index] as Float64Array[]).entries()) {
-        values[replicate] = mean(drawn.map((each) => each[figure] as number));
+        let sum = 0;
+        for (const each of drawn) sum += each[figure] as number;
+        values[replicate] = sum / drawn.length;
       }
     }
   }
@@ -126,7 +131,8 @@ export function compareMethods(options: ComparisonOptions): Comparison {
       ),
     ),
   }));
-  const byFigure = figures.map((_, figure) => {
+  const paired = figures.filter(({ task }) => pairedCells || task === undefined);
+  const byFigure = paired.map((_, figure) => {
     const drawn = pairs.map(([first, second]) => {
       const other = drawnOf(second, figure);
       return drawnOf(first, figure).map((value, index) => withoutRounding(value - (other[index] as number)));
@@ -154,20 +160,34 @@ export function compareMethods(options: ComparisonOptions): Comparison {
   };
 }
 
-/** The figures in the order of `figuresOf`. */
+/** One draw of a task's images. What was added up is kept: many evaluations have the same `counts`, some the same `sums`. */
+class Draw {
+  readonly #weights: Float64Array;
+  readonly #held = new Map<Float64Array, number>();
+
+  constructor(clusters: number, options: DrawOptions) {
+    this.#weights = drawClusters(clusters, options);
+  }
+
+  accuracyOf({ sums, counts }: ClusteredScores): number {
+    return percentOf(this.#sumOf(sums), this.#sumOf(counts));
+  }
+
+  #sumOf(values: Float64Array): number {
+    const known = this.#held.get(values) ?? drawnSum(values, this.#weights);
+    this.#held.set(values, known);
+    return known;
+  }
+}
+
+/** The figures in the order of `figuresOf`; `score` gives percent. */
 function valuesOf(
   tasks: readonly string[],
   stages: readonly (readonly ClusteredScores[])[],
-  weights?: ReadonlyMap<string, Uint32Array>,
+  score: (scores: ClusteredScores, task: string) => number,
 ): readonly number[] {
-  const cells = stages.map((row) =>
-    row.map((scores, task) => accuracyOf(scores, weights?.get(tasks[task] ?? ''))),
-  );
-  const rows = cells.map((row, stage) => ({
-    after: tasks[stage] as string,
-    scores: Object.fromEntries(row.map((score, task) => [tasks[task] as string, score])),
-  }));
-  const { finalAverage, maa, bwt } = summarise({ tasks, rows });
+  const cells = stages.map((row) => row.map((scores, task) => score(scores, tasks[task] ?? '')));
+  const { finalAverage, maa, bwt } = summariseScores(cells);
   return [finalAverage, maa, bwt, ...cells.flat()];
 }
 

@@ -30,16 +30,28 @@ export interface SummaryOptions {
  * Scores on tasks not yet seen (forward transfer) may be in a row and play no part.
  * @throws UserError naming the cell when a score of a seen task is missing, or when there is no row at all.
  */
-export function summarise(matrix: AccuracyMatrix, { bwtDivisor = 'T' }: SummaryOptions = {}): Summary {
-  const stages = matrix.rows.length;
-  if (stages === 0) throw new UserError('the accuracy matrix has no row: nothing has been evaluated yet');
-  const finalRow = seenScores(matrix, stages - 1);
-  const rowMeans = matrix.rows.map((_, stage) => meanOf(seenScores(matrix, stage)));
-  const changes = finalRow.map((score, task) => score - cell(matrix, task, task));
+export function summarise(matrix: AccuracyMatrix, options: SummaryOptions = {}): Summary {
+  if (matrix.rows.length === 0) {
+    throw new UserError('the accuracy matrix has no row: nothing has been evaluated yet');
+  }
+  return summariseScores(
+    matrix.rows.map((_, stage) => seenScores(matrix, stage)),
+    options,
+  );
+}
+
+/** As `summarise`, for the scores of the tasks seen after each stage, in order: at least one row, the j-th of j scores. */
+export function summariseScores(
+  rows: readonly (readonly number[])[],
+  { bwtDivisor = 'T' }: SummaryOptions = {},
+): Summary {
+  const stages = rows.length;
+  const finalRow = rows[stages - 1] as readonly number[];
+  const changes = finalRow.map((score, task) => score - (rows[task]?.[task] as number));
   // After one stage nothing can have changed, and T - 1 is 0.
   const divisor = bwtDivisor === 'T' ? stages : Math.max(1, stages - 1);
   return {
-    maa: meanOf(rowMeans),
+    maa: meanOf(rows.map(meanOf)),
     bwt: changes.reduce((sum, change) => sum + change, 0) / divisor,
     finalAverage: meanOf(finalRow),
   };

@@ -3,7 +3,7 @@
 import type { AccuracyMatrix } from '../metrics/matrix.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { formatShort } from './numbers.ts';
-import type { MethodInfo, MethodResults, RunResults } from './results.ts';
+import type { MethodInfo, MethodIntervals, MethodResults, RunResults } from './results.ts';
 
 export const scoringModes: readonly ScoringMode[] = ['strict', 'reference'];
 
@@ -35,6 +35,7 @@ export interface MethodFigures {
   readonly stages: readonly StageFigures[];
   readonly tasks: readonly TaskFigures[];
   readonly complete: boolean;
+  readonly intervals?: MethodIntervals;
 }
 
 const nothingYet: Omit<MethodResults, 'matrix'> = {
@@ -50,9 +51,11 @@ export function methodFigures(results: RunResults, mode: ScoringMode): readonly 
   return results.methods.map((info) => {
     const found = own(methods, info.name) ?? { ...nothingYet, matrix: { tasks: results.tasks, rows: [] } };
     const stages = stagesOf(found.matrix, results.tasks);
+    const intervals = own(results.intervals?.[mode].methods ?? {}, info.name);
     return {
       name: info.name,
       label: info.label,
+      ...(intervals === undefined ? {} : { intervals }),
       info,
       results: found,
       stages,

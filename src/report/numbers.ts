@@ -24,6 +24,13 @@ export function formatChange(value: number | undefined, decimals: 1 | 2 = 2): st
   return value > 0 && !isZero ? `+${text}` : text;
 }
 
+/** `[27.40, 33.12]`; empty where there is none. */
+export function formatInterval(
+  interval: { readonly low: number; readonly high: number } | undefined,
+): string {
+  return interval === undefined ? '' : `[${formatScore(interval.low)}, ${formatScore(interval.high)}]`;
+}
+
 /** A count with thousands separators. */
 export function formatCount(value: number): string {
   if (!Number.isFinite(value)) return absent;

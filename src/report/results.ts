@@ -1,5 +1,6 @@
 // What a report shows: plain data, computed from the files of a run. The tables and the page are drawn from nothing else.
 import type { ErrorLabel, OtherStyle } from '../evaluation/attribution.ts';
+import type { Interval } from '../metrics/bootstrap.ts';
 import type { Fate, Transitions } from '../metrics/lifelines.ts';
 import type { AccuracyMatrix } from '../metrics/matrix.ts';
 import type { TaskUse } from '../metrics/routing.ts';
@@ -27,8 +28,48 @@ export interface RunResults {
   readonly routing?: RoutingResults;
   /** Models that were never trained; absent where none was asked for. */
   readonly whatIf?: WhatIfResults;
+  /** What the drawing of test images leaves open; absent where a task has a single image. */
+  readonly intervals?: Readonly<Record<ScoringMode, IntervalResults>>;
   /** A published row to show the run beside. */
   readonly beside?: BesideRow;
+}
+
+export interface IntervalResults {
+  /** Draws of the test images. */
+  readonly resamples: number;
+  /** Tasks with so few images that intervals are too narrow. */
+  readonly few: readonly string[];
+  /** 95 % intervals by method, over its own whole stages. */
+  readonly methods: Readonly<Record<string, MethodIntervals>>;
+  /** Absent with a single method. */
+  readonly comparison?: {
+    /** As many as all the methods have. */
+    readonly stages: number;
+    /** Corrected over the pairs, each figure by itself. */
+    readonly pairs: readonly PairDifferences[];
+  };
+}
+
+export interface MethodIntervals {
+  readonly acc: Interval;
+  readonly maa: Interval;
+  readonly bwt: Interval;
+  /** Of the seen tasks. */
+  readonly cells: readonly (Interval & { readonly after: string; readonly task: string })[];
+}
+
+export interface PairDifferences {
+  readonly first: string;
+  readonly second: string;
+  /** The first method's figure minus the second's, in points. */
+  readonly acc: PairDifference;
+  readonly maa: PairDifference;
+  readonly bwt: PairDifference;
+}
+
+export interface PairDifference extends Interval {
+  readonly value: number;
+  readonly distinguishable: boolean;
 }
 
 export interface RoutingResults {

@@ -1,11 +1,20 @@
 // The upper half of the page: the three figures per method with their formulas, the accuracy matrices as heat maps,
 // what was forgotten, and the curves over the stages. Each under one scoring; the page draws both.
+import type { Interval } from '../metrics/bootstrap.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { heatStep, heatSteps } from './colours.ts';
 import { definitions } from './definitions.ts';
 import { type MethodFigures, methodFigures, mostForgotten, own } from './figures.ts';
+import { comparisonSentences, intervalNote } from './intervals.ts';
 import { html, type Markup } from './markup.ts';
-import { formatChange, formatCount, formatDuration, formatScore, formatShort } from './numbers.ts';
+import {
+  formatChange,
+  formatCount,
+  formatDuration,
+  formatInterval,
+  formatScore,
+  formatShort,
+} from './numbers.ts';
 import type { RunResults } from './results.ts';
 import { bar, changeTrack, curvePanel, radarChart, shorten, swatch } from './svg.ts';
 
@@ -17,17 +26,26 @@ export function figureCards(results: RunResults, mode: ScoringMode): Markup {
     const comparable = new Set(methods.map(({ stages }) => stages.length)).size === 1;
     const best = comparable ? bestOf(values) : undefined;
     const isChange = key === 'bwt';
+    const figure = key === 'finalAverage' ? 'acc' : key;
     const domain = isChange ? changeDomain(values) : ([0, 100] as const);
     return html`<article class="card figure">
 <h3><span class="symbol">${symbol}</span> ${name}</h3>
 <table><caption class="sr">${name} per method</caption><tbody>${methods.map((method, index) => {
       const value = values[index] ?? Number.NaN;
       return html`<tr${index === best && html` class="best"`}><th scope="row">${swatch(index)}<span>${method.label}</span></th>
-<td class="bars">${bar(value, domain, index)}</td><td class="number">${isChange ? formatChange(value) : formatScore(value)}${index === best && html`<span class="sr"> (best)</span>`}</td></tr>`;
+<td class="bars">${bar(value, domain, index)}</td><td class="number">${isChange ? formatChange(value) : formatScore(value)}${index === best && html`<span class="sr"> (best)</span>`}${method.intervals !== undefined && html`<span class="interval">${formatInterval(method.intervals[figure])}</span>`}</td></tr>`;
     })}</tbody></table>
 <div class="formula">${formula}</div><p>${meaning}</p></article>`;
   });
-  return html`<div class="cards">${cards}</div>`;
+  return html`<div class="cards">${cards}</div>${comparison(results, mode)}`;
+}
+
+/** Which methods can be told apart, and what the intervals are of. */
+function comparison(results: RunResults, mode: ScoringMode): Markup | false {
+  const sentences = comparisonSentences(results, mode);
+  const note = intervalNote(results, mode);
+  if (note === '') return false;
+  return html`<div class="apart-words">${sentences.map((sentence) => html`<p>${sentence}</p>`)}<p class="note">${note}</p></div>`;
 }
 
 /** What each method cost, and where it lost most. */
@@ -50,6 +68,8 @@ export function heatMaps(results: RunResults, mode: ScoringMode, words: HeatWord
   return html`<div class="pair">${methodFigures(results, mode).map((method, index) => heatMap(results, mode, method, index, words))}</div>`;
 }
 
+const ACCURACY = 'Accuracy';
+
 /** A prefix that keeps ids apart, and what the numbers are. */
 export interface HeatWords {
   readonly id?: string;
@@ -61,18 +81,28 @@ function heatMap(
   mode: ScoringMode,
   method: MethodFigures,
   index: number,
-  { id = 'heat', what = 'Accuracy' }: HeatWords,
+  { id = 'heat', what = ACCURACY }: HeatWords,
 ): Markup {
   const zeroShot = results.tasks.map((task) => own(results.modes[mode].zeroShot, task));
   const upright = results.tasks.some((task) => task.length > 10) || results.tasks.length > 9;
-  const cell = (score: number | undefined, column: number, place: string, mark = '') => {
+  const intervalOf = (after: string, task: string | undefined) =>
+    what === ACCURACY
+      ? method.intervals?.cells.find((candidate) => candidate.after === after && candidate.task === task)
+      : undefined;
+  const cell = (score: number | undefined, column: number, place: string, mark = '', interval?: Interval) => {
     if (score === undefined) return html`<td class="unseen"></td>`;
-    const title = `${results.tasks[column]}, ${place}: ${formatScore(score)}`;
+    const title = `${results.tasks[column]}, ${place}: ${formatScore(score)}${interval === undefined ? '' : ` ${formatInterval(interval)}`}`;
     return html`<td class="h${heatStep(score)}${mark}" title="${title}">${formatShort(score)}</td>`;
   };
   const rows = method.stages.map(({ after, scores, mean }, stage) => {
     const cells = scores.map((score, column) =>
-      cell(score, column, `after ${after}`, stage === column ? ' own' : ''),
+      cell(
+        score,
+        column,
+        `after ${after}`,
+        stage === column ? ' own' : '',
+        intervalOf(after, results.tasks[column]),
+      ),
     );
     return html`<tr><th scope="row" title="after ${after}">${after}</th>${cells}<td class="mean">${formatShort(mean)}</td></tr>`;
   });

@@ -103,6 +103,8 @@ const tables = `
 .figure th .swatch { margin-right: 8px; }
 .figure td.bars { width: 100%; }
 .figure td.number { padding-left: 14px; font-size: 20px; letter-spacing: -.01em; line-height: 1.5; font-weight: 500; white-space: nowrap; }
+.figure .interval { display: block; font-size: 12px; line-height: 1.2; letter-spacing: 0; font-weight: 400; color: var(--soft); margin: -3px 0 5px; }
+.apart-words { margin-top: 24px; max-width: 62em; } .apart-words p { text-wrap: pretty; } .apart-words p + p { margin-top: 6px; }
 .figure .best td.number { font-weight: 720; }
 .figure .formula { margin: 14px 0 12px; padding-top: 14px; border-top: 1px solid var(--line); overflow-x: auto; min-height: 66px; display: flex; align-items: center; flex: 1; }
 .figure math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math", "Noto Sans Math", "DejaVu Math TeX Gyre", math, serif; font-size: 16px; text-align: left; margin: 0; width: fit-content; }

@@ -9,7 +9,8 @@ import {
   subline,
   unreadableByTask,
 } from './figures.ts';
-import { formatChange, formatCount, formatDuration, formatScore } from './numbers.ts';
+import { comparisonSentences, intervalNote } from './intervals.ts';
+import { formatChange, formatCount, formatDuration, formatInterval, formatScore } from './numbers.ts';
 import type { RunResults } from './results.ts';
 import { besideSection } from './terminal-beside.ts';
 import { type GridCell, type GridOptions, pad, printable, renderGrid, style, wrap } from './terminal-grid.ts';
@@ -44,6 +45,9 @@ export function renderTables(results: RunResults, { width = 100, color = false }
         : [formulas(method, options), summarySection(method, options), unreadableSection(method, options)]),
     ]),
     methods.length > 1 ? comparisonSection(methods, options) : [],
+    [...comparisonSentences(results, shownMode), intervalNote(results, shownMode)]
+      .filter((text) => text !== '')
+      .flatMap((text) => wrap(printable(text), width)),
     ...judgeSections(results, options),
     differencesSection(results, options),
     besideLines(results, options),
@@ -69,16 +73,35 @@ function matrixSection(results: RunResults, method: MethodFigures, options: Grid
   ];
 }
 
-function formulas({ results, complete, stages }: MethodFigures, { width, color }: GridOptions) {
+function formulas(
+  { results, complete, stages, intervals }: MethodFigures,
+  { width, color }: GridOptions,
+): readonly string[] {
   const entries = [
-    ['ACC', formatScore(results.finalAverage), '(1/T) Σ_i A[T][i]', 'mean of the last row'],
-    ['MAA', formatScore(results.maa), '(1/T) Σ_j (1/j) Σ_{i≤j} A[j][i]', 'mean of the column "mean"'],
-    ['BWT', formatChange(results.bwt), '(1/T) Σ_i (A[T][i] − A[i][i])', 'final minus just trained'],
+    ['ACC', formatScore(results.finalAverage), '(1/T) Σ_i A[T][i]', 'mean of the last row', intervals?.acc],
+    [
+      'MAA',
+      formatScore(results.maa),
+      '(1/T) Σ_j (1/j) Σ_{i≤j} A[j][i]',
+      'mean of the column "mean"',
+      intervals?.maa,
+    ],
+    [
+      'BWT',
+      formatChange(results.bwt),
+      '(1/T) Σ_i (A[T][i] − A[i][i])',
+      'final minus just trained',
+      intervals?.bwt,
+    ],
   ] as const;
-  const lines = entries.map(([name, figure, formula, meaning]) => {
-    const start = `${style(name, 'bold', color)}  ${pad(figure, 7, 'right')}   `;
+  const intervalWidth = Math.max(...entries.map(([, , , , interval]) => formatInterval(interval).length));
+  const lines = entries.map(([name, figure, formula, meaning, interval]) => {
+    const shown = intervalWidth === 0 ? '' : `${pad(formatInterval(interval), intervalWidth, 'left')}  `;
+    const start = `${style(name, 'bold', color)}  ${pad(figure, 7, 'right')}   ${shown}`;
     const withMeaning = `${pad(formula, 33, 'left')}${meaning}`;
-    return start + style(15 + withMeaning.length <= width ? withMeaning : formula, 'dim', color);
+    const left = width - 15 - shown.length;
+    const words = [withMeaning, formula].find(({ length }) => length <= left) ?? '';
+    return (start + style(words, 'dim', color)).trimEnd();
   });
   const note = `T = ${stages.length}: the stages finished so far. Compare with runs of the same length only.`;
   return complete ? lines : [...lines, ...wrap(note, width)];

@@ -10,6 +10,7 @@ import type { RunConfig } from './config-schema.ts';
 import type { JournalRecord } from './journal.ts';
 import { matchedWithin } from './matching.ts';
 import { type Stages, wholeStages } from './mode-results.ts';
+import type { EvaluateStep } from './plan.ts';
 import { type OpenedRun, openRun } from './run-data.ts';
 import { namedIn } from './sample-query.ts';
 
@@ -61,6 +62,9 @@ export interface RunComparison extends Comparison {
 
 export const alpha = 0.05;
 
+/** Below this many images, percentile intervals are visibly too narrow. */
+export const fewImages = 30;
+
 /**
  * Compares the methods of a run, or of several runs that differ in nothing but the seed.
  * @throws UserError or DataError when the runs cannot be compared, or a task's images are too few to draw from.
@@ -85,24 +89,18 @@ export async function compareRuns(options: CompareOptions): Promise<RunCompariso
   const length = Math.min(...stages.flatMap((each) => names.map((name) => each.get(name)?.length ?? 0)));
   const tasks = first.config.tasks.slice(0, length);
   const clusters = new Map(tasks.map((task) => [task, clustersOf(first.evaluations.samples(task))]));
-  const images = Object.fromEntries(tasks.map((task) => [task, new Set(clusters.get(task)?.values()).size]));
+  const images = imageCounts(clusters);
   const alone = tasks.find((task) => (images[task] ?? 0) < 2);
   if (alone !== undefined) {
     throw new UserError(
       `the test samples of ${alone} are all about one image: no interval can be made of it`,
     );
   }
-  const scores = (run: OpenedRun, stagesOfRun: Stages, method: MethodName) =>
-    (stagesOfRun.get(method) ?? []).slice(0, length).map((evaluations, stage) =>
-      tasks.slice(0, stage + 1).map((task) => {
-        const step = evaluations.find((evaluation) => evaluation.task === task);
-        if (step === undefined) throw new Error(`internal: ${method} has no evaluation of ${task}`);
-        return addUp(run.evaluations.score(step, mode).samples, clusters.get(task) ?? new Map());
-      }),
-    );
   const compared = names.map((name) => ({
     name,
-    seeds: runs.map((run, index) => scores(run, stages[index] as Stages, name)),
+    seeds: runs.map((run, index) =>
+      clusteredStages(run, (stages[index] as Stages).get(name)?.slice(0, length) ?? [], clusters, mode),
+    ),
   }));
   const costs = names.map((name) => costOf(first, name, length));
   return {
@@ -175,6 +173,46 @@ function chooseMethods(
     });
   }
   return chosen;
+}
+
+/** By task: the number of each sample's image, by the sample's id. */
+export type Clusters = ReadonlyMap<TaskName, ReadonlyMap<string, number>>;
+
+export function imageCounts(clusters: Clusters): Readonly<Record<string, number>> {
+  return Object.fromEntries([...clusters].map(([task, images]) => [task, new Set(images.values()).size]));
+}
+
+/** The evaluations of a method's stages added up by image: [stage][task], of the tasks seen. */
+export function clusteredStages(
+  run: OpenedRun,
+  stages: readonly (readonly EvaluateStep[])[],
+  clusters: Clusters,
+  mode: ScoringMode,
+): readonly (readonly ClusteredScores[])[] {
+  const counted = new Map<TaskName, Float64Array>();
+  const known = new Map<string, ClusteredScores>();
+  const scoresOf = (step: EvaluateStep): ClusteredScores => {
+    const { sums, counts } = addUp(
+      run.evaluations.score(step, mode).samples,
+      clusters.get(step.task) ?? new Map(),
+    );
+    const before = counted.get(step.task);
+    // Equal numbers are one array, so that they are added up once in a draw.
+    const same = before?.every((count, image) => count === counts[image]) ? before : counts;
+    counted.set(step.task, same);
+    return { sums, counts: same };
+  };
+  return stages.map((evaluations, stage) =>
+    run.config.tasks.slice(0, stage + 1).map((task) => {
+      const step = evaluations.find((evaluation) => evaluation.task === task);
+      if (step === undefined)
+        throw new Error(`internal: after stage ${stage + 1} there is no evaluation of ${task}`);
+      // Where the model does not change over the stream, an evaluation stands in every row.
+      const scores = known.get(step.key) ?? scoresOf(step);
+      known.set(step.key, scores);
+      return scores;
+    }),
+  );
 }
 
 /** The number of each sample's image, by the sample's id. A sample without an image is by itself. */

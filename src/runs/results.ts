@@ -8,6 +8,7 @@ import type { ScoringMode } from '../tasks/task.ts';
 import { Aspects } from './aspects.ts';
 import type { MethodName, RunConfig } from './config-schema.ts';
 import { exampleResults } from './examples.ts';
+import { intervalResults } from './intervals.ts';
 import type { JournalRecord } from './journal.ts';
 import { judgeResults } from './judging/judge-results.ts';
 import { modeResults, wholeStages } from './mode-results.ts';
@@ -51,6 +52,7 @@ export async function computeResults(
   const reask = reaskResults(run);
   const routing = routingResults(run);
   const whatIf = whatIfResults(run);
+  const intervals = intervalResults(run, stages);
   return {
     title: config.name,
     tasks: config.tasks,
@@ -65,6 +67,7 @@ export async function computeResults(
     ...(reask === undefined ? {} : { reask }),
     ...(routing === undefined ? {} : { routing }),
     ...(whatIf === undefined ? {} : { whatIf }),
+    ...(intervals === undefined ? {} : { intervals }),
   };
 }
 
