@@ -66,7 +66,7 @@ figcaption .swatch { margin-right: 6px; } figcaption .muted { font-size: 13px; m
 .radar .ring { fill: none; stroke: var(--line); } .radar .rim { stroke: var(--strong); }
 .radar .after { fill: currentColor; fill-opacity: .24; stroke: currentColor; stroke-width: 2.25; stroke-linejoin: round; }
 .use { width: 100%; } .use .kind-name { font-size: 10.5px; font-weight: 600; fill: var(--ink); } .use .tick { font-size: 9px; }
-.uses { grid-template-columns: repeat(auto-fill, minmax(min(100%, 165px), 1fr)); } @media (min-width: 700px) { .uses { grid-template-columns: repeat(auto-fill, minmax(268px, 1fr)); } }
+@media (max-width: 620px) { .panels.uses { grid-template-columns: repeat(auto-fill, minmax(min(100%, 150px), 1fr)); } }
 .heat.even tr > :last-child { width: auto; } .heat.apart { max-width: 640px; }
 .axis-name { font-size: 12px; font-weight: 600; fill: var(--ink); } .axis-value { font-size: 11px; fill: var(--soft); }
 .tick { font-size: 10px; fill: var(--soft); } .radar .tick { paint-order: stroke; stroke: var(--paper); stroke-width: 3px; } .tick.here { fill: var(--ink); font-weight: 700; }

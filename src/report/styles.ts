@@ -92,7 +92,7 @@ const tables = `
 .plain tbody th { overflow-wrap: break-word; max-width: 22em; } .plain tbody th .swatch + span { white-space: nowrap; }
 .plain tbody th:has(.swatch) { white-space: nowrap; }
 .plain tbody th .swatch, .plain .method .swatch, .answers .swatch { margin-right: 8px; }
-.cards + .scroll { margin-top: 28px; }
+.cards + .scroll, .apart-words + .scroll { margin-top: 28px; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 310px), 1fr)); gap: 20px; }
 .card { background: var(--raised); border: 1px solid var(--line); border-radius: 10px; padding: 20px 22px; box-shadow: var(--shade); }
 .figure { display: flex; flex-direction: column; }
