@@ -56,6 +56,7 @@ export const coin = defineCommand({
     reask: () => import('./reask.ts').then((file) => file.reask),
     observe: () => import('./observe.ts').then((file) => file.observe),
     'what-if': () => import('./what-if.ts').then((file) => file.whatIf),
+    ledger: () => import('./ledger.ts').then((file) => file.ledger),
     verify: () => import('./verify.ts').then((file) => file.verify),
     generate: () => import('./generate.ts').then((file) => file.generate),
     model,

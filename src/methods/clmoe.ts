@@ -45,6 +45,14 @@ export const clmoe: Method = defineMethod({
   summary: 'MoELoRA with gates of the nearest task mixed in, and experts merged by their roles',
   mixture: true,
   costs: { keeps: 'mean gates and two vectors per task' },
+  origin: {
+    source: 'CL-MoE, Huai et al., CVPR 2025',
+    deviations: [
+      'the roles of experts in the merge are our reading of the paper',
+      'text vectors are mean word embeddings of the model, as its checkpoints lack CLIP’s text half: they know words, not their order',
+    ],
+    variants: ['roles: code: the roles as released code names them'],
+  },
   settings,
   problems: ({ adapter, own }) => [
     ...expertProblems('CL-MoE', adapter, 'clmoe'),

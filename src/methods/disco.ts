@@ -18,6 +18,13 @@ export const disco: Method = defineMethod({
   label: 'DISCO',
   summary: 'experts per task in every layer, weighted by the question’s likeness to the task’s texts',
   costs: { keeps: 'an adapter per task and a vector each', answering: 'the adapters of all tasks' },
+  origin: {
+    source: 'DISCO, Guo et al., ICCV 2025',
+    deviations: [
+      'centrally; the paper’s setting is federated',
+      'text vectors are mean word embeddings of the model, as its checkpoints lack CLIP’s text half: they know words, not their order',
+    ],
+  },
   settings,
   open: ({ adapter, own }) => {
     const kept = keptMethod({ adapter, onTop: false, trainsProjector: true, weighted: () => true });

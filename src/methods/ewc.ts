@@ -55,6 +55,15 @@ export const ewc: Method = defineMethod({
   label: 'EWC',
   summary: 'what mattered to earlier tasks is held in place, by its Fisher information',
   costs: { keeps: 'two numbers per parameter that is held' },
+  origin: {
+    source: 'Kirkpatrick et al., PNAS 2017',
+    deviations: [],
+    variants: [
+      'online: one decaying Fisher and the last anchor (Schwarz et al., ICML 2018)',
+      'space: weights: ΔW is held instead of A and B',
+      'estimator: batch: squared gradients of batches, as released code has them',
+    ],
+  },
   settings,
   open: ({ adapter, own }) => {
     const spec = loraSpec(adapter);

@@ -25,6 +25,13 @@ export const hide: Method = defineMethod({
   label: 'HiDe',
   summary: 'experts per task, fused in all layers but the last, which weighs them by likeness to the task',
   costs: { keeps: 'an adapter per task and two vectors each', answering: 'the adapters of all tasks' },
+  origin: {
+    source: 'HiDe-LLaVA, Guo et al., ACL 2025',
+    deviations: [
+      'text vectors are mean word embeddings of the model, as its checkpoints lack CLIP’s text half: they know words, not their order',
+    ],
+    variants: ['fusion: code: ΣB · ΣA, as released', 'fusion: mean: the experts’ mean in place of their sum'],
+  },
   settings,
   open: ({ adapter, own }) => {
     const scale = adapter.alpha / adapter.rank;

@@ -18,6 +18,7 @@ export const isolated: Method = defineMethod({
   label: 'Isolated (oracle)',
   summary: 'one adapter per task, chosen by an oracle: no forgetting and no transfer',
   costs: { keeps: 'an adapter per task', answering: 'the adapters of all tasks, one at work' },
+  origin: { source: 'an adapter per task with oracle routing; no paper', deviations: [] },
   settings: z.strictObject({}),
   open: ({ adapter }) => ({
     ...isolatedExperts(adapter),

@@ -10,6 +10,7 @@ export const joint: Method = defineMethod({
   label: 'Joint',
   summary: 'one adapter trained on all tasks at once; nothing can be forgotten',
   stream: 'joint',
+  origin: { source: 'the multi-task row of CoIN (Chen et al., NeurIPS 2024)', deviations: [] },
   settings: z.strictObject({}),
   open: ({ adapter }) => carriedAdapter(loraSpec(adapter)),
   claims: () => [

@@ -64,6 +64,13 @@ export const keeplora: Method = defineMethod({
   label: 'KeepLoRA',
   summary: 'updates only outside the directions that the base model and earlier tasks use',
   costs: { keeps: 'an adapter per task and the kept subspace', answering: 'the adapters of all tasks' },
+  origin: {
+    source: 'KeepLoRA',
+    deviations: [
+      'the thresholds of energy (0.3 of the base weights, 0.95 of an update) are ours',
+      'the projector trains along and is not kept in the subspace',
+    ],
+  },
   settings,
   open: ({ adapter, own }) => {
     const scale = adapter.alpha / adapter.rank;

@@ -10,6 +10,10 @@ export const lora: Method = defineMethod({
   name: 'lora',
   label: 'LoRA',
   summary: 'one low-rank adapter, trained on one task after another',
+  origin: {
+    source: 'Hu et al., LoRA, ICLR 2022, tuned task after task as in CoIN (Chen et al., NeurIPS 2024)',
+    deviations: [],
+  },
   settings: z.strictObject({}),
   open: ({ adapter }) => carriedAdapter(loraSpec(adapter)),
   claims: () => [

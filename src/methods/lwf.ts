@@ -33,6 +33,11 @@ export const lwf: Method = defineMethod({
   name: 'lwf',
   label: 'LwF',
   summary: 'the model before the task is the teacher on the new task’s inputs',
+  origin: {
+    source: 'Li and Hoiem, Learning without Forgetting, ECCV 2016',
+    deviations: [],
+    variants: ['topK: the k largest probabilities and the mass of the rest'],
+  },
   settings,
   open: ({ adapter, own }) => {
     const spec = loraSpec(adapter);

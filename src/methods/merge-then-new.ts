@@ -14,6 +14,7 @@ export const mergeThenNew: Method = defineMethod({
   label: 'Merge, then new',
   summary: 'each task has an adapter of its own, folded into the model when it is over',
   costs: { keeps: 'an adapter per task', answering: 'the adapters of all tasks' },
+  origin: { source: 'sequential LoRA with a fresh adapter per task; no paper', deviations: [] },
   settings: z.strictObject({}),
   open: ({ adapter }) => keptMethod({ adapter, onTop: true, trainsProjector: true }),
   claims: () => [

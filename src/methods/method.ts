@@ -49,6 +49,7 @@ export interface Method {
   /** Shares the rank among experts; the other methods are not told how many there are. */
   readonly mixture?: boolean;
   readonly costs: Costs;
+  readonly origin: Origin;
   /** Its own settings, with their defaults; `{}` where it has none. */
   readonly settings: z.ZodObject;
   /** Why these settings cannot be run, if so; `own` has passed `settings`. */
@@ -68,6 +69,16 @@ export interface Costs {
   readonly keeps: string;
   /** Beside one pass of the base model. */
   readonly answering: string;
+}
+
+/** What a method goes back to and how far it follows it: what the ledger of verified methods says beside its claims. */
+export interface Origin {
+  /** The paper; or what it is, where it has none. */
+  readonly source: string;
+  /** Where its mechanism is not the paper's: a substitute, a part left out, a reading of ours. None: it is the paper's. */
+  readonly deviations: readonly string[];
+  /** Settings that change the mechanism, and what they give. */
+  readonly variants?: readonly string[];
 }
 
 export type Stream = 'sequential' | 'joint' | 'untrained';

@@ -63,6 +63,15 @@ export const modalprompt: Method = defineMethod({
     keeps: 'prompt tokens and a prototype per task',
     answering: 'the prompt tokens of the nearest tasks',
   },
+  origin: {
+    source: 'ModalPrompt, Zeng et al., EMNLP 2025',
+    deviations: [
+      'a prototype has a part for pictures and one for texts; the paper’s stands in CLIP’s one space',
+      'text vectors are mean word embeddings of the model, as its checkpoints lack CLIP’s text half: they know words, not their order',
+      'prompt tokens train at ten times the run’s rate, which is ours',
+    ],
+    variants: ['rate: 1: at the run’s rate', 'top: up to three tasks’ tokens per question'],
+  },
   settings,
   open: ({ own }) => ({
     graph: ({ use, model }): MethodGraph =>

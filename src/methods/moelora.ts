@@ -15,6 +15,7 @@ export const moelora: Method = defineMethod({
   label: 'MoELoRA',
   summary: 'a mixture of low-rank experts, mixed per token by a router',
   mixture: true,
+  origin: { source: 'CoIN, Chen et al., NeurIPS 2024', deviations: [] },
   settings: z.strictObject({
     merge: z.boolean().default(false).describe('into the base weights; asking for it says why it cannot be'),
   }),

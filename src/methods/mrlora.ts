@@ -39,6 +39,10 @@ export const mrlora: Method = defineMethod({
     keeps: 'an adapter per task, the router’s and its samples',
     answering: 'two passes; the adapters of all tasks and the router’s',
   },
+  origin: {
+    source: 'MR-LoRA, Zhao et al., 2025',
+    deviations: ['the router trains 10 epochs at the run’s rate; the paper’s 40 at 5e-6'],
+  },
   settings,
   open: ({ adapter, own }) => {
     const scale = adapter.alpha / adapter.rank;

@@ -29,6 +29,13 @@ export const olora: Method = defineMethod({
   label: 'O-LoRA',
   summary: 'a new adapter per task, kept orthogonal to the frozen ones before it',
   costs: { keeps: 'an adapter per task', answering: 'the adapters of all tasks' },
+  origin: {
+    source: 'Wang et al., O-LoRA, EMNLP 2023',
+    deviations: [
+      'the penalty is a mean over entries and modules, not their sum, so its weight (50) is not the paper’s (0.5)',
+    ],
+    variants: ['normalise: false: the paper’s sum'],
+  },
   settings,
   problems: ({ own }) =>
     own.lambda1 > 0

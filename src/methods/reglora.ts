@@ -29,6 +29,14 @@ export const reglora: Method = defineMethod({
   label: 'RegLoRA + ASD',
   summary: 'entries that were large in earlier updates are held small in new ones; answers in several styles',
   costs: { keeps: 'an adapter per task and the marked places', answering: 'the adapters of all tasks' },
+  origin: {
+    source: 'SEFE, Chen et al., ICML 2025',
+    deviations: [
+      'four wordings of answer styles serve all data sets; the paper words them per data set',
+      'how many answers are rewritten (0.2) is ours',
+    ],
+    variants: ['rewritten: 0: RegLoRA alone'],
+  },
   settings,
   open: ({ adapter, own }) => {
     const scale = adapter.alpha / adapter.rank;

@@ -22,6 +22,12 @@ export const replay: Method = defineMethod({
   label: 'Replay',
   summary: 'samples kept of every task are trained on again with each later one',
   costs: { keeps: 'samples of each task' },
+  origin: {
+    source:
+      'experience replay, Rolnick et al., NeurIPS 2019; CoIN’s ablation keeps 100 or 500 samples a task',
+    deviations: [],
+    variants: ['share: a stated share of the stream, for which samples are repeated or thinned'],
+  },
   settings,
   problems: ({ own }) =>
     own.samplesPerTask > 0

@@ -58,6 +58,15 @@ export const smolora: Method = defineMethod({
   label: 'SMoLoRA',
   summary: 'one expert chosen by the picture and one by the instruction, blended per token',
   mixture: true,
+  origin: {
+    source: 'SMoLoRA, Wang et al., ICCV 2025',
+    deviations: [
+      'the visual expert is chosen by the mean patch feature, the instruction’s by mean word embeddings; the paper takes the mean of a layer’s tokens and a sentence encoder',
+      'the choice passes gradient straight through, which is our reading',
+      'the metric of instruction following is left out',
+    ],
+    variants: ['gradient: none: a bare one-hot, as released code has it'],
+  },
   settings,
   problems: ({ adapter }) => [
     ...expertProblems('SMoLoRA', adapter, 'smolora'),

@@ -15,6 +15,7 @@ export const zeroShot: Method = defineMethod({
   summary: 'the model before any training',
   costs: { fixedSize: 'it trains nothing', answering: 'nothing' },
   stream: 'untrained',
+  origin: { source: 'the model as it came', deviations: [] },
   settings: z.strictObject({}),
   open: () => ({
     graph: untouched,

@@ -8,6 +8,7 @@ export const method: Method = defineMethod({
   name: 'shrinking',
   label: 'Shrinking',
   summary: 'factors stay within a bound',
+  origin: { source: 'a test', deviations: [] },
   settings: z.strictObject({ bound: z.number().gt(0).default(0.1).describe('of every entry') }),
   problems: ({ adapter }) =>
     adapter.rank % 2 === 0
