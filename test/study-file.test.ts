@@ -7,6 +7,7 @@ import { type Issue, present, UserError } from '../src/errors.ts';
 import { parseOverride } from '../src/runs/config.ts';
 import { methodNames } from '../src/runs/config-schema.ts';
 import type { Provenance } from '../src/runs/provenance.ts';
+import { finishedArms, type OpenedRuns } from '../src/runs/studies/arm-scores.ts';
 import { armsOf, pairsOf } from '../src/runs/studies/arms.ts';
 import { type LoadStudyOptions, loadStudy, shippedStudies } from '../src/runs/studies/load-study.ts';
 import { stepKeys } from '../src/runs/studies/step-keys.ts';
@@ -181,6 +182,29 @@ describe('rows', () => {
     expect(pairs).toHaveLength(12);
     expect(pairs[0]).toBe('rank: rank 16, tasks official, LoRA | rank 8, tasks official, LoRA');
     expect(pairs.at(-1)).toBe('method: rank 16, tasks alphabetical, EWC | rank 16, tasks alphabetical, LoRA');
+  });
+});
+
+describe('figures', () => {
+  const { runs, axes, methods } = load('grid: {methods: [lora, ewc]}\nset: {tasks: [GQA]}\nseeds: 3\n');
+  const arms = armsOf({ runs, axes, methods });
+  /** Of runs by seed: the methods that are finished. */
+  const finished = (...bySeed: readonly (readonly string[])[]) => {
+    const opened = bySeed.map((names, seed) => {
+      const stages = new Map(names.map((name) => [name, [[]]]));
+      return [`seed-${seed}`, { stages }] as const;
+    });
+    const { arms: found, seeds } = finishedArms(arms, new Map(opened) as unknown as OpenedRuns);
+    return { rows: found.map(({ method }) => method), seeds };
+  };
+
+  it('are of every row over the seeds that all have, else of most rows', () => {
+    const both = ['lora', 'ewc'];
+    expect(finished(both, both, both)).toEqual({ rows: both, seeds: [0, 1, 2] });
+    expect(finished(both, both, ['lora'])).toEqual({ rows: both, seeds: [0, 1] });
+    expect(finished(['lora'], ['lora'], [])).toEqual({ rows: ['lora'], seeds: [0, 1] });
+    expect(finished(['lora'], ['ewc'], [])).toEqual({ rows: ['lora'], seeds: [0] });
+    expect(finished([], [], [])).toEqual({ rows: [], seeds: [] });
   });
 });
 

@@ -186,6 +186,10 @@ describe('a study', () => {
       grid: { ...grid, methods: [...methods, 'ewc'] },
       seeds: [0, 5],
     });
+    const part = coin('study', 'study.yaml', '--results').stdout;
+    expect(part).toMatch(/ImageNet, VQAv2 · EWC +0 of 4 stages/);
+    expect(part).toContain('Not every seed is finished: figures are over 0 of 0, 5.');
+    expect(journal('study', cells[0] ?? '')).toEqual(before[0]);
     const { status, stdout } = coin('study', 'study.yaml', '--quiet');
     expect(status).toBe(0);
     expect(outcomes('study').map((files) => withoutEwc(files))).toEqual(whole);

@@ -7,7 +7,7 @@ import type { RunConfig } from '../runs/config.ts';
 import { lockFolder } from '../runs/lock.ts';
 import { matchParameters } from '../runs/matching.ts';
 import type { Study, StudyRun } from '../runs/studies/load-study.ts';
-import { type SharedStep, takeOverSteps } from '../runs/studies/sharing.ts';
+import { runsIn, type SharedStep, takeOverSteps } from '../runs/studies/sharing.ts';
 import { claimStudyFolder, studyFiles, withEarlierMethods } from '../runs/studies/study-folder.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { executeConfig, judgeLexically } from './execute-config.ts';
@@ -15,13 +15,18 @@ import { wholeNumber } from './options.ts';
 import { useColor, widthOf } from './style.ts';
 import { writeResults } from './write-results.ts';
 
-export interface ExecuteStudyOptions {
+export interface ShowStudyOptions {
   readonly mode: ScoringMode;
+  /** The command that does this again. */
+  readonly again: string;
+  /** Where to write the tables as Markdown, beside the study's folder. */
+  readonly write?: string | undefined;
+}
+
+export interface ExecuteStudyOptions extends ShowStudyOptions {
   readonly jobs?: number | undefined;
   readonly quiet: boolean;
   readonly waived: boolean;
-  readonly again: string;
-  readonly write?: string | undefined;
 }
 
 /** Runs what is left of a study and shows its results. */
@@ -77,7 +82,8 @@ async function executeOne(
   }
 }
 
-async function showStudy(loaded: Study, { mode, write, again }: ExecuteStudyOptions): Promise<void> {
+/** The results of what is finished, on the terminal and in the study's folder. */
+export async function showStudy(loaded: Study, { mode, write, again }: ShowStudyOptions): Promise<void> {
   // Loaded only here: they bring what draws tables and pages.
   const [{ computeStudyResults }, { renderStudy, studyMarkdown }, { renderStudyPage }] = await Promise.all([
     import('../runs/studies/study-results.ts'),
@@ -85,6 +91,9 @@ async function showStudy(loaded: Study, { mode, write, again }: ExecuteStudyOpti
     import('../report/study-page.ts'),
   ]);
   const { folder } = loaded;
+  if (runsIn(folder).length === 0) {
+    throw new UserError({ file: folder, message: 'nothing of this study has been computed yet' });
+  }
   const results = await computeStudyResults(loaded, { mode });
   const markdown = studyMarkdown(results, again);
   writeJsonAtomic(studyFiles.results(folder), results);

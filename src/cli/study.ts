@@ -8,7 +8,7 @@ import { loadStudy, type Study, shippedStudies, studyFile } from '../runs/studie
 import type { ScoringMode } from '../tasks/task.ts';
 import { oneOf, overrideArguments, readOverrides } from './arguments.ts';
 import { commandLine, jobsArgument, jobsOption } from './execute-config.ts';
-import { executeStudy, readSeeds } from './execute-study.ts';
+import { executeStudy, readSeeds, showStudy } from './execute-study.ts';
 
 const { seed: _, ...overridesOfStudy } = overrideArguments;
 
@@ -25,6 +25,7 @@ const definitions = {
   mode: { type: 'string', default: 'strict', valueHint: 'MODE', description: 'scoring: strict or reference' },
   write: { type: 'string', valueHint: 'FILE.md', description: 'write the tables as Markdown there too' },
   'dry-run': { type: 'boolean', description: 'list the runs and check them, compute nothing' },
+  results: { type: 'boolean', description: 'show what is there, compute nothing' },
   print: { type: 'boolean', description: "print the study's file, to begin your own from" },
   'waive-gate': {
     type: 'boolean',
@@ -58,13 +59,16 @@ export const study = defineCommand({
       process.stdout.write(describeStudy(loaded));
       return;
     }
+    const shown = { mode, again: commandLine('study', rawArgs), write: args.write };
+    if (args.results === true) {
+      await showStudy(loaded, shown);
+      return;
+    }
     await executeStudy(loaded, {
-      mode,
+      ...shown,
       jobs: jobsOption(args.jobs),
       quiet: args.quiet === true,
       waived: args['waive-gate'] === true,
-      again: commandLine('study', rawArgs),
-      write: args.write,
     });
   },
 });

@@ -30,16 +30,32 @@ function isWhole(arm: Arm, { name, config }: Arm['runs'][number], opened: Opened
   return stagesIn(arm, name, opened) === config.tasks.length;
 }
 
-/** The seeds that every arm has finished. */
-export function finishedSeeds(arms: readonly Arm[], opened: OpenedRuns): readonly number[] {
-  const seeds = (arms[0]?.runs ?? []).map(({ config }) => config.seed);
-  return seeds.filter((seed) =>
-    arms.every((arm) => arm.runs.some((run) => run.config.seed === seed && isWhole(arm, run, opened))),
-  );
+/** Which arms figures are made of, and over which seeds: the same for all, so that they can be compared. */
+export interface Finished {
+  readonly arms: readonly Arm[];
+  readonly seeds: readonly number[];
 }
 
-export function isFinished(arm: Arm, opened: OpenedRuns): boolean {
-  return arm.runs.every((run) => isWhole(arm, run, opened));
+/**
+ * Every arm, over the seeds that all have finished. While there is no such seed: the arms that have finished some seeds,
+ * of which those with the fewest finished arms are given up one after another until there is an arm for the rest.
+ */
+export function finishedArms(arms: readonly Arm[], opened: OpenedRuns): Finished {
+  const has = (arm: Arm, seed: number) =>
+    arm.runs.some((run) => run.config.seed === seed && isWhole(arm, run, opened));
+  const all = (arms[0]?.runs ?? []).map(({ config }) => config.seed);
+  const common = all.filter((seed) => arms.every((arm) => has(arm, seed)));
+  if (common.length > 0) return { arms, seeds: common };
+  const count = (seed: number) => arms.filter((arm) => has(arm, seed)).length;
+  let seeds = all.filter((seed) => count(seed) > 0);
+  for (;;) {
+    const finished = arms.filter((arm) => seeds.every((seed) => has(arm, seed)));
+    if (seeds.length === 0) return { arms: [], seeds };
+    if (finished.length > 0) return { arms: finished, seeds };
+    const fewest = Math.min(...seeds.map(count));
+    const dropped = seeds.findLast((seed) => count(seed) === fewest);
+    seeds = seeds.filter((seed) => seed !== dropped);
+  }
 }
 
 export interface ScoredArm {

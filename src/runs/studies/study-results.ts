@@ -9,8 +9,7 @@ import { alpha, costOf, type MethodCost } from '../comparison.ts';
 import type { Step } from '../plan.ts';
 import type { OpenedRun } from '../run-data.ts';
 import {
-  finishedSeeds,
-  isFinished,
+  finishedArms,
   type OpenedRuns,
   type OpenedStudyRun,
   openStudyRun,
@@ -106,9 +105,7 @@ export async function computeStudyResults(
     if (begun.has(name)) opened.set(name, await openStudyRun(join(study.folder, name)));
   }
   const arms = armsOf(study);
-  const common = finishedSeeds(arms, opened);
-  const finished = common.length > 0 ? arms : arms.filter((arm) => isFinished(arm, opened));
-  const comparedSeeds = common.length > 0 ? common : finished.length > 0 ? study.seeds : [];
+  const { arms: finished, seeds: comparedSeeds } = finishedArms(arms, opened);
   const scored = finished.map((arm) => scoreArm(arm, { seeds: comparedSeeds, opened, mode }));
   const groups = groupsOf(study, scored);
   const most = Math.max(1, ...groups.map(({ pairs }) => pairs.length));
@@ -193,8 +190,10 @@ function notesOn({
 }): readonly string[] {
   const notes: string[] = [];
   const scored = groups.flatMap((group) => group.scored);
-  if (scored.length === arms.length && comparedSeeds.length < study.seeds.length) {
-    notes.push(`Figures are over the seeds that are finished everywhere: ${comparedSeeds.join(', ')}.`);
+  if (scored.length > 0 && comparedSeeds.length < study.seeds.length) {
+    notes.push(
+      `Not every seed is finished: figures are over ${listOf(comparedSeeds)} of ${listOf(study.seeds)}.`,
+    );
   }
   if (scored.length < arms.length) {
     notes.push(`Not finished, and without figures: ${arms.length - scored.length} of ${arms.length} rows.`);
@@ -209,10 +208,14 @@ function notesOn({
       `The test samples of ${single} are all about one image: no figures with intervals can be made.`,
     );
   }
-  if (study.seeds.length === 1) {
+  if (comparedSeeds.length === 1) {
     notes.push('One seed: how much training again would change is not in these intervals.');
   }
   return notes;
+}
+
+function listOf(seeds: readonly number[]): string {
+  return seeds.join(', ');
 }
 
 function describeArm(
