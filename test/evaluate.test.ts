@@ -33,6 +33,8 @@ beforeAll(async () => {
     output: folder,
     tasks: ['VQAv2', 'ScienceQA'],
     methods: ['lora'],
+    // Its words before a question are enough to be read once for all.
+    promptTemplate: 'vicuna_v1',
     testSamples: 6,
     trainSamples: 4,
     'adapter.rank': 4,
@@ -87,6 +89,8 @@ describe('an evaluation', () => {
       expect(measured.paddingShare).toBeLessThan(1);
       expect(measured.sharedShare).toBeGreaterThanOrEqual(0);
     }
+    const ofText = records.filter(({ key }) => key.endsWith('/ScienceQA'));
+    for (const { measured } of ofText) expect(measured.sharedShare).toBeGreaterThan(0);
   });
 
   it('of an adapter alone gives the answers that its run recorded', async () => {

@@ -46,6 +46,8 @@ export async function answerSamples(options: AnsweringOptions): Promise<Generati
     const prompt = options.prompts[i] as Prompt;
     return image === undefined ? prompt : { ...prompt, image };
   });
+  // What the template puts before a question: prompts without a picture begin with it.
+  const textPrefix = model.processor.processPrompt('a', { hasImage: false });
   let done = 0;
   const answer = (some: readonly number[]) =>
     generator.generate(
@@ -54,6 +56,7 @@ export async function answerSamples(options: AnsweringOptions): Promise<Generati
       maxNewTokens,
       {
         share: !alone,
+        textPrefix,
         ...(options.signal === undefined ? {} : { signal: options.signal }),
         loadFeatures: (images) => encoder.encode(images, { aspect }),
         onAnswer: (i, ids) => {
