@@ -217,3 +217,22 @@ describe('the model', () => {
     expect(() => evaluate({ y: unknown }, {})).toThrow('no fed input has a dimension "rows"');
   });
 });
+
+describe('the names of outputs', () => {
+  const y = mul(x, 2);
+  const z = add(y, 1);
+  const fixed = constant(float32(Float32Array.of(3), [1]));
+  const outputs: Readonly<Record<string, Tensor>> = { y, same: y, z, fed: x, fixed };
+
+  it('are given to the values themselves, and only what has a name is copied', async () => {
+    const nodes = writeOnnx({ y, z }).nodeCount;
+    expect(writeOnnx(outputs).nodeCount).toBe(nodes + 3);
+    const program = await Program.compile(outputs);
+    const actual = await program.runOnHost({ x: feeds.x });
+    const expected = evaluate(outputs, { x: feeds.x });
+    for (const name of Object.keys(outputs)) {
+      compareNumbers(actual[name], expected[name], { tolerance: 1e-6, message: name });
+    }
+    await program.dispose();
+  });
+});

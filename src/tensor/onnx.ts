@@ -78,7 +78,9 @@ export function writeOnnx(
       ),
     );
   }
-  for (const [name, tensor] of Object.entries(outputs)) writer.output(name, names.get(tensor) as string);
+  writer.nameOutputs(
+    Object.entries(outputs).map(([name, tensor]) => [name, names.get(tensor) as string] as const),
+  );
   const model = create(ModelProtoSchema, {
     irVersion: 10n,
     producerName: 'coin-bench',
@@ -141,8 +143,25 @@ class Writer implements Emitter {
     return name;
   }
 
-  output(name: string, value: string): void {
-    this.nodes.push({ opType: 'Identity', domain: '', input: [value], output: [name], attribute: [] });
+  /**
+   * Gives values the names of the program's outputs. What has another name already (an input, a constant, an earlier
+   * output) is copied.
+   */
+  nameOutputs(outputs: readonly (readonly [name: string, value: string])[]): void {
+    const made = new Set(this.nodes.flatMap(({ output = [] }) => output));
+    const named = new Map<string, string>();
+    const copies: NodeInit[] = [];
+    for (const [name, value] of outputs) {
+      if (made.has(value) && !named.has(value)) named.set(value, name);
+      else copies.push({ opType: 'Identity', domain: '', input: [value], output: [name], attribute: [] });
+    }
+    const rename = (values: readonly string[] = []) => values.map((value) => named.get(value) ?? value);
+    const nodes = [...this.nodes, ...copies].map(({ input, output, ...node }) => ({
+      ...node,
+      input: rename(input),
+      output: rename(output),
+    }));
+    this.nodes.splice(0, this.nodes.length, ...nodes);
   }
 
   cast(value: string, type: OnnxType): string {
