@@ -1,6 +1,6 @@
 // `coin compare` as a real command, on runs of an engine whose answers are made up so that the differences are known.
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -147,6 +147,25 @@ describe('one run', () => {
     expect(page).toContain(words);
     const cell = estimates[0].figures.find(({ name }: { name: string }) => name === 'VQAv2 after OCRVQA');
     expect(page).toContain(`title="VQAv2, after OCRVQA: 50.00 [${shown(cell.low)}, ${shown(cell.high)}]"`);
+  });
+
+  it('compares over the stages that all methods have, and keeps the intervals of the longer one', () => {
+    cpSync(join(top, 'run'), join(top, 'short'), { recursive: true });
+    const journal = join(top, 'short', 'journal.jsonl');
+    const lines = readFileSync(journal, 'utf8').split('\n');
+    const left = lines.filter((line) => !line.includes('"key":"moelora/3-'));
+    expect(left.length).toBe(lines.length - 4);
+    writeFileSync(journal, left.join('\n'));
+    const tables = (run: string) =>
+      spawnSync(process.execPath, [commandLine, 'metrics', run], { cwd: top, encoding: 'utf8' }).stdout;
+    const [whole, short] = [tables('run'), tables('short')];
+    const accOfLora = (text: string) => /^ACC .*?\]/m.exec(text)?.[0];
+    expect(accOfLora(short)).toMatch(/^ACC +76\.67 +\[/);
+    expect(accOfLora(short)).toBe(accOfLora(whole));
+    // After the second stage half of the first task is gone: (90 + 50) / 2 against 90.
+    expect(short.replaceAll('\n', ' ')).toMatch(
+      /MoELoRA is higher in ACC by 20\.00 \[[^;]*; MoELoRA is higher in MAA by 10\.00 [^;]*; .* after 2 stages\./,
+    );
   });
 
   it('draws images, not questions', () => {

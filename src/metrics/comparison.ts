@@ -86,14 +86,32 @@ export function figuresOf(tasks: readonly string[]): readonly Figure[] {
  * the pairs, not over the cells.
  */
 export function compareMethods(options: ComparisonOptions): Comparison {
-  const { tasks, methods, resamples = 2000, seed = 0, alpha = 0.05, cells = true } = options;
-  const { pairs = everyPair(methods.length), pairedCells = cells } = options;
+  const { tasks, cells = true } = options;
+  return compareDrawn(figuresOf(cells ? tasks : []), drawFigures(options), options);
+}
+
+/** A method's figures, in the order of `figuresOf`. */
+export interface DrawnMethod {
+  readonly name: string;
+  readonly points: readonly (readonly number[])[]; // [seed][figure]
+  /** The mean over the seeds, per draw. */
+  readonly replicates: readonly Float64Array[]; // [figure][resamples]
+}
+
+/** The first half of `compareMethods`: every method on the same draws. Arrays of scores that are the same are added up once. */
+export function drawFigures(
+  options: Pick<ComparisonOptions, 'tasks' | 'methods' | 'cells' | 'resamples' | 'seed'>,
+): readonly DrawnMethod[] {
+  const { tasks, methods, resamples = 2000, seed = 0, cells = true } = options;
   const figures = figuresOf(cells ? tasks : []);
-  const points = methods.map(({ seeds, orders }) =>
-    seeds.map((stages, index) => valuesOf(orders?.[index] ?? tasks, stages, (scores) => accuracyOf(scores))),
-  );
+  const drawnMethods = methods.map(({ name, seeds, orders }) => ({
+    name,
+    points: seeds.map((stages, index) =>
+      valuesOf(orders?.[index] ?? tasks, stages, (scores) => accuracyOf(scores)),
+    ),
+    replicates: figures.map(() => new Float64Array(resamples)),
+  }));
   const clusters = clustersOf(methods[0], tasks);
-  const replicates = methods.map(() => figures.map(() => new Float64Array(resamples)));
   for (let replicate = 0; replicate < resamples; replicate++) {
     const draws = new Map(
       tasks.map((stratum) => [stratum, new Draw(clusters.get(stratum) ?? 0, { seed, stratum, replicate })]),
@@ -101,13 +119,23 @@ export function compareMethods(options: ComparisonOptions): Comparison {
     const score = (scores: ClusteredScores, task: string) => (draws.get(task) as Draw).accuracyOf(scores);
     for (const [index, { seeds, orders }] of methods.entries()) {
       const drawn = seeds.map((stages, own) => valuesOf(orders?.[own] ?? tasks, stages, score));
-      for (const [figure, values] of (replicates[index] as Float64Array[]).entries()) {
+      for (const [figure, values] of (drawnMethods[index] as DrawnMethod).replicates.entries()) {
         let sum = 0;
         for (const each of drawn) sum += each[figure] as number;
         values[replicate] = sum / drawn.length;
       }
     }
   }
+  return drawnMethods;
+}
+
+/** The second half: intervals of the methods, and what tells them apart. */
+export function compareDrawn(
+  figures: readonly Figure[],
+  methods: readonly DrawnMethod[],
+  options: Pick<ComparisonOptions, 'alpha' | 'pairs' | 'pairedCells'> = {},
+): Comparison {
+  const { alpha = 0.05, pairs = everyPair(methods.length), pairedCells = true } = options;
   const estimate = (figure: number, perSeed: readonly number[], interval: Interval): Estimate => {
     const overSeeds = confidenceInterval(perSeed, 1 - alpha);
     return {
@@ -118,9 +146,8 @@ export function compareMethods(options: ComparisonOptions): Comparison {
     };
   };
   const perSeed = (method: number, figure: number) =>
-    (points[method] ?? []).map((values) => values[figure] as number);
-  const drawnOf = (method: number, figure: number) =>
-    (replicates[method] as Float64Array[])[figure] as Float64Array;
+    (methods[method]?.points ?? []).map((values) => values[figure] as number);
+  const drawnOf = (method: number, figure: number) => methods[method]?.replicates[figure] as Float64Array;
   const estimates = methods.map(({ name }, method) => ({
     method: name,
     figures: figures.map((_, figure) =>

@@ -1,7 +1,13 @@
 // Bootstrap intervals of a run's figures, and which of its methods can be told apart, for its tables and its report. Made
 // as `coin compare` makes them, whose statistics are in metrics/comparison.ts.
 import { fewestResamples } from '../metrics/bootstrap.ts';
-import { type ComparedMethod, type Comparison, compareMethods } from '../metrics/comparison.ts';
+import {
+  type ComparedMethod,
+  type Comparison,
+  compareDrawn,
+  drawFigures,
+  figuresOf,
+} from '../metrics/comparison.ts';
 import type { IntervalResults, MethodIntervals, PairDifferences } from '../report/results.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { type Clusters, clusteredStages, clustersOf, fewImages, imageCounts } from './comparison.ts';
@@ -12,61 +18,76 @@ import type { OpenedRun } from './run-data.ts';
 const RESAMPLES = 2000;
 const ALPHA = 0.05;
 
+type Stagewise = ReturnType<typeof clusteredStages>;
+
 /** Undefined where no stage is whole, or where all questions of a task are about one image. */
 export function intervalResults(
   run: OpenedRun,
   stages: Stages,
 ): Readonly<Record<ScoringMode, IntervalResults>> | undefined {
-  const longest = Math.max(0, ...[...stages.values()].map(({ length }) => length));
-  const tasks = run.config.tasks.slice(0, longest);
+  const begun = [...stages].filter(([, evaluations]) => evaluations.length > 0);
+  const lengths = begun.map(([, evaluations]) => evaluations.length);
+  const tasks = run.config.tasks.slice(0, Math.max(0, ...lengths));
   const clusters: Clusters = new Map(tasks.map((task) => [task, clustersOf(run.evaluations.samples(task))]));
   const images = imageCounts(clusters);
-  if (longest === 0 || tasks.some((task) => (images[task] ?? 0) < 2)) return undefined;
+  if (tasks.length === 0 || tasks.some((task) => (images[task] ?? 0) < 2)) return undefined;
+  const pairs = (begun.length * (begun.length - 1)) / 2;
+  const resamples = Math.max(RESAMPLES, fewestResamples(ALPHA / Math.max(1, pairs)));
+  const strict = begun.map(([name, evaluations]) => ({
+    name,
+    stages: clusteredStages(run, evaluations, clusters, 'strict'),
+  }));
+  const reference = begun.map(([name, evaluations], index) => {
+    const scored = clusteredStages(run, evaluations, clusters, 'reference');
+    return { name, stages: sharing(scored, strict[index]?.stages ?? []) };
+  });
+  // Both scorings on the same draws, in which what they agree on is added up once.
+  const compare = (length: number, chosen: (stages: number) => boolean) => {
+    const compared = (methods: typeof strict): ComparedMethod[] =>
+      methods.flatMap(({ name, stages: rows }) =>
+        chosen(rows.length) ? [{ name, seeds: [rows.slice(0, length)] }] : [],
+      );
+    const seen = tasks.slice(0, length);
+    const methods = [...compared(strict), ...compared(reference)];
+    const drawn = drawFigures({ tasks: seen, methods, resamples });
+    const half = (start: number) =>
+      compareDrawn(figuresOf(seen), drawn.slice(start, start + drawn.length / 2), {
+        alpha: ALPHA,
+        pairedCells: false,
+      });
+    return { strict: half(0), reference: half(drawn.length / 2) };
+  };
+  const shortest = Math.min(...lengths);
+  const all = compare(shortest, () => true);
+  const longer = [...new Set(lengths)]
+    .filter((length) => length > shortest)
+    .map((length) => compare(length, (count) => count === length));
   const few = tasks.filter((task) => (images[task] ?? 0) < fewImages);
-  const resultsOf = (mode: ScoringMode) => ({ ...intervalsOf(run, stages, clusters, mode), few });
+  const resultsOf = (mode: ScoringMode): IntervalResults => {
+    const estimates = [all, ...longer].flatMap((comparison) => comparison[mode].estimates);
+    return {
+      resamples,
+      few,
+      // Of a longer method the last is over all its stages.
+      methods: Object.fromEntries(estimates.map((one) => [one.method, methodIntervals(one)])),
+      ...(pairs === 0
+        ? {}
+        : { comparison: { stages: shortest, pairs: all[mode].pairs.map(pairDifferences) } }),
+    };
+  };
   return { strict: resultsOf('strict'), reference: resultsOf('reference') };
 }
 
-function intervalsOf(
-  run: OpenedRun,
-  stages: Stages,
-  clusters: Clusters,
-  mode: ScoringMode,
-): Omit<IntervalResults, 'few'> {
-  const compared = [...stages].flatMap(([name, evaluations]): ComparedMethod[] =>
-    evaluations.length === 0 ? [] : [{ name, seeds: [clusteredStages(run, evaluations, clusters, mode)] }],
+/** The scores with the arrays of others where both hold the same numbers. */
+function sharing(scores: Stagewise, others: Stagewise): Stagewise {
+  const shared = (own: Float64Array, other: Float64Array | undefined) =>
+    other !== undefined && own.every((value, index) => value === other[index]) ? other : own;
+  return scores.map((row, stage) =>
+    row.map(({ sums, counts }, task) => {
+      const other = others[stage]?.[task];
+      return { sums: shared(sums, other?.sums), counts: shared(counts, other?.counts) };
+    }),
   );
-  const lengthOf = ({ seeds }: ComparedMethod) => seeds[0]?.length ?? 0;
-  const pairs = (compared.length * (compared.length - 1)) / 2;
-  const resamples = Math.max(RESAMPLES, fewestResamples(ALPHA / Math.max(1, pairs)));
-  const compare = (methods: readonly ComparedMethod[], length: number): Comparison =>
-    compareMethods({
-      tasks: run.config.tasks.slice(0, length),
-      methods: methods.map(({ name, seeds }) => ({
-        name,
-        seeds: seeds.map((rows) => rows.slice(0, length)),
-      })),
-      resamples,
-      alpha: ALPHA,
-      pairedCells: false,
-    });
-  const shortest = Math.min(...compared.map(lengthOf));
-  const all = compare(compared, shortest);
-  const longer = [...new Set(compared.map(lengthOf))]
-    .filter((length) => length > shortest)
-    .flatMap(
-      (length) =>
-        compare(
-          compared.filter((method) => lengthOf(method) === length),
-          length,
-        ).estimates,
-    );
-  const estimates = new Map([...all.estimates, ...longer].map((one) => [one.method, one]));
-  return {
-    resamples,
-    methods: Object.fromEntries([...estimates.values()].map((one) => [one.method, methodIntervals(one)])),
-    ...(pairs === 0 ? {} : { comparison: { stages: shortest, pairs: all.pairs.map(pairDifferences) } }),
-  };
 }
 
 function methodIntervals({ figures }: Comparison['estimates'][number]): MethodIntervals {
