@@ -57,6 +57,14 @@ describe('words', () => {
     expect(dead).toMatch(/^No expert is dead/);
   });
 
+  test('say how far tasks are apart', () => {
+    const apart = (bits: number) =>
+      routingSentences({ ...figures, apart: figures.apart.map((row) => row.map(() => bits)) })[1];
+    expect(apart(0.3)).toMatch(/^Tasks are told apart: two tasks differ by 0\.300 bits of 1 on average/);
+    expect(apart(0.05)).toMatch(/^Tasks are told apart a little: /);
+    expect(apart(0.005)).toMatch(/^Tasks use the same experts: /);
+  });
+
   test('tell experts that are used alike from tokens that use all', () => {
     const [balanced] = sentencesOf(withUse(0.2, [0.25, 0.25, 0.25, 0.25]));
     expect(balanced).toMatch(/mixes 1\.3 of 4 experts of a layer; taken together, tokens use all of them/);

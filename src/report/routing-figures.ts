@@ -20,6 +20,8 @@ import type { MixtureResults, RunResults } from './results.ts';
 const UNIFORM = 0.95;
 /** Where the use of two tasks differs by no more than this, in bits, their experts count as the same. */
 const SAME = 0.01;
+/** Up to here, in bits, tasks are told apart a little only. */
+const SOME = 0.1;
 const SHOWN_DEAD = 6;
 
 export interface KindFigures {
@@ -165,8 +167,8 @@ function tasksSentence({ tasks, apart }: MixtureFigures): string {
   if (most.bits <= SAME) return `Tasks use the same experts: two tasks differ by ${bits}.`;
   const means = pairs.length === 1 ? '' : ' on average';
   const which = pairs.length === 1 ? '' : `, ${most.names} by ${formatBits(most.bits)}`;
-  const little = mean <= SAME ? 'hardly ' : '';
-  return `Tasks are ${little}told apart: ${pairs.length === 1 ? most.names : 'two tasks'} differ by ${bits}${means}${which}.`;
+  const much = mean <= SAME ? 'hardly told apart' : mean <= SOME ? 'told apart a little' : 'told apart';
+  return `Tasks are ${much}: ${pairs.length === 1 ? most.names : 'two tasks'} differ by ${bits}${means}${which}.`;
 }
 
 function driftSentence({ mixture }: MixtureFigures): string {
