@@ -202,16 +202,20 @@ describe('a study', () => {
   });
 
   it('renamed, takes over from the runs of the old names', () => {
-    // The axis is written the other way about, so that every run has another name.
-    writeStudy('study', {
-      base: 'run.yaml',
-      grid: { order: { gqa: { tasks: grid.tasks[0] } }, methods },
-      seeds: 1,
-    });
+    // The axis has a name of its own, so that every run has another name; neither method has use for experts.
+    const [tasks] = grid.tasks;
+    const order = { gqa: { tasks }, same: { tasks, 'adapter.experts': 4 } };
+    writeStudy('study', { base: 'run.yaml', grid: { order, methods }, seeds: 1 });
     const { status, stderr } = coin('study', 'study.yaml');
     expect(status).toBe(0);
     expect(stderr).toMatch(/order-gqa_seed-0: 4 trainings and 8 evaluations taken over from /);
     expect(outcome('runs/study/order-gqa_seed-0')).toEqual(whole[0]);
+    expect(outcome('runs/study/order-same_seed-0')).toEqual(whole[0]);
+    const results = JSON.parse(readFileSync(join(root, 'runs/study/results.json'), 'utf8'));
+    expect(results.comparisons.map(({ axis }: { axis: string }) => axis)).toEqual(['method', 'method']);
+    expect(results.notes).toContain(
+      'The same models under another name, and not compared: order same, LoRA; order same, Replay.',
+    );
     expect(outcomes('study').map((files) => withoutEwc(files))).toEqual(whole);
   });
 

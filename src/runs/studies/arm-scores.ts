@@ -68,6 +68,8 @@ export interface ScoredArm {
   readonly images: Readonly<Record<string, number>>;
   /** Equal where arms were tested on the same samples about the same images. */
   readonly tested: string;
+  /** Equal where the very same models gave the very same answers: the arms differ in name only. */
+  readonly made: string;
   /** Percent right at the end by task, the mean over the seeds. */
   readonly final: Readonly<Record<string, number>>;
 }
@@ -99,6 +101,14 @@ export function scoreArm(
       }),
     ),
   );
+  const made = runs.map(({ run, stages }) =>
+    (stages.get(arm.method) ?? [])
+      .flat()
+      .map(({ key, trained }) => [
+        trained === undefined ? {} : run.records.get(trained.key)?.files,
+        run.records.get(key)?.files,
+      ]),
+  );
   const finalOf = (task: TaskName) =>
     bySeed.map((stages, index) => {
       const scores = stages.at(-1)?.[orders[index]?.indexOf(task) ?? 0];
@@ -110,6 +120,7 @@ export function scoreArm(
     seeds: bySeed,
     images: Object.fromEntries(tasks.map((task) => [task, new Set(clusters.get(task)?.values()).size])),
     tested: JSON.stringify([...clusters].map(([task, ids]) => [task, [...ids]])),
+    made: JSON.stringify(made),
     final: Object.fromEntries(tasks.map((task) => [task, mean(finalOf(task))])),
   };
 }

@@ -138,13 +138,21 @@ export async function computeStudyResults(
 interface Group {
   readonly scored: readonly ScoredArm[];
   readonly pairs: readonly ArmPair[];
+  /** Those that differ from their reference in name only, as the method has no use for what is varied. */
+  readonly same: readonly Arm[];
 }
 
 function groupsOf(study: Study, scored: readonly ScoredArm[]): readonly Group[] {
   return [...new Set(scored.map(({ tested }) => tested))].map((tested) => {
     const own = scored.filter((each) => each.tested === tested);
     const arms = own.map(({ arm }) => arm);
-    return { scored: own, pairs: pairsOf(study, arms) };
+    const isSame = ({ arm, reference }: ArmPair) => own[arm]?.made === own[reference]?.made;
+    const all = pairsOf(study, arms);
+    return {
+      scored: own,
+      pairs: all.filter((pair) => !isSame(pair)),
+      same: all.filter(isSame).flatMap(({ arm }) => arms[arm] ?? []),
+    };
   });
 }
 
@@ -201,6 +209,10 @@ function notesOn({
   if (groups.length > 1) {
     const names = groups.map((group) => group.scored.map(({ arm }) => arm.name).join('; '));
     notes.push(`Tested on different samples, and so not compared with each other: ${names.join(' | ')}.`);
+  }
+  const same = groups.flatMap((group) => group.same.map(({ name }) => name));
+  if (same.length > 0) {
+    notes.push(`The same models under another name, and not compared: ${[...new Set(same)].join('; ')}.`);
   }
   const single = scored.map(lonely).find((task) => task !== undefined);
   if (single !== undefined) {
