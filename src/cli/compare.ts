@@ -1,10 +1,10 @@
 // `coin compare`: the methods of a run against each other, with intervals; several runs are seeds of one configuration.
 import { defineCommand } from 'citty';
 import { inWords, withInterval } from '../report/comparison-words.ts';
-import { absent, formatBytes, formatCount } from '../report/numbers.ts';
+import { costCells, costHeadings } from '../report/costs.ts';
+import { absent, formatCount } from '../report/numbers.ts';
 import { type GridColumn, renderGrid } from '../report/terminal-grid.ts';
-import { compareRuns, fewImages, type MethodCost, type RunComparison } from '../runs/comparison.ts';
-import { formatRatio } from '../runs/matching.ts';
+import { compareRuns, fewImages, type RunComparison } from '../runs/comparison.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { oneOf } from './arguments.ts';
 import { wholeNumber } from './options.ts';
@@ -99,16 +99,12 @@ function describe(result: RunComparison, cells = false): string {
     paint('bold', heads.join('; ')),
     '',
     ...grid(
-      [
-        'method',
-        'trainable',
-        'of the budget',
-        'memory kept',
-        'answering: parameters',
-        'passes',
-        'tokens added',
-      ],
-      result.costs.map(costRow),
+      ['method', 'trainable', ...costHeadings],
+      result.costs.map((cost) => [
+        cost.label,
+        cost.trainableParameters === undefined ? absent : formatCount(cost.trainableParameters),
+        ...costCells(cost),
+      ]),
     ),
     '',
     ...summaries,
@@ -118,17 +114,4 @@ function describe(result: RunComparison, cells = false): string {
     ...notes,
     "Intervals of differences are corrected over the pairs by Holm's method, each figure by itself.",
   ].join('\n');
-}
-
-function costRow(cost: MethodCost): readonly string[] {
-  const counted = (value: number | undefined) => (value === undefined ? absent : formatCount(value));
-  return [
-    cost.label,
-    counted(cost.trainableParameters),
-    cost.ofBudget === undefined ? absent : formatRatio(cost.ofBudget),
-    cost.memoryBytes === undefined ? absent : formatBytes(cost.memoryBytes),
-    counted(cost.inferenceParameters),
-    counted(cost.inferencePasses),
-    counted(cost.addedTokens),
-  ];
 }

@@ -230,7 +230,19 @@ export interface MethodResults {
   }[];
 }
 
-export interface MethodInfo {
+/** What a method took, by the journal; a figure that was not recorded is not there. */
+export interface CostFigures {
+  /** Its trainable parameters to the budget that the run was matched to. */
+  readonly ofBudget?: number;
+  /** Bytes that it keeps between tasks. */
+  readonly memoryBytes?: number;
+  /** Numbers beside the base model that an answer takes, passes of the model, and tokens put into the question. */
+  readonly inferenceParameters?: number;
+  readonly inferencePasses?: number;
+  readonly addedTokens?: number;
+}
+
+export interface MethodInfo extends CostFigures {
   readonly name: string;
   readonly label: string;
   readonly trainableParameters: number;

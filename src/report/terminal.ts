@@ -1,6 +1,7 @@
 // The results of a run as tables for a terminal: per method the accuracy matrix, its figures with their formulas, what
 // was forgotten, unreadable predictions; then the methods side by side, judges, and where the two scorings differ.
 import { besideFigures } from './beside.ts';
+import { costCells, costHeadings, unmatchedNote } from './costs.ts';
 import {
   headline,
   type MethodFigures,
@@ -172,7 +173,29 @@ function comparisonSection(methods: readonly MethodFigures[], options: GridOptio
     heading,
     align: index === 0 ? ('left' as const) : ('right' as const),
   }));
-  return [style('Methods side by side', 'bold', options.color), ...renderGrid(columns, rows, options)];
+  return [
+    style('Methods side by side', 'bold', options.color),
+    ...renderGrid(columns, rows, options),
+    ...costLines(methods, options),
+  ];
+}
+
+/** What each method takes; nothing for runs that recorded none of it. */
+function costLines(methods: readonly MethodFigures[], options: GridOptions): readonly string[] {
+  if (methods.every(({ info }) => info.inferenceParameters === undefined)) return [];
+  const note = unmatchedNote(methods.map(({ info }) => info));
+  return [
+    '',
+    ...renderGrid(
+      ['method', ...costHeadings].map((heading, index) => ({
+        heading,
+        align: index === 0 ? ('left' as const) : ('right' as const),
+      })),
+      methods.map(({ label, info }) => [printable(label), ...costCells(info)].map((text) => ({ text }))),
+      options,
+    ),
+    ...(note === '' ? [] : wrap(note, options.width)),
+  ];
 }
 
 function differencesSection(results: RunResults, options: GridOptions): readonly string[] {

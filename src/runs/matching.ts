@@ -7,6 +7,7 @@ import type { LlavaConfig } from '../models/llava/config.ts';
 import { openSources } from '../models/llava/sources.ts';
 import { LlavaWeights } from '../models/llava/weights.ts';
 import { projectorNames, traceTraining } from '../training/traced.ts';
+import { formatRatio, isMatched } from './budget.ts';
 import { type RunConfig, settingsOf } from './config-schema.ts';
 import { locateModel } from './sources.ts';
 
@@ -43,13 +44,6 @@ export interface SizesOfRun {
   /** Numbers to train. */
   readonly budget: number;
   readonly methods: readonly MethodSize[];
-}
-
-/** How far a method may be from the budget and count as matched: 5 %, of the smaller of the two. */
-export const matchedWithin = 0.05;
-
-export function isMatched(ratio: number): boolean {
-  return Math.max(ratio, 1 / ratio) <= 1 + matchedWithin;
 }
 
 /**
@@ -121,11 +115,6 @@ function whyNot(config: RunConfig, sizes: Sizes, budget: number, rank: number): 
     .around(budget)
     .map((one) => `rank ${one} would be ${formatRatio(sizes.at(one) / budget)}`);
   return `no rank that it can have is nearer: ${near.join(', ')}`;
-}
-
-/** A share of the budget. */
-export function formatRatio(ratio: number): string {
-  return `${(100 * ratio).toFixed(1)} %`;
 }
 
 /** How many numbers a method trains at each rank that it can have. Each is traced once; nothing is compiled. */

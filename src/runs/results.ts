@@ -2,21 +2,20 @@
 // Nothing here trusts a figure that was computed before; the journal gives only times and which steps are there.
 import { existsSync, readFileSync } from 'node:fs';
 import { writeJsonAtomic } from '../formats/files.ts';
-import { methods } from '../methods/index.ts';
 import type { MethodInfo, ModeResults, RunResults } from '../report/results.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { Aspects } from './aspects.ts';
+import { costOf } from './comparison.ts';
 import type { MethodName, RunConfig } from './config-schema.ts';
 import { exampleResults } from './examples.ts';
 import { intervalResults } from './intervals.ts';
-import type { JournalRecord } from './journal.ts';
 import { judgeResults } from './judging/judge-results.ts';
 import { modeResults, wholeStages } from './mode-results.ts';
 import { routingResults } from './observatory-file.ts';
 import type { Step } from './plan.ts';
 import type { Provenance } from './provenance.ts';
 import { reaskResults } from './reask.ts';
-import { openRun } from './run-data.ts';
+import { type OpenedRun, openRun } from './run-data.ts';
 import { runFiles } from './run-folder.ts';
 import { whatIfResults } from './what-if.ts';
 
@@ -42,7 +41,7 @@ export async function computeResults(
   { samplesPerFate = 1 }: ResultOptions = {},
 ): Promise<RunResults> {
   const run = await openRun(folder);
-  const { config, provenance, records, steps, done, evaluations } = run;
+  const { config, provenance, done, evaluations } = run;
   const stages = wholeStages(config, done);
   const begun = config.methods.filter((method) => (stages.get(method) ?? []).length > 0);
   const resultsOf = (mode: ScoringMode): ModeResults =>
@@ -57,7 +56,7 @@ export async function computeResults(
     title: config.name,
     tasks: config.tasks,
     modes: { reference: resultsOf('reference'), strict: resultsOf('strict') },
-    methods: begun.map((method) => methodInfo(method, steps, records)),
+    methods: begun.map((method) => methodInfo(run, method)),
     configuration: { ...config },
     provenance: describeProvenance(config, provenance),
     examples: await exampleResults(config.tasks, aspects, samplesPerFate),
@@ -87,20 +86,18 @@ export function metricsAgree(folder: string, results: RunResults): boolean | und
   return readFileSync(file, 'utf8') === `${JSON.stringify(metricsOf(results), undefined, 2)}\n`;
 }
 
-function methodInfo(
-  method: MethodName,
-  steps: readonly Step[],
-  records: ReadonlyMap<string, JournalRecord>,
-): MethodInfo {
+function methodInfo(run: OpenedRun, method: MethodName): MethodInfo {
+  const { config, steps, records } = run;
   const own = steps.filter((step) => (step.kind === 'train' ? step.method : step.trained?.method) === method);
-  const recordsOf = (kind: Step['kind']) =>
-    own.flatMap((step) => (step.kind === kind ? (records.get(step.key) ?? []) : []));
   const secondsOf = (kind: Step['kind']) =>
-    recordsOf(kind).reduce((sum, { measured }) => sum + (measured.seconds ?? 0), 0);
+    own
+      .flatMap((step) => (step.kind === kind ? (records.get(step.key) ?? []) : []))
+      .reduce((sum, { measured }) => sum + (measured.seconds ?? 0), 0);
+  const { method: name, trainableParameters = 0, ...cost } = costOf(run, method, config.tasks.length);
   return {
-    name: method,
-    label: methods[method].label,
-    trainableParameters: recordsOf('train')[0]?.measured.trainableParameters ?? 0,
+    name,
+    trainableParameters,
+    ...cost,
     trainingSeconds: secondsOf('train'),
     evaluationSeconds: secondsOf('evaluate'),
   };
