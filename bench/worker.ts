@@ -60,9 +60,9 @@ async function repeat(job: Job, times: number): Promise<Round> {
       seconds: total.seconds + round.seconds,
       samples: total.samples + round.samples,
       tokens: total.tokens + round.tokens,
-      flops: (total.flops ?? 0) + (round.flops ?? 0),
+      ...(round.flops === undefined ? {} : { flops: (total.flops ?? 0) + round.flops }),
     };
   }
-  // Lanes count for themselves.
-  return { ...total, flops: meter.flops - before + (total.flops ?? 0) };
+  // Lanes and the peak count for themselves.
+  return { flops: meter.flops - before, ...total };
 }
