@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { temporaryBeside } from './files.ts';
 
 /** A file: these bytes, the value's length as uint64, its SHA-256, the value. */
 const MAGIC = Buffer.from('coincach');
@@ -76,7 +77,7 @@ export class DiskCache {
     const size = HEADER_BYTES + value.length;
     if (this.#refused || size > maxBytes) return;
     const path = this.#path(key);
-    const aside = `${path}.tmp-${process.pid}`;
+    const aside = temporaryBeside(path);
     const length = Buffer.alloc(8);
     length.writeBigUInt64LE(BigInt(value.length));
     try {

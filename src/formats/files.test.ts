@@ -1,8 +1,11 @@
 // Whole files or none, on a real disk.
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { buildIfStale, repository } from '../../test/support/built.ts';
 import { UserError } from '../errors.ts';
 import { appendLineSynced, removeTemporaryFiles, sha256, sha256OfFile, writeFileAtomic } from './files.ts';
 
@@ -65,4 +68,18 @@ describe('removeTemporaryFiles', () => {
     removeTemporaryFiles(folder);
     expect(readdirSync(join(folder, 'deep'))).toEqual(['kept.tmp']);
   });
+});
+
+it('gives what is not complete yet a name that no other thread gives', async () => {
+  buildIfStale();
+  const module = JSON.stringify(join(repository, 'dist', 'formats', 'files.js'));
+  const script = `import(${module}).then(({ temporaryBeside }) => require('node:worker_threads').parentPort.postMessage([temporaryBeside('f'), temporaryBeside('f')]))`;
+  const names = await Promise.all(
+    [0, 1].map(async () => {
+      const [made] = await once(new Worker(script, { eval: true }), 'message');
+      return made as string[];
+    }),
+  );
+  expect(new Set(names.flat()).size).toBe(4);
+  for (const name of names.flat()) expect(name).toMatch(/^f\.tmp-\d+-\d+$/);
 });

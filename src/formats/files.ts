@@ -17,13 +17,19 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { threadId } from 'node:worker_threads';
 import { UserError } from '../errors.ts';
 import { withOpenFile } from './file-bytes.ts';
 
 const temporaryName = /\.tmp-\d+-\d+$/;
 const hashChunkBytes = 1 << 20;
 let temporaryFiles = 0;
+
+/** A name beside `path` for what is not complete yet: no other process, thread or file of this one has it. */
+export function temporaryBeside(path: string): string {
+  return `${path}.tmp-${process.pid}-${threadId}${String(temporaryFiles++).padStart(6, '0')}`;
+}
 
 /**
  * Writes a file aside in the same folder, syncs it, and renames it into place: a reader, and a process that starts
@@ -32,7 +38,7 @@ let temporaryFiles = 0;
  */
 export function writeFileAtomic(path: string, content: string | Uint8Array): void {
   const folder = dirname(path);
-  const aside = join(folder, `${basename(path)}.tmp-${process.pid}-${temporaryFiles++}`);
+  const aside = temporaryBeside(path);
   let opened = false;
   try {
     makeFolderUnchecked(folder);
@@ -115,7 +121,7 @@ export function linkFile(from: string, to: string): void {
       linkSync(from, to);
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && noLinks.has(String(error.code)))) throw error;
-      const aside = join(dirname(to), `${basename(to)}.tmp-${process.pid}-${temporaryFiles++}`);
+      const aside = temporaryBeside(to);
       copyFileSync(from, aside);
       renameSync(aside, to);
     }

@@ -2,7 +2,7 @@
 // The file appears when it is whole. Models in several files also get their index.
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeError, writeJsonAtomic } from './files.ts';
+import { temporaryBeside, writeError, writeJsonAtomic } from './files.ts';
 import { layOutSafetensors, tensorBytes } from './safetensors-layout.ts';
 import { elementBytes, type TensorEntry } from './tensor-file.ts';
 
@@ -32,7 +32,7 @@ export function openSafetensorsWriter(
   metadata: Readonly<Record<string, string>> = {},
 ): SafetensorsWriter {
   const { header, entries } = layOutSafetensors(tensors, metadata);
-  const aside = `${path}.tmp-${process.pid}-0`;
+  const aside = temporaryBeside(path);
   const guarded = <T>(action: () => T): T => {
     try {
       return action();
