@@ -13,6 +13,7 @@ import { baseWeightRewrites } from '../src/runs/base-weights.ts';
 import type { BaseWeights } from '../src/runs/config-schema.ts';
 import { StageTrainer } from '../src/training/stage.ts';
 import { shapes } from './shapes.ts';
+import { trainOn } from './steps.ts';
 import { prepareData, readWorkload, type Workload, writeWorkload } from './workload.ts';
 
 const types = ['float32', 'int8', 'int4'] as const satisfies readonly BaseWeights[];
@@ -78,26 +79,9 @@ async function steps(trainer: StageTrainer, model: LlavaModel, workload: Workloa
       trained: Uint8Array.from(trained),
     }),
   );
+  const examples = Array.from({ length: Number(values.steps) + 1 }, () => one).flat();
   const times: number[] = [];
-  let since = performance.now();
-  const notAsked = () => {
-    throw new Error('internal: LoRA needs more than the benchmark has');
-  };
-  await trainer.train({
-    examples: Array.from({ length: Number(values.steps) + 1 }, () => one).flat(),
-    seed: 0,
-    stage: 1,
-    task: 'GQA',
-    tasks: ['GQA'],
-    samplesOf: notAsked,
-    tokenize: notAsked,
-    embeddings: { image: notAsked, text: notAsked },
-    fetchFeatures: async (images) => images.map(() => features),
-    onStep: () => {
-      times.push((performance.now() - since) / 1000);
-      since = performance.now();
-    },
-  });
+  await trainOn(trainer, examples, features, ({ seconds }) => times.push(seconds));
   const [first = Number.NaN, ...later] = times;
   return { first, median: later.sort((a, b) => a - b)[later.length >> 1] ?? Number.NaN };
 }

@@ -10,6 +10,7 @@ import { baseWeightRewrites } from '../src/runs/base-weights.ts';
 import type { BaseWeights } from '../src/runs/config-schema.ts';
 import { normalArray, RandomStream } from '../src/tensor/random.ts';
 import { StageTrainer } from '../src/training/stage.ts';
+import { trainOn } from './steps.ts';
 import { trainingSettings } from './workload.ts';
 
 const usage = `usage: npm run bench:step -- MODEL_FOLDER [options]
@@ -59,28 +60,13 @@ async function main(): Promise<void> {
       program: { rewrites },
     }),
   );
-  const notAsked = () => {
-    throw new Error('internal: LoRA needs more than the benchmark has');
-  };
   const one = example(model.config, Number(values.tokens), Number(values.answer));
-  let since = performance.now();
   const { imageTokens, vision } = model.config;
   const features = normalArray(imageTokens * vision.hiddenSize, { seed: 0, purpose: 'features of a step' });
-  await trainer.train({
-    examples: Array.from({ length: Number(values.steps) }, () => one),
-    seed: 0,
-    stage: 1,
-    task: 'GQA',
-    tasks: ['GQA'],
-    samplesOf: notAsked,
-    tokenize: notAsked,
-    embeddings: { image: notAsked, text: notAsked },
-    fetchFeatures: async (images) => images.map(() => features),
-    onStep: ({ step, loss }) => {
-      report(`step ${step}`, since, `loss ${loss.toFixed(4)}`);
-      since = performance.now();
-    },
-  });
+  const examples = Array.from({ length: Number(values.steps) }, () => one);
+  await trainOn(trainer, examples, features, ({ step, loss, seconds }) =>
+    report(`step ${step}`, seconds, `loss ${loss.toFixed(4)}`),
+  );
   console.log(`trainable parameters ${trainer.trainableParameters.toLocaleString('en')}`);
   await trainer.dispose();
 }
@@ -110,14 +96,15 @@ function example(
 async function timed<T>(name: string, run: () => T | Promise<T>): Promise<T> {
   const started = performance.now();
   const result = await run();
-  report(name, started);
+  report(name, (performance.now() - started) / 1000);
   return result;
 }
 
-function report(name: string, started: number, more = ''): void {
-  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+function report(name: string, seconds: number, more = ''): void {
   const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
   const now = gibibytes(process.memoryUsage().rss);
   const peak = gibibytes(process.resourceUsage().maxRSS * 1024);
-  console.log(`${name.padEnd(14)} ${seconds.padStart(8)} s   resident ${now}, peak ${peak}   ${more}`);
+  console.log(
+    `${name.padEnd(14)} ${seconds.toFixed(1).padStart(8)} s   resident ${now}, peak ${peak}   ${more}`,
+  );
 }

@@ -15,19 +15,10 @@ import { projectorNames } from '../src/training/traced.ts';
 import { peakLine } from './peak.ts';
 import type { Line, Round } from './protocol.ts';
 import { sideBySide } from './side-by-side.ts';
+import { supplies } from './steps.ts';
 import { countTokens, plan, type Workload } from './workload.ts';
 
 const TASK = 'GQA';
-
-/** What the compared methods never ask for. */
-const notAsked = () => {
-  throw new Error('internal: the method needs more than the benchmark has');
-};
-const supplies = {
-  samplesOf: () => [],
-  tokenize: notAsked,
-  embeddings: { image: notAsked, text: notAsked },
-};
 
 /** Does a line's work once. Setting up for it is not part of `seconds`. */
 export type Job = () => Promise<Round>;

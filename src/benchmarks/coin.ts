@@ -1,6 +1,7 @@
 // CoIN's task stream: the paper's order, its alphabetical ablation, and orders of the user's own.
 // What the tasks are is in `tasks/`; data and models play no part here.
 import { UserError } from '../errors.ts';
+import { didYouMean } from '../nearest.ts';
 import { isTaskName, type TaskName, taskNames } from '../tasks/index.ts';
 import { RandomStream } from '../tensor/random.ts';
 
@@ -67,32 +68,8 @@ export function resolveTaskOrder(
 }
 
 function unknownName(what: string, name: string, known: readonly string[]): UserError {
-  const nearest = known
-    .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ candidate, distance }) => distance <= Math.max(2, candidate.length / 3))
-    .sort((first, second) => first.distance - second.distance)
-    .map(({ candidate }) => candidate);
   return new UserError({
     message: `unknown ${what} "${name}"; known: ${known.join(', ')}`,
-    hint: nearest.length === 0 ? undefined : `did you mean ${nearest.slice(0, 2).join(' or ')}?`,
+    hint: didYouMean(name, known),
   });
-}
-
-/** Levenshtein: the fewest single-character insertions, deletions and replacements. */
-function editDistance(from: string, to: string): number {
-  let previous = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (const [row, character] of [...from].entries()) {
-    const current = [row + 1];
-    for (const [column, other] of [...to].entries()) {
-      current.push(
-        Math.min(
-          (previous[column] ?? 0) + (character === other ? 0 : 1),
-          (previous[column + 1] ?? 0) + 1,
-          (current[column] ?? 0) + 1,
-        ),
-      );
-    }
-    previous = current;
-  }
-  return previous[to.length] ?? 0;
 }

@@ -2,8 +2,8 @@
 import { parseArgs } from 'node:util';
 import type { ArgsDef, CommandDef, SubCommandsDef } from 'citty';
 import { UserError } from '../errors.ts';
+import { didYouMean } from '../nearest.ts';
 import { type ConfigOverride, parseOverride } from '../runs/config.ts';
-import { didYouMean } from '../runs/nearest.ts';
 
 export interface FoundCommand {
   readonly command: CommandDef;

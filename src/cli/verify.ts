@@ -2,8 +2,8 @@
 import { defineCommand } from 'citty';
 import { UserError } from '../errors.ts';
 import { type Method, methods } from '../methods/index.ts';
+import { didYouMean } from '../nearest.ts';
 import { ToyLaboratory } from '../runs/laboratory.ts';
-import { didYouMean } from '../runs/nearest.ts';
 
 const known: Readonly<Record<string, Method>> = methods;
 

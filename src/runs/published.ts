@@ -8,8 +8,8 @@ import {
   parsePublished,
   publishedMatrix,
 } from '../metrics/published.ts';
+import { didYouMean } from '../nearest.ts';
 import type { BesideRow } from '../report/results.ts';
-import { didYouMean } from './nearest.ts';
 import { packageFolder } from './package.ts';
 
 export function readPublished(): PublishedResults {

@@ -2,10 +2,10 @@
 import { UserError } from '../errors.ts';
 import type { ErrorLabel } from '../evaluation/attribution.ts';
 import type { Fate } from '../metrics/lifelines.ts';
+import { didYouMean } from '../nearest.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { Aspects, SampleHistory } from './aspects.ts';
 import type { MethodName } from './config-schema.ts';
-import { didYouMean } from './nearest.ts';
 
 /** All that are given must hold. Stages are named by the task that they train. */
 export interface SampleQuery {

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { Issue } from '../errors.ts';
 import { describe, isObject } from '../formats/json.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../nearest.ts';
 
 /** Something wrong with a value, by its place among the keys. */
 export interface ConfigProblem extends Pick<Issue, 'message' | 'hint'> {
