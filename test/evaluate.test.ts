@@ -5,18 +5,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildNanoData } from '../src/benchmarks/nano/build.ts';
 import { auditRun } from '../src/runs/audit.ts';
-import { loadConfig, type RunConfig } from '../src/runs/config.ts';
+import type { RunConfig } from '../src/runs/config.ts';
 import { openEngine } from '../src/runs/engine.ts';
 import { evaluateModel } from '../src/runs/evaluate-model.ts';
-import { executeRun } from '../src/runs/execute.ts';
 import { readJournal } from '../src/runs/journal.ts';
 import { readPredictions } from '../src/runs/predictions.ts';
-import { recordProvenance } from '../src/runs/provenance.ts';
 import { runFiles } from '../src/runs/run-folder.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
-import { writeToyModel } from './support/toy-model.ts';
+import { executeToyRun } from './support/toy-run.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'coin-evaluate-'));
 const [model, data, folder] = [join(root, 'model'), join(root, 'data'), join(root, 'run')];
@@ -25,36 +22,20 @@ let config: RunConfig;
 
 beforeAll(async () => {
   buildIfStale();
-  await writeToyModel(model);
-  await buildNanoData({ folder: data, trainPerTask: 4, testPerTask: 6 });
-  const values = {
-    model,
-    benchmark: data,
-    output: folder,
-    tasks: ['VQAv2', 'ScienceQA'],
-    methods: ['lora'],
-    // Its words before a question are enough to be read once for all.
-    promptTemplate: 'vicuna_v1',
-    testSamples: 6,
-    trainSamples: 4,
-    'adapter.rank': 4,
-    'training.batchSize': 2,
-    'training.learningRate': 0.02,
-    'evaluation.maxNewTokens': 6,
-  };
-  const overrides = Object.entries(values).map(([path, value]) => ({
-    path: path.split('.'),
-    value,
-    label: path,
-  }));
-  config = loadConfig('nano', { overrides });
-  await executeRun({
-    config,
-    folder,
-    source,
-    prepare: (place) => recordProvenance(place, { source, tasks: config.tasks, modelFolder: model }),
-    openEngine: () => openEngine({ config, modelFolder: model }),
-  });
+  ({ config } = await executeToyRun(
+    root,
+    { train: 4, test: 6 },
+    {
+      tasks: ['VQAv2', 'ScienceQA'],
+      methods: ['lora'],
+      // Its words before a question are enough to be read once for all.
+      promptTemplate: 'vicuna_v1',
+      'adapter.rank': 4,
+      'training.batchSize': 2,
+      'training.learningRate': 0.02,
+      'evaluation.maxNewTokens': 6,
+    },
+  ));
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 

@@ -5,57 +5,36 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildNanoData } from '../src/benchmarks/nano/build.ts';
 import { blend, stageLora } from '../src/methods/blend.ts';
 import { methods } from '../src/methods/index.ts';
 import { readStage } from '../src/methods/stage-files.ts';
 import { AdapterAnswers } from '../src/runs/adapter-answers.ts';
-import { loadConfig, type RunConfig } from '../src/runs/config.ts';
+import type { RunConfig } from '../src/runs/config.ts';
 import { settingsOf } from '../src/runs/config-schema.ts';
-import { openEngine } from '../src/runs/engine.ts';
-import { executeRun } from '../src/runs/execute.ts';
-import { recordProvenance } from '../src/runs/provenance.ts';
 import { openRun } from '../src/runs/run-data.ts';
 import { whatIfResults } from '../src/runs/what-if.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
-import { writeToyModel } from './support/toy-model.ts';
+import { executeToyRun } from './support/toy-run.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'coin-what-if-'));
-const [model, data, folder] = [join(root, 'model'), join(root, 'data'), join(root, 'run')];
-const source = { root: data, instructionType: 'Original' };
+const [model, folder] = [join(root, 'model'), join(root, 'run')];
 const tasks = ['ImageNet', 'GQA', 'VQAv2'] as const;
 let config: RunConfig;
 
 beforeAll(async () => {
   buildIfStale();
-  await writeToyModel(model);
-  await buildNanoData({ folder: data, trainPerTask: 8, testPerTask: 6 });
-  const values = {
-    model,
-    benchmark: data,
-    output: folder,
-    tasks: [...tasks],
-    methods: ['lora', 'merge-then-new', 'moelora'],
-    testSamples: 6,
-    trainSamples: 8,
-    adapter: { rank: 4, alpha: 12, experts: 2, dropout: 0 },
-    'training.batchSize': 2,
-    'training.learningRate': 0.03,
-    'evaluation.maxNewTokens': 6,
-  };
-  const overrides = Object.entries(values).map(([path, value]) => ({
-    path: path.split('.'),
-    value,
-    label: path,
-  }));
-  config = loadConfig('nano', { overrides });
-  await executeRun({
-    config,
-    folder,
-    source,
-    prepare: (place) => recordProvenance(place, { source, tasks: config.tasks, modelFolder: model }),
-    openEngine: () => openEngine({ config, modelFolder: model }),
-  });
+  ({ config } = await executeToyRun(
+    root,
+    { train: 8, test: 6 },
+    {
+      tasks: [...tasks],
+      methods: ['lora', 'merge-then-new', 'moelora'],
+      adapter: { rank: 4, alpha: 12, experts: 2, dropout: 0 },
+      'training.batchSize': 2,
+      'training.learningRate': 0.03,
+      'evaluation.maxNewTokens': 6,
+    },
+  ));
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
