@@ -44,9 +44,10 @@ function writePictures(): TaskSource {
  * Both methods know nine pictures of ten, MoELoRA for ever; LoRA knows half of the first task's after the second stage.
  * Which half depends on the seed.
  */
-function knows({ method, stage = 0, task, config }: EvaluateRequest, index: number): boolean {
+function knows({ trained, task, config }: EvaluateRequest, index: number): boolean {
   const image = Math.floor(index / 2);
-  if (method === 'lora' && task === 'VQAv2' && stage > 1) return (image + config.seed) % 2 === 0;
+  if (trained?.method === 'lora' && task === 'VQAv2' && trained.stage > 1)
+    return (image + config.seed) % 2 === 0;
   return image % 10 !== 0;
 }
 

@@ -109,8 +109,10 @@ it('forward transfer is there when unseen tasks were evaluated', () => {
 /** Answers rightly as soon as it is reminded; knows the truths from the samples. */
 function remindedEngine() {
   const asked: string[] = [];
+  const stages = new Set<number | undefined>();
   const engine = new FakeEngine();
   engine.evaluate = async (request: EvaluateRequest) => {
+    stages.add(request.trained?.stage);
     for (const { id, text, answer } of request.samples) {
       asked.push(text);
       const line = { question_id: id, prompt: text, text: id.endsWith('1') ? 'unknown' : answer };
@@ -118,11 +120,11 @@ function remindedEngine() {
     }
     return { seconds: 0 };
   };
-  return { asked, engine };
+  return { asked, stages, engine };
 }
 
 it('re-asks what was forgotten, once, and counts what comes back', async () => {
-  const { asked, engine } = remindedEngine();
+  const { asked, stages, engine } = remindedEngine();
   const options = { folder, openEngine: async () => engine };
   const forgotten = (results.errors?.cells ?? [])
     .filter(({ after, method }) => after === 'OCRVQA' && method !== undefined)
@@ -131,6 +133,8 @@ it('re-asks what was forgotten, once, and counts what comes back', async () => {
   expect(cells).toBeGreaterThan(0);
   expect(await reask(options)).toBe(cells);
   expect(asked).toHaveLength(forgotten.reduce((sum, count) => sum + count, 0));
+  // The last stage answers: a method that routes knows its tasks by the stage.
+  expect([...stages]).toEqual([tinyTasks.length]);
   expect(asked[0]).toMatch(/\nReply with .* and nothing else\.$/);
   const { reask: again } = await computeResults(folder);
   expect(again?.cells.map((cell) => cell.asked)).toEqual(forgotten.filter((count) => count > 0));

@@ -17,13 +17,19 @@ import { wholeNumber } from './options.ts';
 import { createProgress } from './progress.ts';
 import { useColor, widthOf } from './style.ts';
 
-export const jobsArgument = {
+/** The options of whatever executes runs. */
+export const executionArguments = {
+  'waive-gate': {
+    type: 'boolean',
+    description: 'train although the zero-shot scores are not the published ones',
+  },
   jobs: {
     type: 'string',
     alias: 'j',
     valueHint: 'N',
     description: 'steps done side by side; by default as many as help (small models on the cpu), else 1',
   },
+  quiet: { type: 'boolean', alias: 'q', description: 'show the results only' },
 } as const satisfies ArgsDef;
 
 /** The number of `--jobs`; undefined where it is not given. */

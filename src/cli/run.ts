@@ -8,7 +8,13 @@ import { computeResults } from '../runs/results.ts';
 import { runFiles } from '../runs/run-folder.ts';
 import { studyOfSeeds } from '../runs/studies/load-study.ts';
 import { overrideArguments, readOverrides } from './arguments.ts';
-import { commandLine, executeConfig, jobsArgument, jobsOption, judgeLexically } from './execute-config.ts';
+import {
+  commandLine,
+  executeConfig,
+  executionArguments,
+  jobsOption,
+  judgeLexically,
+} from './execute-config.ts';
 import { executeStudy, readSeeds } from './execute-study.ts';
 import { useColor, widthOf } from './style.ts';
 import { writeResults } from './write-results.ts';
@@ -26,12 +32,7 @@ const definitions = {
     valueHint: 'N|A,B',
     description: 'with several seeds (3 is 0, 1, 2), each a run, summed up as by coin study',
   },
-  'waive-gate': {
-    type: 'boolean',
-    description: 'train although the zero-shot scores are not the published ones',
-  },
-  ...jobsArgument,
-  quiet: { type: 'boolean', alias: 'q', description: 'show the results only' },
+  ...executionArguments,
 } as const;
 
 export const run = defineCommand({

@@ -7,7 +7,7 @@ import { runFiles } from '../runs/run-folder.ts';
 import { loadStudy, type Study, shippedStudies, studyFile } from '../runs/studies/load-study.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { oneOf, overrideArguments, readOverrides } from './arguments.ts';
-import { commandLine, jobsArgument, jobsOption } from './execute-config.ts';
+import { commandLine, executionArguments, jobsOption } from './execute-config.ts';
 import { executeStudy, readSeeds, showStudy } from './execute-study.ts';
 
 const { seed: _, ...overridesOfStudy } = overrideArguments;
@@ -27,12 +27,7 @@ const definitions = {
   'dry-run': { type: 'boolean', description: 'list the runs and check them, compute nothing' },
   results: { type: 'boolean', description: 'show what is there, compute nothing' },
   print: { type: 'boolean', description: "print the study's file, to begin your own from" },
-  'waive-gate': {
-    type: 'boolean',
-    description: 'train although the zero-shot scores are not the published ones',
-  },
-  ...jobsArgument,
-  quiet: { type: 'boolean', alias: 'q', description: 'show the results only' },
+  ...executionArguments,
 } as const;
 
 const modes = ['strict', 'reference'] as const satisfies readonly ScoringMode[];

@@ -9,7 +9,7 @@ import type { TaskSource, TestSample } from '../tasks/task.ts';
 import { RandomStream } from '../tensor/random.ts';
 import type { RunConfig } from './config-schema.ts';
 import { readJournal, recordsByKey } from './journal.ts';
-import { type EvaluateStep, planRun } from './plan.ts';
+import { type EvaluateStep, planRun, trainedStage } from './plan.ts';
 import { readPredictions } from './predictions.ts';
 import type { RunEngine } from './run-engine.ts';
 import { runFiles } from './run-folder.ts';
@@ -64,9 +64,7 @@ export async function auditRun(options: AuditOptions): Promise<AuditResult> {
     for (const [index, { step, samples }] of drawn.entries()) {
       const predictionFile = join(aside, `${index}.jsonl`);
       await engine.evaluate({
-        method: step.trained?.method,
-        stage: step.trained?.stage,
-        adapterFolder: step.trained && join(folder, step.trained.adapterFolder),
+        trained: step.trained && trainedStage(folder, step.trained),
         task: step.task,
         samples,
         predictionFile,

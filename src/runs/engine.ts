@@ -23,6 +23,7 @@ import type {
   EvaluateRequest,
   GateRequest,
   ObservingEngine,
+  TrainedStage,
   TrainMeasurements,
   TrainRequest,
 } from './run-engine.ts';
@@ -101,9 +102,9 @@ class LlavaEngine implements ObservingEngine {
 
   async evaluate(request: EvaluateRequest): Promise<EvaluateMeasurements> {
     const started = performance.now();
-    const { method, stage, adapterFolder, samples, signal } = request;
-    const generator = await this.#generatorOf(method);
-    const { parameters, route } = this.#inferenceOf(method, stage, adapterFolder);
+    const { trained, samples, signal } = request;
+    const generator = await this.#generatorOf(trained?.method);
+    const { parameters, route } = this.#inferenceOf(trained);
     const limit = Math.min(this.#config.evaluation.maxNewTokens, tasks[request.task].maxNewTokens);
     const inputIds = samples.map((sample) => this.#promptOf(sample));
     const routes = route && (await this.#routes(route, request, inputIds));
@@ -130,9 +131,9 @@ class LlavaEngine implements ObservingEngine {
   }
 
   async readGates(request: GateRequest): Promise<void> {
-    const { method, stage, task, adapterFolder, samples, signal, onGates } = request;
-    const reader = await this.#gateReaderOf(method);
-    const { parameters, route } = this.#inferenceOf(method, stage, adapterFolder);
+    const { task, samples, signal, onGates } = request;
+    const reader = await this.#gateReaderOf(request.trained.method);
+    const { parameters, route } = this.#inferenceOf(request.trained);
     const prompts = samples.map((sample) => this.#promptOf(sample));
     const routes = route && (await this.#routes(route, request, prompts));
     for (const [i, { text, answer, image }] of samples.entries()) {
@@ -155,7 +156,7 @@ class LlavaEngine implements ObservingEngine {
   /** Where the method sends each sample; a part at a time, as it may look at the pictures. */
   async #routes(
     route: NonNullable<Inference['route']>,
-    { method, samples, task, signal }: Pick<EvaluateRequest, 'method' | 'samples' | 'task' | 'signal'>,
+    { trained, samples, task, signal }: Pick<EvaluateRequest, 'trained' | 'samples' | 'task' | 'signal'>,
     inputIds: readonly Int32Array[],
   ): Promise<readonly Route[]> {
     const routes: Route[] = [];
@@ -173,7 +174,7 @@ class LlavaEngine implements ObservingEngine {
           ...withFeatures(image === undefined ? undefined : features.next().value),
         }),
       );
-      routes.push(...(await route(queries, this.#inferenceTools(method))));
+      routes.push(...(await route(queries, this.#inferenceTools(trained?.method))));
     }
     return routes;
   }
@@ -222,8 +223,9 @@ class LlavaEngine implements ObservingEngine {
   }
 
   /** What answers are given with: of a method's stage, or of the model before any training. */
-  #inferenceOf(method: MethodName | undefined, stage = 0, adapterFolder?: string): Inference {
-    if (method === undefined || adapterFolder === undefined) return { parameters: this.#baseProjector() };
+  #inferenceOf(trained: TrainedStage | undefined): Inference {
+    if (trained === undefined) return { parameters: this.#baseProjector() };
+    const { method, stage, adapterFolder } = trained;
     const { config } = this.#model;
     const { seed, tasks: stream } = this.#config;
     const known = tasksUpTo(method, stage, stream);

@@ -9,7 +9,7 @@ import { Completion } from './completion.ts';
 import type { RunConfig } from './config-schema.ts';
 import { RunInterrupted } from './interrupted.ts';
 import { lockFolder } from './lock.ts';
-import { type EvaluateStep, planRun, type Step, type TrainStep } from './plan.ts';
+import { type EvaluateStep, planRun, type Step, type TrainStep, trainedStage } from './plan.ts';
 import { partialFiles, readPartialPredictions, writePredictions } from './predictions.ts';
 import type { RunEngine } from './run-engine.ts';
 import { claimRunFolder } from './run-folder.ts';
@@ -200,9 +200,7 @@ class Execution {
       left.length === 0
         ? { seconds: 0 }
         : await engine.evaluate({
-            method: step.trained?.method,
-            stage: step.trained?.stage,
-            adapterFolder: step.trained && this.#path(step.trained.adapterFolder),
+            trained: step.trained && trainedStage(this.#options.folder, step.trained),
             task: step.task,
             samples: left,
             predictionFile: partialFile,

@@ -1,6 +1,5 @@
 // Looks at how the mixtures of a run route: reads some test questions of each task, with their right answers, through
 // the saved stages, and keeps the use of the experts. Trains nothing and answers nothing.
-import { join } from 'node:path';
 import { type TaskUse, type TokenKind, tokenKinds, UseTally } from '../metrics/routing.ts';
 import type { TestSample } from '../tasks/task.ts';
 import { RandomStream } from '../tensor/random.ts';
@@ -14,7 +13,7 @@ import {
   readObservatory,
   writeObservatory,
 } from './observatory-file.ts';
-import type { TrainStep } from './plan.ts';
+import { type TrainStep, trainedStage } from './plan.ts';
 import { type OpenedRun, openRun } from './run-data.ts';
 import type { ObservingEngine, SampleGates } from './run-engine.ts';
 
@@ -63,9 +62,7 @@ export async function observeRun(options: ObserveOptions): Promise<number> {
         const chosen = draw(run.evaluations.samples(task), drawn, task);
         const tallies = new GateTallies();
         await engine.readGates({
-          method: step.method,
-          adapterFolder: join(folder, step.adapterFolder),
-          stage: step.stage,
+          trained: trainedStage(folder, step),
           task,
           samples: chosen,
           config: run.config,

@@ -1,9 +1,11 @@
 // The steps of a run in order, and where each leaves its files. Nothing is executed here.
 // Zero-shot evaluations come first and are shared by the methods; then each method goes through the stream its own way.
+import { join } from 'node:path';
 import { dirname } from 'node:path/posix';
 import { methods, type Stream } from '../methods/index.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { MethodName, RunConfig } from './config-schema.ts';
+import type { TrainedStage } from './run-engine.ts';
 
 /** Trains `task` as stage `stage` (counted from 1) of a method. */
 export interface TrainStep {
@@ -35,6 +37,12 @@ export interface EvaluateStep {
 }
 
 export type Step = TrainStep | EvaluateStep;
+
+/** What a train step of the run in `folder` left behind, for an engine. */
+export function trainedStage(folder: string, step: TrainStep): TrainedStage {
+  const { method, stage, adapterFolder } = step;
+  return { method, stage, adapterFolder: join(folder, adapterFolder) };
+}
 
 interface PlanConfig extends Pick<RunConfig, 'tasks' | 'methods'> {
   readonly evaluation: Pick<RunConfig['evaluation'], 'zeroShot' | 'unseen'>;

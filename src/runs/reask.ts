@@ -10,7 +10,7 @@ import { Aspects } from './aspects.ts';
 import { appendRecord, openJournal, readJournal, recordsByKey } from './journal.ts';
 import { lockFolder } from './lock.ts';
 import { wholeStages } from './mode-results.ts';
-import type { EvaluateStep } from './plan.ts';
+import { type EvaluateStep, trainedStage } from './plan.ts';
 import { readPartialPredictions, readPredictions, writePredictions } from './predictions.ts';
 import { type OpenedRun, openRun } from './run-data.ts';
 import type { RunEngine } from './run-engine.ts';
@@ -53,8 +53,7 @@ export async function reask(options: ReaskOptions): Promise<number> {
       makeFolder(dirname(file));
       engine ??= await openEngine(run);
       await engine.evaluate({
-        method: step.trained?.method,
-        adapterFolder: step.trained && join(folder, step.trained.adapterFolder),
+        trained: step.trained && trainedStage(folder, step.trained),
         task: step.task,
         samples,
         predictionFile: partial,

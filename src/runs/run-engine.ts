@@ -78,12 +78,17 @@ export interface TrainMeasurements {
   readonly [figure: string]: number;
 }
 
+/** A trained stage whose model answers. */
+export interface TrainedStage {
+  readonly method: MethodName;
+  /** Counted from 1. */
+  readonly stage: number;
+  readonly adapterFolder: string;
+}
+
 export interface EvaluateRequest extends Request {
-  /** Absent, as is the adapter, for the model before any training. */
-  readonly method?: MethodName;
-  readonly adapterFolder?: string;
-  /** Counted from 1; absent before any training. */
-  readonly stage?: number;
+  /** Absent for the model before any training. */
+  readonly trained?: TrainedStage | undefined;
   readonly task: TaskName;
   /** Those that have no answer yet from an interrupted try. */
   readonly samples: readonly TestSample[];
@@ -95,11 +100,8 @@ export interface EvaluateRequest extends Request {
 }
 
 export interface GateRequest extends Request {
-  /** One that has gates. */
-  readonly method: MethodName;
-  readonly adapterFolder: string;
-  /** Counted from 1. */
-  readonly stage: number;
+  /** Of a method that has gates. */
+  readonly trained: TrainedStage;
   readonly task: TaskName;
   readonly samples: readonly TestSample[];
   onGates(gates: SampleGates): void;

@@ -17,7 +17,7 @@ import { AdapterAnswers } from './adapter-answers.ts';
 import { type MethodName, settingsOf } from './config-schema.ts';
 import { appendRecord, type JournalRecord, openJournal, readJournal, recordsByKey } from './journal.ts';
 import { lockFolder } from './lock.ts';
-import type { EvaluateStep, TrainStep } from './plan.ts';
+import { type EvaluateStep, type TrainStep, trainedStage } from './plan.ts';
 import { readPartialPredictions, readPredictions, requireKnownIds, writePredictions } from './predictions.ts';
 import { type OpenedRun, openRun } from './run-data.ts';
 import type { RunEngine } from './run-engine.ts';
@@ -207,9 +207,7 @@ class WhatIfAnswerer {
     const step = trainedSteps(this.#run, model.method)[stage - 1];
     const partial = `${predictionFile}.partial`;
     await this.#engine.evaluate({
-      method: step?.method,
-      stage: step?.stage,
-      adapterFolder: step && join(folder, step.adapterFolder),
+      trained: step && trainedStage(folder, step),
       task,
       samples,
       predictionFile: partial,

@@ -42,7 +42,8 @@ export class FakeEngine {
   }
 
   async evaluate(request) {
-    const { adapterFolder, samples, signal, predictionFile } = request;
+    const { trained, samples, signal, predictionFile } = request;
+    const adapterFolder = trained?.adapterFolder;
     const state = adapterFolder ? readFileSync(join(adapterFolder, 'weights'), 'utf8') : 'zero-shot';
     for (const [index, sample] of samples.entries()) {
       const knows = Number.parseInt(hash(state, sample.id).slice(0, 4), 16) % 3 > 0;
