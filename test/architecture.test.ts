@@ -23,7 +23,7 @@ const rooms = [
 ] as const;
 
 /** Shared vocabulary: types that earlier rooms may know too. */
-const vocabulary = ['report/results.ts', 'tasks/task.ts', 'metrics/matrix.ts'];
+const vocabulary = ['tasks/task.ts'];
 const forEveryone = ['errors.ts', 'nearest.ts'];
 const mostLines = 400;
 

@@ -11,8 +11,8 @@ import { stringify } from 'yaml';
 import { buildNanoData } from '../src/benchmarks/nano/build.ts';
 import { listFiles, sha256OfFile } from '../src/formats/files.ts';
 import { type Method, methodNames, methods } from '../src/methods/index.ts';
-import type { ChoiceCell, MixtureResults } from '../src/report/results.ts';
 import { readJournal } from '../src/runs/journal.ts';
+import type { ChoiceCell, MixtureResults } from '../src/runs/observatory-file.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
 import { writeToyModel } from './support/toy-model.ts';
 

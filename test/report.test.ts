@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { besideFigures, besideNotes } from '../src/report/beside.ts';
 import { renderReport } from '../src/report/html.ts';
-import type { RunResults } from '../src/report/results.ts';
+import type { RunResults } from '../src/runs/results.ts';
 import { fakeResults, picture } from './support/fake-results.ts';
 
 const results = fakeResults();

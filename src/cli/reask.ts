@@ -1,8 +1,8 @@
 // `coin reask`: asks a run's forgotten samples again with a reminder of the format, and says how many come back.
 import { defineCommand } from 'citty';
-import type { ReaskResults } from '../report/results.ts';
 import { renderGrid, style, wrap } from '../report/terminal-grid.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
+import type { ReaskResults } from '../runs/reask.ts';
 import { reask as askAgain } from '../runs/reask.ts';
 import { computeResults } from '../runs/results.ts';
 import { locateModel } from '../runs/sources.ts';

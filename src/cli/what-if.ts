@@ -3,7 +3,6 @@ import { defineCommand } from 'citty';
 import { UserError } from '../errors.ts';
 import { methods } from '../methods/index.ts';
 import { absent, formatScore } from '../report/numbers.ts';
-import type { WhatIfResults } from '../report/results.ts';
 import { type GridCell, renderGrid, style, wrap } from '../report/terminal-grid.ts';
 import { modelInWords } from '../report/what-if-words.ts';
 import type { MethodName } from '../runs/config-schema.ts';
@@ -11,6 +10,7 @@ import { RunInterrupted } from '../runs/interrupted.ts';
 import { computeResults } from '../runs/results.ts';
 import type { OpenedRun } from '../runs/run-data.ts';
 import { locateModel } from '../runs/sources.ts';
+import type { WhatIfResults } from '../runs/what-if.ts';
 import { whatIf as ask, trainedSteps } from '../runs/what-if.ts';
 import {
   averaged,

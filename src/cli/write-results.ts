@@ -1,6 +1,6 @@
 // Writes what is computed from a run beside it: metrics.json and report.html.
 import { writeFileAtomic } from '../formats/files.ts';
-import type { RunResults } from '../report/results.ts';
+import type { RunResults } from '../runs/results.ts';
 import { writeMetrics } from '../runs/results.ts';
 import { runFiles } from '../runs/run-folder.ts';
 

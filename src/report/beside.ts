@@ -3,7 +3,10 @@
 // stand beside the run's own. Pure; the tables draw from it.
 import { isWhole, restrictTo } from '../metrics/published.ts';
 import { type Summary, summarise } from '../metrics/summary.ts';
-import type { BesideRow, JudgeResults, ModeResults, RunResults } from './results.ts';
+import type { JudgeResults } from '../runs/judging/judge-results.ts';
+import type { ModeResults } from '../runs/mode-results.ts';
+import type { BesideRow } from '../runs/published.ts';
+import type { RunResults } from '../runs/results.ts';
 
 export interface BesideColumn {
   readonly label: string;

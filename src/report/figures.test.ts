@@ -1,6 +1,8 @@
 // Derived figures against hand-computed ones, and the sentences they are put into.
 import { describe, expect, test } from 'vitest';
 import { fakeResults } from '../../test/support/fake-results.ts';
+import type { ModeResults } from '../runs/mode-results.ts';
+import type { RunResults } from '../runs/results.ts';
 import {
   headline,
   methodFigures,
@@ -10,7 +12,6 @@ import {
   subline,
   unreadableByTask,
 } from './figures.ts';
-import type { ModeResults, RunResults } from './results.ts';
 import { spread } from './svg.ts';
 
 const results = fakeResults();

@@ -1,10 +1,12 @@
 // The report of a run as one HTML file: which sections it has; they draw themselves, and the frame is `page.ts`. Both scorings are in the page, and two radio buttons with style rules show one of them.
+
+import type { JudgeResults } from '../runs/judging/judge-results.ts';
+import type { RunResults } from '../runs/results.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { besideFigures } from './beside.ts';
 import { headline, methodFigures, scoringModes, subline } from './figures.ts';
 import { html, type Markup } from './markup.ts';
 import { navigation, type PageSection, renderPage } from './page.ts';
-import type { JudgeResults, RunResults } from './results.ts';
 import { scoringComparison, unreadableTable } from './section-answers.ts';
 import { besideTables } from './section-beside.ts';
 import { errorSection, formKinds } from './section-errors.ts';

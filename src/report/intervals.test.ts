@@ -1,9 +1,10 @@
 // What is said of intervals, out of made-up ones.
 import { describe, expect, test } from 'vitest';
 import { fakeResults } from '../../test/support/fake-results.ts';
+import type { IntervalResults, PairDifference, PairDifferences } from '../runs/intervals.ts';
+import type { RunResults } from '../runs/results.ts';
 import { renderReport } from './html.ts';
 import { comparisonSentences, intervalNote } from './intervals.ts';
-import type { IntervalResults, PairDifference, PairDifferences, RunResults } from './results.ts';
 import { renderTables } from './terminal.ts';
 import { textWidth } from './terminal-grid.ts';
 

@@ -1,8 +1,10 @@
 // Which methods of a run can be told apart, in words, and what the intervals beside its figures are of. The numbers are
 // made elsewhere.
+
+import type { IntervalResults, PairDifference, PairDifferences } from '../runs/intervals.ts';
+import type { RunResults } from '../runs/results.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { formatChange, formatCount, formatInterval, formatScore } from './numbers.ts';
-import type { IntervalResults, PairDifference, PairDifferences, RunResults } from './results.ts';
 
 const figures = [
   ['acc', 'ACC'],

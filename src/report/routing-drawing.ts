@@ -1,9 +1,9 @@
 // The drawing of a mixture's use: for each kind of token a row per decoder layer, a block per module in it, a column per
 // expert. Squares of one colour are one path, so that large models stay small on the page.
 import { type TaskUse, type TokenKind, tokenKinds } from '../metrics/routing.ts';
+import type { MixtureResults } from '../runs/observatory-file.ts';
 import { heatStep } from './colours.ts';
 import { html, type Markup } from './markup.ts';
-import type { MixtureResults } from './results.ts';
 import { layerPlace } from './routing-figures.ts';
 
 const [LEFT, TOP, GAP, WIDTH] = [30, 15, 5, 300];

@@ -14,7 +14,8 @@ import {
   type TokenKind,
   tokenKinds,
 } from '../metrics/routing.ts';
-import type { MixtureResults, RunResults } from './results.ts';
+import type { MixtureResults } from '../runs/observatory-file.ts';
+import type { RunResults } from '../runs/results.ts';
 
 /** Where a token's gates have at least this share of the largest entropy, all experts count as mixed alike. */
 const UNIFORM = 0.95;

@@ -1,9 +1,10 @@
 // How answers were read: predictions that could not be scored, and where strict and reference scoring differ.
+
+import type { RunResults } from '../runs/results.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { methodFigures, scoringDifferences, unreadableByTask } from './figures.ts';
 import { html, type Markup } from './markup.ts';
 import { formatChange, formatCount, formatScore } from './numbers.ts';
-import type { RunResults } from './results.ts';
 import { swatch } from './svg.ts';
 
 /** Missing and unparseable predictions per task and method, with the stages they come from. */

@@ -6,9 +6,10 @@ import {
   type OtherStyle,
   rightByJudge,
 } from '../evaluation/attribution.ts';
+import type { ErrorCell, ErrorResults } from '../runs/aspects.ts';
+import type { MethodInfo, RunResults } from '../runs/results.ts';
 import { html, type Markup } from './markup.ts';
 import { formatCount } from './numbers.ts';
-import type { ErrorCell, ErrorResults, MethodInfo, RunResults } from './results.ts';
 import { stackedBar, stackedPanel, stackLegend } from './stacked.ts';
 import { shorten, swatch } from './svg.ts';
 

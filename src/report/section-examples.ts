@@ -1,8 +1,10 @@
 // Examples: a picture, its question, the truth, and what every method answered after every stage. Filtering is done by
 // radio buttons and style rules, without a script. Everything here is untrusted text.
+
+import type { ExampleAnswer, ExampleResult } from '../runs/examples.ts';
+import type { RunResults } from '../runs/results.ts';
 import type { Verdict } from '../tasks/task.ts';
 import { html, type Markup, safeImage } from './markup.ts';
-import type { ExampleAnswer, ExampleResult, RunResults } from './results.ts';
 import { errorNames, styleNames } from './section-errors.ts';
 import { fateNames } from './section-lifelines.ts';
 import { shorten, swatch } from './svg.ts';

@@ -1,6 +1,7 @@
 // The upper half of the page: the three figures per method with their formulas, the accuracy matrices as heat maps,
 // what was forgotten, and the curves over the stages. Each under one scoring; the page draws both.
 import type { Interval } from '../metrics/bootstrap.ts';
+import type { RunResults } from '../runs/results.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { heatStep, heatSteps } from './colours.ts';
 import { costCells, costHeadings, unmatchedNote } from './costs.ts';
@@ -16,7 +17,6 @@ import {
   formatScore,
   formatShort,
 } from './numbers.ts';
-import type { RunResults } from './results.ts';
 import { bar, changeTrack, curvePanel, radarChart, shorten, swatch } from './svg.ts';
 
 /** ACC, MAA and BWT: a card each, with a bar per method and the formula. */

@@ -1,10 +1,12 @@
 // General knowledge: the second matrix, one per judge, beside the figures of exact scoring. A comparison of words is
 // called that wherever it stands.
+
+import type { JudgeResults } from '../runs/judging/judge-results.ts';
+import type { RunResults } from '../runs/results.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { type MethodFigures, methodFigures } from './figures.ts';
 import { html, type Markup } from './markup.ts';
 import { formatChange, formatCount, formatScore } from './numbers.ts';
-import type { JudgeResults, RunResults } from './results.ts';
 import { heatMaps } from './section-figures.ts';
 import { swatch } from './svg.ts';
 

@@ -1,8 +1,9 @@
 // Life lines: what became of single samples over the stages, as counts per stage and as fates at the end.
 import type { Fate, Transition } from '../metrics/lifelines.ts';
+import type { LifeLineResults } from '../runs/aspects.ts';
+import type { MethodInfo, RunResults } from '../runs/results.ts';
 import { html, type Markup } from './markup.ts';
 import { formatCount } from './numbers.ts';
-import type { LifeLineResults, MethodInfo, RunResults } from './results.ts';
 import { stackedBar, stackedPanel, stackLegend } from './stacked.ts';
 import { shorten, swatch } from './svg.ts';
 

@@ -1,11 +1,12 @@
 // Routing on the page: how each mixture uses its experts by layer, task and kind of token, how that moved, and where
 // methods that choose a task's expert for a question sent them.
 import { meanOf } from '../metrics/routing.ts';
+import type { ChoiceCell } from '../runs/observatory-file.ts';
+import type { RunResults } from '../runs/results.ts';
 import { heatStep, heatSteps } from './colours.ts';
 import { own } from './figures.ts';
 import { html, type Markup } from './markup.ts';
 import { formatCount, formatShort } from './numbers.ts';
-import type { ChoiceCell, RunResults } from './results.ts';
 import { useMap } from './routing-drawing.ts';
 import {
   formatBits,

@@ -1,6 +1,7 @@
 // Configuration and provenance as two-column tables: enough to run it again and to know what it was run on.
+
+import type { RunResults } from '../runs/results.ts';
 import { html, type Markup } from './markup.ts';
-import type { RunResults } from './results.ts';
 import { shorten } from './svg.ts';
 
 /** Nested settings as rows with dotted names, in their own order. */

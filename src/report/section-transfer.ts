@@ -1,9 +1,10 @@
 // Forward transfer: tasks evaluated before they were learned, where a run has such evaluations.
+
+import type { RunResults } from '../runs/results.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { methodFigures } from './figures.ts';
 import { html, type Markup } from './markup.ts';
 import { formatChange, formatScore } from './numbers.ts';
-import type { RunResults } from './results.ts';
 import { swatch } from './svg.ts';
 
 export function hasTransfer(results: RunResults): boolean {

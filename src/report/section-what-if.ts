@@ -1,9 +1,10 @@
 // Models that were never trained: what the saved stages answer when they are mixed, or asked about later tasks.
+
+import type { RunResults } from '../runs/results.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { html, type Markup } from './markup.ts';
 import { absent, formatScore } from './numbers.ts';
 import type { PageSection } from './page.ts';
-import type { RunResults } from './results.ts';
 import { modelInWords } from './what-if-words.ts';
 
 /** The section, where there is something to show. */

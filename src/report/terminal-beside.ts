@@ -1,7 +1,8 @@
 // A run beside a published row, as a table for a terminal.
+
+import type { RunResults } from '../runs/results.ts';
 import { type BesideFigures, besideFigures, besideNotes } from './beside.ts';
 import { formatChange, formatScore } from './numbers.ts';
-import type { RunResults } from './results.ts';
 import { type GridCell, type GridOptions, printable, renderGrid, style, wrap } from './terminal-grid.ts';
 
 /** The comparison alone; says so where there is nothing to compare. */

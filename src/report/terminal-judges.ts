@@ -1,7 +1,9 @@
 // General knowledge on a terminal: per judge a matrix per method with its figures, and what could not be read.
+
+import type { JudgeResults } from '../runs/judging/judge-results.ts';
+import type { RunResults } from '../runs/results.ts';
 import { methodFigures } from './figures.ts';
 import { formatChange, formatCount, formatScore } from './numbers.ts';
-import type { JudgeResults, RunResults } from './results.ts';
 import { type GridOptions, printable, style, wrap } from './terminal-grid.ts';
 import { matrixGrid } from './terminal-matrix.ts';
 

@@ -1,8 +1,9 @@
 // A matrix on a terminal: scores on a colour scale, whoever gave them.
+
+import type { RunResults } from '../runs/results.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { type MethodFigures, own } from './figures.ts';
 import { formatScore } from './numbers.ts';
-import type { RunResults } from './results.ts';
 import { type GridCell, type GridOptions, printable, renderGrid } from './terminal-grid.ts';
 
 export const shownMode: ScoringMode = 'strict';

@@ -1,6 +1,8 @@
 // Routing on a terminal: how each mixture uses its experts, and where methods that choose a task's expert sent questions.
+
+import type { ChoiceCell } from '../runs/observatory-file.ts';
+import type { RunResults } from '../runs/results.ts';
 import { formatCount, formatShort } from './numbers.ts';
-import type { ChoiceCell, RunResults } from './results.ts';
 import {
   formatBits,
   type MixtureFigures,

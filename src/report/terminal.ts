@@ -1,5 +1,7 @@
 // The results of a run as tables for a terminal: per method the accuracy matrix, its figures with their formulas, what
 // was forgotten, unreadable predictions; then the methods side by side, judges, and where the two scorings differ.
+
+import type { RunResults } from '../runs/results.ts';
 import { besideFigures } from './beside.ts';
 import { costCells, costHeadings, unmatchedNote } from './costs.ts';
 import {
@@ -12,7 +14,6 @@ import {
 } from './figures.ts';
 import { comparisonSentences, intervalNote } from './intervals.ts';
 import { formatChange, formatCount, formatDuration, formatInterval, formatScore } from './numbers.ts';
-import type { RunResults } from './results.ts';
 import { besideSection } from './terminal-beside.ts';
 import { type GridCell, type GridOptions, pad, printable, renderGrid, style, wrap } from './terminal-grid.ts';
 import { judgeSections } from './terminal-judges.ts';

@@ -9,8 +9,8 @@ import {
   type TaskAnswers,
 } from '../evaluation/attribution.ts';
 import { parseJudgeAnswer } from '../evaluation/judging/parser.ts';
+import type { Transitions } from '../metrics/lifelines.ts';
 import { type Fate, fates, type LifeLine, lifeLine, transitions } from '../metrics/lifelines.ts';
-import type { ErrorCell, ErrorCounts, ErrorResults, LifeLineResults } from '../report/results.ts';
 import { type TaskName, tasks } from '../tasks/index.ts';
 import { ownAnswers } from '../tasks/styles.ts';
 import type { TestSample, Verdict } from '../tasks/task.ts';
@@ -19,6 +19,44 @@ import { type JudgeDescription, Judgings, listJudges } from './judging/judge-fil
 import type { Stages } from './mode-results.ts';
 import type { EvaluateStep } from './plan.ts';
 import type { OpenedRun } from './run-data.ts';
+
+/** What kind the wrong answers are, in strict scoring. */
+export interface ErrorResults {
+  /** Whose scores decide what is right by the judge; absent where nobody judged. */
+  readonly judge?: Pick<JudgeDescription, 'id' | 'label' | 'standIn'>;
+  readonly cells: readonly ErrorCell[];
+}
+
+export interface ErrorCell {
+  /** Both undefined for the zero-shot row. */
+  readonly method?: string;
+  readonly after?: string;
+  readonly task: string;
+  readonly samples: number;
+  /** Wrong answers. */
+  readonly wrong: ErrorCounts;
+  /** Of those, the samples that were right just after their task was learned. */
+  readonly forgotten: ErrorCounts;
+  /** Right now and wrong just after their task was learned. */
+  readonly gained: number;
+}
+
+export interface ErrorCounts {
+  readonly labels: Readonly<Record<ErrorLabel, number>>;
+  /** Of `otherStyle`, which. */
+  readonly styles: Readonly<Partial<Record<OtherStyle, number>>>;
+}
+
+/** What became of the samples of one task under one method. */
+export interface LifeLineResults {
+  readonly method: string;
+  readonly task: string;
+  readonly samples: number;
+  /** From the task's own stage on. */
+  readonly transitions: readonly Transitions[];
+  /** At the last finished stage. */
+  readonly fates: Readonly<Record<Fate, number>>;
+}
 
 /** One answer with everything that is known of it. */
 export interface Answer {

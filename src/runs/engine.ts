@@ -17,13 +17,13 @@ import { projectorNames } from '../training/traced.ts';
 import { answerSamples, aspectOf, openModel } from './answering.ts';
 import { programOptions } from './base-weights.ts';
 import { type MethodName, type RunConfig, settingsOf } from './config-schema.ts';
+import type { TrainedStage } from './plan.ts';
 import { tasksUpTo } from './plan.ts';
 import type {
   EvaluateMeasurements,
   EvaluateRequest,
   GateRequest,
   ObservingEngine,
-  TrainedStage,
   TrainMeasurements,
   TrainRequest,
 } from './run-engine.ts';

@@ -3,10 +3,36 @@
 import { readFileSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import sharp from 'sharp';
+import type { ErrorLabel, OtherStyle } from '../evaluation/attribution.ts';
 import type { Fate } from '../metrics/lifelines.ts';
-import type { ExampleAnswer, ExampleResult } from '../report/results.ts';
 import type { TaskName } from '../tasks/index.ts';
+import type { Verdict } from '../tasks/task.ts';
 import type { Answer, Aspects, SampleHistory } from './aspects.ts';
+
+/** One test sample with its answers over the stages of one method; verdicts are those of strict scoring. */
+export interface ExampleResult {
+  readonly task: string;
+  readonly id: string;
+  readonly method: string;
+  readonly question: string;
+  readonly truth: string;
+  /** `data:` URL, absent for text-only samples. */
+  readonly image?: string;
+  readonly answers: readonly ExampleAnswer[];
+  readonly fate?: Fate;
+}
+
+export interface ExampleAnswer {
+  readonly after: string;
+  readonly text: string;
+  readonly verdict: Verdict;
+  /** Of a wrong answer. */
+  readonly error?: ErrorLabel;
+  /** Of `otherStyle`, which. */
+  readonly style?: OtherStyle;
+  /** 0 to 10, by the judge of the run's errors. */
+  readonly judgeScore?: number;
+}
 
 /** Pictures are embedded as they are up to this size, and made smaller above it. */
 const plainImageBytes = 60_000;

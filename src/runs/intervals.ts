@@ -1,5 +1,7 @@
 // Bootstrap intervals of a run's figures, and which of its methods can be told apart, for its tables and its report. Made
 // as `coin compare` makes them, whose statistics are in metrics/comparison.ts.
+
+import type { Interval } from '../metrics/bootstrap.ts';
 import { fewestResamples } from '../metrics/bootstrap.ts';
 import {
   type ComparedMethod,
@@ -8,11 +10,48 @@ import {
   drawFigures,
   figuresOf,
 } from '../metrics/comparison.ts';
-import type { IntervalResults, MethodIntervals, PairDifferences } from '../report/results.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { type Clusters, clusteredStages, clustersOf, fewImages, imageCounts } from './comparison.ts';
 import type { Stages } from './mode-results.ts';
 import type { OpenedRun } from './run-data.ts';
+
+export interface IntervalResults {
+  /** Draws of the test images. */
+  readonly resamples: number;
+  /** Tasks with so few images that intervals are too narrow. */
+  readonly few: readonly string[];
+  /** 95 % intervals by method, over its own whole stages. */
+  readonly methods: Readonly<Record<string, MethodIntervals>>;
+  /** Absent with a single method. */
+  readonly comparison?: {
+    /** As many as all the methods have. */
+    readonly stages: number;
+    /** Corrected over the pairs, each figure by itself. */
+    readonly pairs: readonly PairDifferences[];
+  };
+}
+
+export interface MethodIntervals {
+  readonly acc: Interval;
+  readonly maa: Interval;
+  readonly bwt: Interval;
+  /** Of the seen tasks. */
+  readonly cells: readonly (Interval & { readonly after: string; readonly task: string })[];
+}
+
+export interface PairDifferences {
+  readonly first: string;
+  readonly second: string;
+  /** The first method's figure minus the second's, in points. */
+  readonly acc: PairDifference;
+  readonly maa: PairDifference;
+  readonly bwt: PairDifference;
+}
+
+export interface PairDifference extends Interval {
+  readonly value: number;
+  readonly distinguishable: boolean;
+}
 
 /** More where many pairs of methods are to be corrected for. */
 const RESAMPLES = 2000;

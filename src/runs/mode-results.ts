@@ -2,11 +2,34 @@
 // caller's business.
 import type { AccuracyMatrix, MatrixRow } from '../metrics/matrix.ts';
 import { summarise } from '../metrics/summary.ts';
+import type { ForwardTransfer } from '../metrics/transfer.ts';
 import { forwardTransfer } from '../metrics/transfer.ts';
-import type { MethodResults, ModeResults } from '../report/results.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { MethodName, RunConfig } from './config-schema.ts';
 import { type EvaluateStep, matrixRows } from './plan.ts';
+
+export interface ModeResults {
+  /** Task name to percent. */
+  readonly zeroShot: Readonly<Record<string, number>>;
+  readonly methods: Readonly<Record<string, MethodResults>>;
+}
+
+export interface MethodResults {
+  readonly matrix: AccuracyMatrix;
+  readonly maa: number;
+  readonly bwt: number;
+  /** ACC: mean of the final row. */
+  readonly finalAverage: number;
+  /** Where tasks were evaluated before they were learned. */
+  readonly transfer?: ForwardTransfer;
+  /** Missing and unparseable predictions per row and task, counted apart from wrong ones. */
+  readonly unreadable: readonly {
+    readonly after: string;
+    readonly task: string;
+    readonly missing: number;
+    readonly unparseable: number;
+  }[];
+}
 
 /** The whole stages of each method in order, each with its evaluations: of every seen task, and of unseen ones if any. */
 export type Stages = ReadonlyMap<MethodName, readonly (readonly EvaluateStep[])[]>;

@@ -6,12 +6,45 @@ import { DataError } from '../errors.ts';
 import { sha256, writeFileAtomic } from '../formats/files.ts';
 import { readJsonObject } from '../formats/json.ts';
 import { methods } from '../methods/index.ts';
-import type { ChoiceCell, MixtureResults, RoutingResults } from '../report/results.ts';
+import type { TaskUse } from '../metrics/routing.ts';
 import { filesHash } from './completion.ts';
 import { type MethodName, settingsOf } from './config-schema.ts';
 import type { EvaluateStep, TrainStep } from './plan.ts';
 import type { OpenedRun } from './run-data.ts';
 import { runFiles } from './run-folder.ts';
+
+export interface RoutingResults {
+  readonly mixtures: readonly MixtureResults[];
+  /** Stages of mixtures whose gates nobody has read, or not since they were trained. */
+  readonly unread: readonly { readonly method: string; readonly after: string; readonly stale: boolean }[];
+  readonly choices: readonly ChoiceCell[];
+}
+
+/** How a mixture's experts are used, read off some test questions of each task with their right answers. */
+export interface MixtureResults {
+  readonly method: string;
+  readonly experts: number;
+  /** Paths of the adapted layers, in the order of every use. */
+  readonly layers: readonly string[];
+  /** Questions of a task, at most. */
+  readonly samples: number;
+  /** In training order. */
+  readonly stages: readonly {
+    readonly after: string;
+    readonly tasks: readonly { readonly task: string; readonly samples: number; readonly use: TaskUse }[];
+  }[];
+}
+
+/** Where a method that chooses a task's expert for every question sent those of one task. */
+export interface ChoiceCell {
+  readonly method: string;
+  readonly after: string;
+  readonly task: string;
+  readonly routed: number;
+  readonly right: number;
+  /** Questions by the task whose expert they went to; empty in runs that did not record it. */
+  readonly to: Readonly<Record<string, number>>;
+}
 
 /** Raised when older files cannot be read. */
 export const OBSERVATORY_SCHEMA = 'coin-observatory/1';

@@ -5,7 +5,14 @@ import { dirname } from 'node:path/posix';
 import { methods, type Stream } from '../methods/index.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { MethodName, RunConfig } from './config-schema.ts';
-import type { TrainedStage } from './run-engine.ts';
+
+/** A trained stage whose model answers. */
+export interface TrainedStage {
+  readonly method: MethodName;
+  /** Counted from 1. */
+  readonly stage: number;
+  readonly adapterFolder: string;
+}
 
 /** Trains `task` as stage `stage` (counted from 1) of a method. */
 export interface TrainStep {

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { readJson } from '../formats/json.ts';
+import type { AccuracyMatrix } from '../metrics/matrix.ts';
 import {
   type PublishedResults,
   type PublishedRow,
@@ -9,8 +10,18 @@ import {
   publishedMatrix,
 } from '../metrics/published.ts';
 import { didYouMean } from '../nearest.ts';
-import type { BesideRow } from '../report/results.ts';
 import { packageFolder } from './package.ts';
+
+/** Somebody else's results on the same tasks or some of them. */
+export interface BesideRow {
+  readonly label: string;
+  /** Accuracy under reference scoring, or a judge's scores; percent. */
+  readonly kind: 'truth-alignment' | 'judge';
+  /** Tasks in training order; cells may be missing. */
+  readonly matrix: AccuracyMatrix;
+  readonly zeroShot: Readonly<Record<string, number>>;
+  readonly notes: readonly string[];
+}
 
 export function readPublished(): PublishedResults {
   const file = join(packageFolder, 'assets', 'published', 'matrices.json');

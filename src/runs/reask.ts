@@ -3,7 +3,6 @@
 import { existsSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeFolder, sha256, sha256OfFile } from '../formats/files.ts';
-import type { ReaskResults } from '../report/results.ts';
 import { tasks } from '../tasks/index.ts';
 import type { TestSample } from '../tasks/task.ts';
 import { Aspects } from './aspects.ts';
@@ -14,6 +13,18 @@ import { type EvaluateStep, trainedStage } from './plan.ts';
 import { readPartialPredictions, readPredictions, writePredictions } from './predictions.ts';
 import { type OpenedRun, openRun } from './run-data.ts';
 import type { RunEngine } from './run-engine.ts';
+
+export interface ReaskResults {
+  readonly cells: readonly {
+    readonly method: string;
+    readonly after: string;
+    readonly task: string;
+    /** Samples that were right just after their task was learned and wrong after `after`. */
+    readonly asked: number;
+    /** Right again, in strict scoring, when the format is asked for once more. */
+    readonly back: number;
+  }[];
+}
 
 export interface ReaskOptions {
   readonly folder: string;

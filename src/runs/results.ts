@@ -2,22 +2,78 @@
 // Nothing here trusts a figure that was computed before; the journal gives only times and which steps are there.
 import { existsSync, readFileSync } from 'node:fs';
 import { writeJsonAtomic } from '../formats/files.ts';
-import type { MethodInfo, ModeResults, RunResults } from '../report/results.ts';
 import type { ScoringMode } from '../tasks/task.ts';
+import type { ErrorResults, LifeLineResults } from './aspects.ts';
 import { Aspects } from './aspects.ts';
 import { costOf } from './comparison.ts';
 import type { MethodName, RunConfig } from './config-schema.ts';
+import type { ExampleResult } from './examples.ts';
 import { exampleResults } from './examples.ts';
+import type { IntervalResults } from './intervals.ts';
 import { intervalResults } from './intervals.ts';
+import type { JudgeResults } from './judging/judge-results.ts';
 import { judgeResults } from './judging/judge-results.ts';
+import type { ModeResults } from './mode-results.ts';
 import { modeResults, wholeStages } from './mode-results.ts';
+import type { RoutingResults } from './observatory-file.ts';
 import { routingResults } from './observatory-file.ts';
 import type { Step } from './plan.ts';
 import type { Provenance } from './provenance.ts';
+import type { BesideRow } from './published.ts';
+import type { ReaskResults } from './reask.ts';
 import { reaskResults } from './reask.ts';
 import { type OpenedRun, openRun } from './run-data.ts';
 import { runFiles } from './run-folder.ts';
+import type { WhatIfResults } from './what-if.ts';
 import { whatIfResults } from './what-if.ts';
+
+/** What a method took, by the journal; a figure that was not recorded is not there. */
+export interface CostFigures {
+  /** Its trainable parameters to the budget that the run was matched to. */
+  readonly ofBudget?: number;
+  /** Bytes that it keeps between tasks. */
+  readonly memoryBytes?: number;
+  /** Numbers beside the base model that an answer takes, passes of the model, and tokens put into the question. */
+  readonly inferenceParameters?: number;
+  readonly inferencePasses?: number;
+  readonly addedTokens?: number;
+}
+
+export interface MethodInfo extends CostFigures {
+  readonly name: string;
+  readonly label: string;
+  readonly trainableParameters: number;
+  /** Wall-clock seconds of training and evaluation as measured. */
+  readonly trainingSeconds: number;
+  readonly evaluationSeconds: number;
+}
+
+export interface RunResults {
+  readonly title: string;
+  /** Task names in training order. */
+  readonly tasks: readonly string[];
+  readonly modes: Readonly<Record<ScoringMode, ModeResults>>;
+  readonly methods: readonly MethodInfo[];
+  readonly configuration: Readonly<Record<string, unknown>>;
+  /** Versions, hashes of data and weights, seed, provider: shown as a two-column table. */
+  readonly provenance: Readonly<Record<string, string>>;
+  readonly examples: readonly ExampleResult[];
+  /** Who judged the answers, each with a matrix of general knowledge; absent before any judging. */
+  readonly judges?: readonly JudgeResults[];
+  readonly errors?: ErrorResults;
+  /** Per method and learned task. */
+  readonly lifeLines?: readonly LifeLineResults[];
+  /** Forgotten samples asked again; absent where none was. */
+  readonly reask?: ReaskResults;
+  /** Where mixtures and methods with an expert per task send what they read; absent where no method does. */
+  readonly routing?: RoutingResults;
+  /** Models that were never trained; absent where none was asked for. */
+  readonly whatIf?: WhatIfResults;
+  /** What the drawing of test images leaves open; absent where a task has a single image. */
+  readonly intervals?: Readonly<Record<ScoringMode, IntervalResults>>;
+  /** A published row to show the run beside. */
+  readonly beside?: BesideRow;
+}
 
 /** What `metrics.json` holds: nothing that depends on when or where the run was made. */
 export interface Metrics {

@@ -4,6 +4,7 @@ import type { TaskName } from '../tasks/index.ts';
 import type { TestSample, TrainSample } from '../tasks/task.ts';
 import type { HostTensor } from '../tensor/dtype.ts';
 import type { MethodName, RunConfig } from './config-schema.ts';
+import type { TrainedStage } from './plan.ts';
 
 export interface RunEngine {
   /**
@@ -76,14 +77,6 @@ export interface TrainMeasurements {
   readonly replayedSamples: number;
   /** The method's own figures. */
   readonly [figure: string]: number;
-}
-
-/** A trained stage whose model answers. */
-export interface TrainedStage {
-  readonly method: MethodName;
-  /** Counted from 1. */
-  readonly stage: number;
-  readonly adapterFolder: string;
 }
 
 export interface EvaluateRequest extends Request {

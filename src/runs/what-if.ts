@@ -10,7 +10,6 @@ import { readRows } from '../formats/json.ts';
 import { blend, stageLora } from '../methods/blend.ts';
 import { methods } from '../methods/index.ts';
 import { readStage } from '../methods/stage-files.ts';
-import type { WhatIfResults, WhatIfRow } from '../report/results.ts';
 import { type TaskName, tasks } from '../tasks/index.ts';
 import type { ScoringMode, TaskScore } from '../tasks/task.ts';
 import { AdapterAnswers } from './adapter-answers.ts';
@@ -22,6 +21,31 @@ import { readPartialPredictions, readPredictions, requireKnownIds, writePredicti
 import { type OpenedRun, openRun } from './run-data.ts';
 import type { RunEngine } from './run-engine.ts';
 import { nameOf, onlyStage, type WhatIfModel } from './what-if-models.ts';
+
+export interface WhatIfResults {
+  readonly rows: readonly WhatIfRow[];
+}
+
+/** A weighted sum of a method's stages, and its scores on the tasks that the method has trained on. */
+export interface WhatIfRow {
+  readonly method: string;
+  readonly label: string;
+  /** Stages counted from 1, 0 for the base model. */
+  readonly parts: readonly { readonly stage: number; readonly weight: number }[];
+  /** Whether it is the last stage, as it was trained. */
+  readonly isTrained: boolean;
+  readonly modes: Readonly<
+    Record<
+      ScoringMode,
+      {
+        /** Percent by task. */
+        readonly scores: Readonly<Record<string, number>>;
+        /** Their mean: ACC of a stream that ends with this model. */
+        readonly average: number;
+      }
+    >
+  >;
+}
 
 export interface WhatIfOptions {
   readonly folder: string;

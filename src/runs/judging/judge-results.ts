@@ -1,11 +1,27 @@
 // A run's matrices of general knowledge, one per judge, computed from the judges' own words on disk in both parser modes.
 import { type JudgedFigure, judgedFigure } from '../../evaluation/judging/parser.ts';
-import type { JudgeResults, ModeResults } from '../../report/results.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
+import type { ModeResults } from '../mode-results.ts';
 import { modeResults, wholeStages } from '../mode-results.ts';
 import type { EvaluateStep } from '../plan.ts';
 import type { OpenedRun } from '../run-data.ts';
 import { type JudgeDescription, Judgings, listJudges } from './judge-files.ts';
+
+/** General knowledge as one judge sees it. A cell's unread judgements are its `unparseable`. */
+export interface JudgeResults {
+  readonly id: string;
+  readonly label: string;
+  /** No judge but a comparison of words: what is shown must say so. */
+  readonly standIn: boolean;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly modes: Readonly<Record<ScoringMode, ModeResults>>;
+  /** Answers judged, those of them whose judgement strict parsing cannot read, and those at which the reference stops. */
+  readonly answers: number;
+  readonly unparsed: number;
+  readonly crashes: number;
+  /** Evaluations of the run that this judge has not judged yet. */
+  readonly open: number;
+}
 
 /** Real judges first. An evaluation that a judge has not judged, or from other predictions, is not in its results. */
 export function judgeResults(run: OpenedRun): readonly JudgeResults[] {
