@@ -1,6 +1,6 @@
 // One of several engines that share a line's work: a thread of one core, as a run has them (src/runs/jobs.ts).
 import { parentPort, workerData } from 'node:worker_threads';
-import { present } from '../src/errors.ts';
+import { present } from '../src/base/errors.ts';
 import { installMeter } from './meter.ts';
 import { type Job, prepareLine } from './ours.ts';
 import type { LaneData, LaneReply } from './side-by-side.ts';

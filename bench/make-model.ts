@@ -1,6 +1,6 @@
 // `npm run bench:model -- SHAPE --to FOLDER`: writes one of the benchmark's models with random weights.
 import { parseArgs } from 'node:util';
-import { UserError } from '../src/errors.ts';
+import { UserError } from '../src/base/errors.ts';
 import { writeRandomModel } from '../src/models/llava/random-model.ts';
 import { isShapeName, shapes } from './shapes.ts';
 

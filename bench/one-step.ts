@@ -2,7 +2,7 @@
 // The picture's features are random numbers: the tower runs once a picture, before training, and is not measured here.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { UserError } from '../src/errors.ts';
+import { UserError } from '../src/base/errors.ts';
 import { methods } from '../src/methods/index.ts';
 import type { Example } from '../src/methods/method.ts';
 import { openLlava } from '../src/models/llava/model.ts';

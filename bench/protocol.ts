@@ -2,7 +2,7 @@
 // that either can be measured while the other waits, warm and idle.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { UserError } from '../src/errors.ts';
+import { UserError } from '../src/base/errors.ts';
 
 /** Something that is measured round by round. */
 export interface Line {

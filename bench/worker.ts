@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
-import { versionIn } from '../src/runs/package.ts';
+import { versionIn } from '../src/base/package.ts';
 import { installMeter } from './meter.ts';
 import { type Job, prepareLine } from './ours.ts';
 import type { PeakMemory, Prepared, Request, Round } from './protocol.ts';

@@ -20,10 +20,10 @@ import {
   serializeProjector,
   WEIGHTS_FILE,
 } from '../src/adapters/peft.ts';
+import { packageFolder } from '../src/base/package.ts';
 import { encodePng } from '../src/formats/image.ts';
 import { openSafetensors } from '../src/formats/safetensors.ts';
 import { type LlavaModel, openLlava } from '../src/models/llava/model.ts';
-import { packageFolder } from '../src/runs/package.ts';
 import { float32 } from '../src/tensor/dtype.ts';
 import { normalArray } from '../src/tensor/random.ts';
 import { projectorNames } from '../src/training/traced.ts';

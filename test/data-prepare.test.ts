@@ -4,8 +4,8 @@ import { existsSync, lstatSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { UserError } from '../src/base/errors.ts';
 import { prepareTask } from '../src/benchmarks/preparation/prepare.ts';
-import { UserError } from '../src/errors.ts';
 import { listFiles, sha256OfFile } from '../src/formats/files.ts';
 import { taskNames, tasks } from '../src/tasks/index.ts';
 import { buildIfStale, commandLine } from './support/built.ts';

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { packageFolder } from '../src/base/package.ts';
 import { encodePng } from '../src/formats/image.ts';
 import { parseImageTransform } from '../src/models/clip/processor.ts';
 import { ImageEncoder } from '../src/models/llava/image-encoder.ts';
 import { loadConfig } from '../src/runs/config.ts';
 import { openEngine } from '../src/runs/engine.ts';
-import { packageFolder } from '../src/runs/package.ts';
 import { type TaskName, tasks } from '../src/tasks/index.ts';
 import { config, weights } from './support/llava-tiny.ts';
 

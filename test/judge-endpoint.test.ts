@@ -1,7 +1,7 @@
 // A judge behind a real HTTP server that misbehaves: every case has a stated outcome.
 import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
-import { UserError } from '../src/errors.ts';
+import { UserError } from '../src/base/errors.ts';
 import {
   EndpointJudge,
   type EndpointOptions,

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { DataError } from '../src/errors.ts';
+import { DataError } from '../src/base/errors.ts';
 import { type ByteSource, memorySource } from '../src/formats/file-bytes.ts';
 import { readPickle } from '../src/formats/pickle.ts';
 import { parseSafetensors, serializeSafetensors } from '../src/formats/safetensors.ts';

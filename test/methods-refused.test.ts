@@ -1,6 +1,6 @@
 // A configuration that asks for what a method cannot do is refused before anything runs, with the reason.
 import { describe, expect, it } from 'vitest';
-import { UserError } from '../src/errors.ts';
+import { UserError } from '../src/base/errors.ts';
 import { loadConfig } from '../src/runs/config.ts';
 
 function issueOf(settings: Readonly<Record<string, unknown>>) {

@@ -4,9 +4,9 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { packageFolder } from '../src/base/package.ts';
 import { renderInspection } from '../src/report/model.ts';
 import { inspectModel, type MemoryEstimate } from '../src/runs/inspection.ts';
-import { packageFolder } from '../src/runs/package.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
 
 const nano = join(packageFolder, 'assets', 'nano');

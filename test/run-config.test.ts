@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Issue, UserError } from '../src/errors.ts';
+import { type Issue, UserError } from '../src/base/errors.ts';
 import { loadConfig, parseOverride } from '../src/runs/config.ts';
 import { configJsonSchema, renderConfig } from '../src/runs/config-text.ts';
 import { presets } from '../src/runs/presets.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { UserError } from '../src/errors.ts';
+import { UserError } from '../src/base/errors.ts';
 import { executeRun, type RunObserver } from '../src/runs/execute.ts';
 import { RunInterrupted } from '../src/runs/interrupted.ts';
 import { jobsOf } from '../src/runs/jobs.ts';

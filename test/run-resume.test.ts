@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { UserError } from '../src/errors.ts';
+import { UserError } from '../src/base/errors.ts';
 import type { RunConfig } from '../src/runs/config.ts';
 import { executeRun, type RunObserver } from '../src/runs/execute.ts';
 import { RunInterrupted } from '../src/runs/interrupted.ts';

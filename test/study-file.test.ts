@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Issue, present, UserError } from '../src/errors.ts';
+import { type Issue, present, UserError } from '../src/base/errors.ts';
 import { parseOverride } from '../src/runs/config.ts';
 import { methodNames } from '../src/runs/config-schema.ts';
 import type { Provenance } from '../src/runs/provenance.ts';

@@ -1,6 +1,6 @@
 // The tensors of an adapter's file, sorted: what belongs to which adapted layer, in the spellings of PEFT, of PEFT's raw
 // state and of CoIN's experts. Shapes and names only; values are read by whoever wants them.
-import type { Issue } from '../errors.ts';
+import type { Issue } from '../base/errors.ts';
 import type { AdapterKind } from './adapter.ts';
 
 /** What PEFT puts before a module's path. */

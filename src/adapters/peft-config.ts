@@ -2,7 +2,7 @@
 // change the arithmetic and that is not implemented is refused by name. Says nothing of tensors.
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Issue, UserError } from '../errors.ts';
+import { type Issue, UserError } from '../base/errors.ts';
 import { readJsonObject } from '../formats/json.ts';
 import type { AdapterKind, AdapterSpec } from './adapter.ts';
 import { isTargeted, type ModuleRules, pythonPattern, type SizeRules } from './peft-modules.ts';

@@ -12,7 +12,7 @@ import {
   withoutPadding,
 } from '../../test/support/llava-tiny.ts';
 import { expectParity, fixturePath } from '../../test/support/parity.ts';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { openSafetensors, serializeSafetensors } from '../formats/safetensors.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { Program } from '../tensor/program.ts';

@@ -2,7 +2,7 @@
 // Gives bytes and reads folders; it writes no file. The layout is described in docs/adapters.md.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Issue, present, UserError } from '../errors.ts';
+import { type Issue, present, UserError } from '../base/errors.ts';
 import { openSafetensors, serializeSafetensors } from '../formats/safetensors.ts';
 import { readFloat32, type TensorEntry, type TensorFile } from '../formats/tensor-file.ts';
 import { openTorchFile } from '../formats/torch-checkpoint.ts';

@@ -10,7 +10,7 @@ import {
   serializeProjector,
   WEIGHTS_FILE,
 } from '../adapters/peft.ts';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { writeFileAtomic } from '../formats/files.ts';
 import { openModelAdapter } from '../models/llava/adapters.ts';
 import { openLlava } from '../models/llava/model.ts';

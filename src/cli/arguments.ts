@@ -1,8 +1,8 @@
 // Finds the command that the arguments name and refuses what it does not know: citty by itself ignores unknown options.
 import { parseArgs } from 'node:util';
 import type { ArgsDef, CommandDef, SubCommandsDef } from 'citty';
-import { UserError } from '../errors.ts';
-import { didYouMean } from '../nearest.ts';
+import { UserError } from '../base/errors.ts';
+import { didYouMean } from '../base/nearest.ts';
 import { type ConfigOverride, parseOverride } from '../runs/config.ts';
 
 export interface FoundCommand {

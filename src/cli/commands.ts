@@ -1,6 +1,6 @@
 // All commands by name. Each is loaded only when it is asked for; a new one is a file and a line here.
 import { defineCommand } from 'citty';
-import { packageVersion } from '../runs/package.ts';
+import { packageVersion } from '../base/package.ts';
 
 const data = defineCommand({
   meta: { name: 'data', description: 'Make, prepare and check data sets' },

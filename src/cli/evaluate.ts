@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { defineCommand } from 'citty';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { type AuditOptions, type AuditResult, auditRun } from '../runs/audit.ts';
 import { type ConfigOverride, loadConfig } from '../runs/config.ts';
 import { type EvaluatedTask, evaluateModel } from '../runs/evaluate-model.ts';

@@ -1,6 +1,6 @@
 // Executes a study from the command line: one run after another, then one table and one report.
 
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { writeFileAtomic, writeJsonAtomic } from '../formats/files.ts';
 import { formatDuration } from '../report/numbers.ts';
 import type { RunConfig } from '../runs/config.ts';

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineCommand } from 'citty';
 import { z } from 'zod';
-import { DataError, UserError } from '../errors.ts';
+import { DataError, UserError } from '../base/errors.ts';
 import { Answerer, type AskedQuestion } from '../evaluation/answerer.ts';
 import { checkRow, readText } from '../formats/json.ts';
 import { openModelAdapter } from '../models/llava/adapters.ts';

@@ -1,6 +1,6 @@
 // `coin judge agreement`: how far judges of a run agree, or a judge and a person; writes the sheet for the person.
 import { defineCommand } from 'citty';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { printable, renderGrid } from '../report/terminal-grid.ts';
 import type { Agreement } from '../runs/judging/agreement.ts';
 import { agreementOf, judgeRater, readSheet, unitsOf, writeSheet } from '../runs/judging/agreement.ts';

@@ -1,7 +1,7 @@
 // `coin judge score`: the figure of a file of judge answers, whoever gave them.
 import { defineCommand } from 'citty';
 import { z } from 'zod';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { judgedFigure, parseJudgeAnswer } from '../evaluation/judging/parser.ts';
 import { checkRow, readJsonLines } from '../formats/json.ts';
 import { oneOf } from './arguments.ts';

@@ -1,7 +1,7 @@
 // `coin judge`: asks a judge about every answer of a run, and shows general knowledge as a matrix.
 import { dirname, join, resolve } from 'node:path';
 import { defineCommand } from 'citty';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { samplingModes } from '../evaluation/judging/judge-model.ts';
 import { formatCount, formatDuration } from '../report/numbers.ts';
 import { renderJudges } from '../report/terminal-judges.ts';

@@ -1,11 +1,11 @@
 // `coin ledger`: what is verified of each method, and what it rests on: claims, runs, published figures.
 import { relative } from 'node:path';
 import { defineCommand } from 'citty';
+import { packageVersion } from '../base/package.ts';
 import { writeFileAtomic } from '../formats/files.ts';
 import { renderLedger } from '../report/ledger-text.ts';
 import { ToyLaboratory } from '../runs/laboratory.ts';
 import { makeLedger } from '../runs/ledger.ts';
-import { packageVersion } from '../runs/package.ts';
 
 export const ledger = defineCommand({
   meta: { name: 'ledger', description: 'Write which methods are verified, and what that rests on' },

@@ -3,9 +3,9 @@
 // Exit codes: 0 done, 2 a mistake that the user can mend, 130 stopped by the user, 1 a bug of ours.
 import { stripVTControlCharacters } from 'node:util';
 import { type CommandDef, renderUsage, runCommand } from 'citty';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
+import { packageVersion } from '../base/package.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
-import { packageVersion } from '../runs/package.ts';
 import { checkArguments, findCommand } from './arguments.ts';
 import { coin } from './commands.ts';
 import { useColor } from './style.ts';

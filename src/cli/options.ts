@@ -1,5 +1,5 @@
 // Values of options, checked one by one; whole configurations are checked by runs/config.ts.
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import type { Provider } from '../tensor/program.ts';
 import { oneOf } from './arguments.ts';
 

@@ -1,7 +1,7 @@
 // `coin score`: scores a file of predictions, from whatever system, against a data set's annotations.
 import { once } from 'node:events';
 import { defineCommand } from 'citty';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { formatCount, formatScore } from '../report/numbers.ts';
 import { renderGrid } from '../report/terminal-grid.ts';
 import { type TaskName, taskNames, tasks } from '../tasks/index.ts';

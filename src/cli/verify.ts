@@ -1,8 +1,8 @@
 // `coin verify`: runs a method's claims and prints each with the number that was found.
 import { defineCommand } from 'citty';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
+import { didYouMean } from '../base/nearest.ts';
 import { type Method, methods } from '../methods/index.ts';
-import { didYouMean } from '../nearest.ts';
 import { ToyLaboratory } from '../runs/laboratory.ts';
 
 const known: Readonly<Record<string, Method>> = methods;

@@ -1,6 +1,6 @@
 // `coin what-if`: models that a run never trained, out of its saved stages, and what they answer.
 import { defineCommand } from 'citty';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { methods } from '../methods/index.ts';
 import { absent, formatScore } from '../report/numbers.ts';
 import { type GridCell, renderGrid, style, wrap } from '../report/terminal-grid.ts';

@@ -1,7 +1,7 @@
 // Questions about pictures to answers: a model, perhaps with an adapter, behind one call. What a run does with its samples
 // is runs/engine.ts; here are questions that somebody asks.
 import { createAdapter } from '../adapters/index.ts';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import type { DiskCacheOptions } from '../formats/disk-cache.ts';
 import { adaptsTower, type ModelAdapter, projectorOf } from '../models/llava/adapters.ts';
 import { ImageEncoder } from '../models/llava/image-encoder.ts';

@@ -2,7 +2,7 @@
 // Gives every tensor by its name in the folder; what the names mean is the model family's.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 import { isObject, readJsonObject } from './json.ts';
 import { openSafetensors } from './safetensors.ts';
 import type { TensorEntry, TensorFile } from './tensor-file.ts';

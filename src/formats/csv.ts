@@ -1,5 +1,5 @@
 // Tables as CSV (RFC 4180): for sheets that people fill in with a spreadsheet.
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 
 /** Text that a spreadsheet would take for a formula gets an apostrophe in front, as spreadsheets themselves write it. */
 export function toCsv(rows: readonly (readonly string[])[]): string {

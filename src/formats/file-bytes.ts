@@ -1,6 +1,6 @@
 // Byte ranges of files, read in full or refused. Knows nothing of what the bytes mean.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 
 /** A single read may not exceed 2 GiB on every platform. */
 const MAX_READ_BYTES = 1 << 30;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { buildIfStale, repository } from '../../test/support/built.ts';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { appendLineSynced, removeTemporaryFiles, sha256, sha256OfFile, writeFileAtomic } from './files.ts';
 
 let folder: string;

@@ -19,7 +19,7 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { threadId } from 'node:worker_threads';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { withOpenFile } from './file-bytes.ts';
 
 const temporaryName = /\.tmp-\d+-\d+$/;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 import { decodeImage, encodePng, readImage } from './image.ts';
 
 interface Fixture {

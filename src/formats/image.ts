@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import sharp, { type Sharp } from 'sharp';
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 
 /** 8-bit sRGB, row-major, no alpha. */
 export interface RgbImage {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { buildIfStale, repository } from '../../test/support/built.ts';
-import { DataError, UserError } from '../errors.ts';
+import { DataError, UserError } from '../base/errors.ts';
 import { readJson } from './json.ts';
 import { type JsonStreamOptions, readJsonValue, streamJson, streamJsonLines } from './json-stream.ts';
 

@@ -1,6 +1,6 @@
 // JSON files that are too large to hold: the elements of one array, the members of one object, or the lines of JSONL, one
 // at a time. The file is read in pieces and each element is parsed on its own; what an element means is the caller's schema.
-import { DataError, UserError } from '../errors.ts';
+import { DataError, UserError } from '../base/errors.ts';
 import { readChunks, withByteSource } from './file-bytes.ts';
 import { type JsonRow, jsonSyntaxError, parseJson, type ReadOptions } from './json.ts';
 

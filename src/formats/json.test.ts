@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { DataError, UserError } from '../errors.ts';
+import { DataError, UserError } from '../base/errors.ts';
 import { checkRow, parseJson, parseJsonLines, readJson, readJsonArray, readRows } from './json.ts';
 import { findJsonSyntaxError } from './json-syntax.ts';
 

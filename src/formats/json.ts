@@ -2,7 +2,7 @@
 // Reading only; files are written by `files.ts`. What a row means is the caller's schema.
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
-import { DataError, UserError } from '../errors.ts';
+import { DataError, UserError } from '../base/errors.ts';
 import { findJsonSyntaxError, unexpectedJson } from './json-syntax.ts';
 
 /** Where a value came from, for error messages. `row` counts from 1: an array's element or a JSONL file's line. */

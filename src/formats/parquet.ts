@@ -8,7 +8,7 @@ import {
   parquetSchema,
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 import type { JsonRow } from './json.ts';
 
 /**

@@ -1,7 +1,7 @@
 // A reader of Python pickles that builds plain values and nothing else: no code runs, no object is looked up. A global
 // is whatever the caller says it is, or refused by name. Bounded in time and memory by the length of the pickle.
 // Source: the comments of Python's pickletools (protocols 0 to 5, the opcodes that plain data needs).
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 import type { ByteSource } from './file-bytes.ts';
 
 /** A value of the caller's own making, passed through untouched. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 import { readPlainPickle } from './plain-pickle.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'plain-pickle-'));

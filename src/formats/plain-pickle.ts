@@ -1,5 +1,5 @@
 // Python pickles of lists, dictionaries, text and numbers as JSON-like values. Whatever else is in one is refused.
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 import { withByteSource } from './file-bytes.ts';
 import { isTuple, PickleList, type PickleValue, readPickle } from './pickle.ts';
 

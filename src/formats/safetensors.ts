@@ -2,7 +2,7 @@
 // Opening reads and checks the header only; values are read by tensor, or mapped by others at `offset`.
 // Does not write files: `serializeSafetensors` gives the bytes.
 
-import { DataError, present } from '../errors.ts';
+import { DataError, present } from '../base/errors.ts';
 import { type ByteSource, withByteSource } from './file-bytes.ts';
 import { isObject } from './json.ts';
 import { layOutSafetensors, tensorBytes } from './safetensors-layout.ts';

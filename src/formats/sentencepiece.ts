@@ -4,7 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 import { llamaDecoder, llamaNormalizer, SPACE } from './llama-tokenizer.ts';
 
 const pieceTypes = {

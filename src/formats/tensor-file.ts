@@ -1,6 +1,6 @@
 // Tensors that lie in a file, each one row-major run of bytes, whatever the format around them. Opening a format is its
 // own file's work (safetensors.ts, torch-checkpoint.ts); here values are read. Others map the bytes at `offset`.
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 import { withByteSource } from './file-bytes.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from './half.ts';
 

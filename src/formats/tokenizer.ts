@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
-import { DataError, UserError } from '../errors.ts';
+import { DataError, UserError } from '../base/errors.ts';
 import { isObject, readJsonObject } from './json.ts';
 import { readSentencePiece } from './sentencepiece.ts';
 

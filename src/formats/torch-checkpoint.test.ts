@@ -11,7 +11,7 @@ import {
   torchArchive,
   zip,
 } from '../../test/support/torch-pickle.ts';
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 import { memorySource } from './file-bytes.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from './half.ts';
 import { readTensor } from './tensor-file.ts';

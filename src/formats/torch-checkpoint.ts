@@ -2,7 +2,7 @@
 // anything. Both of torch.save's formats: the archive of 1.6 and later, and the stream before it. Only the pickle is
 // read; the tensors' bytes lie in the file as they are and are found by offset.
 // Source: torch 2.13, torch/serialization.py and torch/_utils.py (behaviour, checked by fixtures of its output).
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 import { type ByteSource, memorySource, withByteSource } from './file-bytes.ts';
 import {
   isTuple,

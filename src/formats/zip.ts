@@ -2,7 +2,7 @@
 // stored as they are can be used in place; compressed ones are unpacked within a bound. Does not write archives.
 // Source: PKWARE's APPNOTE 6.3.10 (ZIP64 included).
 import { constants, crc32, inflateRawSync } from 'node:zlib';
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 import type { ByteSource } from './file-bytes.ts';
 
 export interface ZipEntry {

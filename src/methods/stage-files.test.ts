@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { normal } from '../../test/support/plain.ts';
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 import { serializeSafetensors } from '../formats/safetensors.ts';
 import type { HostTensor } from '../tensor/dtype.ts';
 import { methods } from './index.ts';

@@ -10,7 +10,7 @@ import {
   serializeAdapter,
   serializeProjector,
 } from '../adapters/peft.ts';
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 import { isObject, parseJson } from '../formats/json.ts';
 import { openSafetensors, serializeSafetensors } from '../formats/safetensors.ts';
 import { readFloat32 } from '../formats/tensor-file.ts';

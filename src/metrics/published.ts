@@ -1,7 +1,7 @@
 // The authors' own results: accuracy matrices and judge scores out of their committed files, to hold a run against.
 // The figures are theirs; what can be computed from them is computed here, and what cannot is left undefined.
 import { z } from 'zod';
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 import type { AccuracyMatrix } from './matrix.ts';
 import { type Summary, summarise } from './summary.ts';
 

@@ -1,6 +1,6 @@
 // Published numbers: the authors' own result files, by their id in published-matrices.json.
 import { describe, expect, it } from 'vitest';
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 import type { AccuracyMatrix } from './matrix.ts';
 import { formatPercent, isComplete, summarise, validateMatrix } from './summary.ts';
 

@@ -3,7 +3,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { TaskSource, TestSample } from '../tasks/task.ts';
 import { RandomStream } from '../tensor/random.ts';

@@ -1,6 +1,6 @@
 // Runs read for a comparison: which methods, stages and seeds can be compared, their scores added up by image, and what
 // each method costs. The statistics are in `metrics/`; the words are the command's.
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { type MethodName, methods as registry } from '../methods/index.ts';
 import { type ClusteredScores, fewestResamples } from '../metrics/bootstrap.ts';
 import { type Comparison, compareMethods } from '../metrics/comparison.ts';

@@ -1,9 +1,9 @@
 // The schema of a run's configuration: every key with its type, range, default and a line that says what it is.
 // Reading files, and saying where an error stands, is `config.ts`.
 import { z } from 'zod';
+import { UserError } from '../base/errors.ts';
 import { slimTestCount } from '../benchmarks/coin/facts.ts';
 import { resolveTaskOrder } from '../benchmarks/coin.ts';
-import { UserError } from '../errors.ts';
 import { type Method, type MethodName, type MethodSettings, methodNames, methods } from '../methods/index.ts';
 import { templateChoices } from '../models/llava/model.ts';
 import type { ScheduleName } from '../nn/schedule.ts';

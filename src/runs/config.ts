@@ -2,9 +2,9 @@
 // Every error says where it stands: file, line and column, or the option it came from.
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
-import { type Issue, UserError } from '../errors.ts';
+import { type Issue, UserError } from '../base/errors.ts';
+import { didYouMean } from '../base/nearest.ts';
 import { isObject } from '../formats/json.ts';
-import { didYouMean } from '../nearest.ts';
 import { configSchema, crossCheck, type RunConfig } from './config-schema.ts';
 import { givenByUser, presets } from './presets.ts';
 import { type ConfigProblem, formatPath, problemsOf } from './schema-problems.ts';

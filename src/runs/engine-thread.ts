@@ -1,6 +1,6 @@
 // The thread of an engine: does what `remote-engine.ts` asks for, one request at a time.
 import { parentPort, workerData } from 'node:worker_threads';
-import { present } from '../errors.ts';
+import { present } from '../base/errors.ts';
 import type { FeatureCounts } from '../models/llava/image-encoder.ts';
 import { openEngine } from './engine.ts';
 import { type FromThread, type ThreadData, type ToThread, toPlainError } from './engine-messages.ts';

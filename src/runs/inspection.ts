@@ -2,7 +2,7 @@
 // of weights; what cannot be read is listed, and the rest is still said. Says nothing to anybody (report/model.ts does).
 
 import { targetPattern } from '../adapters/adapter.ts';
-import { type Issue, UserError } from '../errors.ts';
+import { type Issue, UserError } from '../base/errors.ts';
 import { extendGraph } from '../evaluation/graphs.ts';
 import { loadTokenizer, type Tokenizer } from '../formats/tokenizer.ts';
 import { methods } from '../methods/index.ts';

@@ -2,7 +2,7 @@
 // It records what was done and the hashes of the files made; it does not decide what still holds.
 import { existsSync, truncateSync } from 'node:fs';
 import { z } from 'zod';
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 import { appendLineSynced } from '../formats/files.ts';
 import { checkRow, parseJson, readText } from '../formats/json.ts';
 

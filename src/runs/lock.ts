@@ -14,7 +14,7 @@ import {
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { makeFolder, writeError } from '../formats/files.ts';
 
 const ownerSchema = z.object({ pid: z.int(), host: z.string(), birth: z.string().optional() });

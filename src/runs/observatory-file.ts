@@ -2,7 +2,7 @@
 // stage that was trained again no longer counts. What is in it is read off by `observatory.ts`.
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 import { sha256, writeFileAtomic } from '../formats/files.ts';
 import { readJsonObject } from '../formats/json.ts';
 import { methods } from '../methods/index.ts';

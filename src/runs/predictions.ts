@@ -2,7 +2,7 @@
 // Partial ones, which an interrupted evaluation leaves, are read up to where they break.
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { DataError } from '../errors.ts';
+import { DataError } from '../base/errors.ts';
 import { writeFileAtomic } from '../formats/files.ts';
 import { checkRow, readJsonLines, readText } from '../formats/json.ts';
 import type { Prediction, TestSample } from '../tasks/task.ts';

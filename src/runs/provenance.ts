@@ -5,15 +5,15 @@ import { createRequire } from 'node:module';
 import { cpus, totalmem } from 'node:os';
 import { basename, join, relative, sep } from 'node:path';
 import { z } from 'zod';
+import { UserError } from '../base/errors.ts';
+import { packageVersion, versionIn } from '../base/package.ts';
 import { describeTaskOrder } from '../benchmarks/coin.ts';
-import { UserError } from '../errors.ts';
 import { listFiles, sha256, sha256OfFile, writeJsonAtomic } from '../formats/files.ts';
 import { checkRow, readJson } from '../formats/json.ts';
 import { modelFiles } from '../models/llava/sources.ts';
 import { instructionFolder } from '../tasks/instruction-files.ts';
 import type { TaskSource } from '../tasks/task.ts';
 import type { RunConfig } from './config-schema.ts';
-import { packageVersion, versionIn } from './package.ts';
 import { runFiles } from './run-folder.ts';
 
 const fileSetSchema = z.object({

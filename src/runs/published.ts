@@ -1,6 +1,8 @@
 // The published results that come with this package.
 import { join } from 'node:path';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
+import { didYouMean } from '../base/nearest.ts';
+import { packageFolder } from '../base/package.ts';
 import { readJson } from '../formats/json.ts';
 import type { AccuracyMatrix } from '../metrics/matrix.ts';
 import {
@@ -9,8 +11,6 @@ import {
   parsePublished,
   publishedMatrix,
 } from '../metrics/published.ts';
-import { didYouMean } from '../nearest.ts';
-import { packageFolder } from './package.ts';
 
 /** Somebody else's results on the same tasks or some of them. */
 export interface BesideRow {

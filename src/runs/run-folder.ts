@@ -9,7 +9,7 @@
 //   metrics.json, report.html
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Issue, UserError } from '../errors.ts';
+import { type Issue, UserError } from '../base/errors.ts';
 import { writeJsonAtomic } from '../formats/files.ts';
 import { describe, isObject, readJsonObject } from '../formats/json.ts';
 import { configSchema, crossCheck, type RunConfig } from './config-schema.ts';

@@ -1,8 +1,8 @@
 // The samples behind a number: found by task, method, kind of error, or what their life lines did at a stage.
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
+import { didYouMean } from '../base/nearest.ts';
 import type { ErrorLabel } from '../evaluation/attribution.ts';
 import type { Fate } from '../metrics/lifelines.ts';
-import { didYouMean } from '../nearest.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { Aspects, SampleHistory } from './aspects.ts';
 import type { MethodName } from './config-schema.ts';

@@ -1,8 +1,8 @@
 // What a schema finds wrong, in words for people: what was expected and what was found, with a hint at the nearest key.
 import type { z } from 'zod';
-import type { Issue } from '../errors.ts';
+import type { Issue } from '../base/errors.ts';
+import { didYouMean } from '../base/nearest.ts';
 import { describe, isObject } from '../formats/json.ts';
-import { didYouMean } from '../nearest.ts';
 
 /** Something wrong with a value, by its place among the keys. */
 export interface ConfigProblem extends Pick<Issue, 'message' | 'hint'> {

@@ -1,5 +1,5 @@
 // The models that a what-if asks: weighted sums of a method's stages, and the reasons why some cannot be had.
-import { type Issue, UserError } from '../errors.ts';
+import { type Issue, UserError } from '../base/errors.ts';
 import { hasStageLora } from '../methods/blend.ts';
 import { methods } from '../methods/index.ts';
 import { type MethodName, type RunConfig, settingsOf } from './config-schema.ts';

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { present } from '../errors.ts';
+import { present } from '../base/errors.ts';
 import { makeFolder, sha256, sha256OfFile, writeJsonAtomic } from '../formats/files.ts';
 import { readRows } from '../formats/json.ts';
 import { blend, stageLora } from '../methods/blend.ts';

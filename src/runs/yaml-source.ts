@@ -2,7 +2,7 @@
 // What the values must be is the caller's business.
 import { basename, dirname, extname, isAbsolute, relative, resolve } from 'node:path';
 import { type Document, isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
-import { type Issue, UserError } from '../errors.ts';
+import { type Issue, UserError } from '../base/errors.ts';
 import { describe, isObject, readText } from '../formats/json.ts';
 
 /** Values before they are checked, and where each stands. */

@@ -2,7 +2,7 @@
 // model, template or data are not the ones it is about. What was found is journaled, a waiver too.
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { sha256OfFile } from '../formats/files.ts';
 import { formatPercent } from '../metrics/summary.ts';
 import { type ZeroShotBand, zeroShotBand } from '../metrics/zero-shot-band.ts';

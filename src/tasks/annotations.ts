@@ -3,7 +3,7 @@
 import { existsSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { DataError, UserError } from '../errors.ts';
+import { DataError, UserError } from '../base/errors.ts';
 import { withOpenFile } from '../formats/file-bytes.ts';
 import { checkRow, describe, isObject, readJsonObject, rowError } from '../formats/json.ts';
 import { streamJson } from '../formats/json-stream.ts';

@@ -2,7 +2,7 @@
 // Finds and repairs paths; what is in a file is read by `instructions.ts`.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { DataError, UserError } from '../errors.ts';
+import { DataError, UserError } from '../base/errors.ts';
 import { type RowPlace, rowError } from '../formats/json.ts';
 import type { TaskSource } from './task.ts';
 

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compareNumbers } from '../../test/support/compare.ts';
 import { readWeight, writeWeights } from '../../test/support/weight-files.ts';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import { float32, int32, type StorageType } from './dtype.ts';
 import { grad } from './grad.ts';
 import type { Tensor } from './graph.ts';

@@ -3,7 +3,7 @@
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, relative, sep } from 'node:path';
 import { env, InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import type { DType, HostTensor } from './dtype.ts';
 import { fusions, mergeSiblingProducts } from './fusions.ts';
 import { type ByteRange, isMadeBy, type Tensor, topologicalOrder } from './graph.ts';

@@ -1,6 +1,6 @@
 // What an action that must fail throws.
 import { expect } from 'vitest';
-import { DataError } from '../../src/errors.ts';
+import { DataError } from '../../src/base/errors.ts';
 
 export function failure(action: () => unknown): DataError {
   try {

@@ -1,7 +1,7 @@
 // Test and training pictures that the base model has seen: against a list of its training pictures, one a line, as a
 // name or path, a SHA-256 of the file (64 hexadecimal digits) or our perceptual hash (32).
 import { basename, relative } from 'node:path';
-import { DataError } from '../../errors.ts';
+import { DataError } from '../../base/errors.ts';
 import { sha256OfFile } from '../../formats/files.ts';
 import { ImageHashIndex, parseHash } from '../../formats/image-hash.ts';
 import { readText } from '../../formats/json.ts';

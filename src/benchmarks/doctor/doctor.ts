@@ -2,7 +2,7 @@
 // Changes nothing.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { type TaskName, taskNames, tasks } from '../../tasks/index.ts';
 import { datasetPath, instructionFile, instructionFolder } from '../../tasks/instruction-files.ts';
 import type { TaskSource } from '../../tasks/task.ts';

@@ -2,7 +2,7 @@
 // row says. Hashes those that it decodes, for the search for pictures that are in training and in the test.
 import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { readImage } from '../../formats/image.ts';
 import { hashImage, type ImageHash } from '../../formats/image-hash.ts';
 import type { TaskName } from '../../tasks/index.ts';

@@ -1,7 +1,7 @@
 // Goes over an instruction file row by row without stopping at the first mistake: what the reader would refuse, ids,
 // answers. Uses the reader's own checks, so that what passes here is read there.
 import { relative } from 'node:path';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { isObject, type RowPlace } from '../../formats/json.ts';
 import { streamJson } from '../../formats/json-stream.ts';
 import type { TaskName } from '../../tasks/index.ts';

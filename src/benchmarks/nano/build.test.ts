@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { tasks } from '../../tasks/index.ts';
 import { buildNanoData, INSTRUCTION_LINES, type NanoManifest } from './build.ts';
 import { NANO_TASKS } from './entries.ts';

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { writeJsonAtomic } from '../../formats/files.ts';
 import { RandomStream } from '../../tensor/random.ts';
 import { type EntryMaker, NANO_TASKS, type NanoEntry, type NanoTask, type NanoTurn } from './entries.ts';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
-import { present } from '../../errors.ts';
+import { present } from '../../base/errors.ts';
 import { CATEGORIES, COUNTRY_CODES, OBJECTS } from './objects.ts';
 import { loadCountries } from './sprites.ts';
 import { SIGN_WORDS, SURNAMES } from './words.ts';

@@ -1,6 +1,6 @@
 // Pretraining samples: the same for the same seed, true to the picture, and never in a task's answer format.
 import { beforeAll, expect, it } from 'vitest';
-import { present } from '../../errors.ts';
+import { present } from '../../base/errors.ts';
 import { RandomStream } from '../../tensor/random.ts';
 import { COUNTABLE_KINDS, isOfKind, type Relation, stands } from './phrases.ts';
 import {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
-import { DataError } from '../../errors.ts';
+import { DataError } from '../../base/errors.ts';
 import { BRANDS, COUNTRY_CODES, type Country, OBJECTS } from './objects.ts';
 
 const require = createRequire(import.meta.url);

@@ -3,7 +3,7 @@
 // What the raw files say is each task's `source.ts`.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Issue, UserError } from '../../errors.ts';
+import { type Issue, UserError } from '../../base/errors.ts';
 import { readChunks } from '../../formats/file-bytes.ts';
 import { FileWriter } from '../../formats/file-writer.ts';
 import { writeJsonAtomic } from '../../formats/files.ts';

@@ -1,7 +1,7 @@
 // A judge behind an OpenAI-compatible endpoint (vLLM, llama.cpp, Ollama, hosted). Retries what may pass, stops at what
 // cannot, and keeps the key to itself: it is in one header and nowhere else.
 import { z } from 'zod';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import {
   answerKey,
   JudgeFailure,

@@ -2,7 +2,7 @@
 // the package. One prompt at a time, each in a session of its own; the form of the answer is enforced by a grammar.
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { sha256OfFile } from '../../formats/files.ts';
 import {
   type JudgeIdentity,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { DataError } from '../../errors.ts';
+import { DataError } from '../../base/errors.ts';
 import { type ImageAspect, padToSquare, parseImageTransform, transformImage } from './processor.ts';
 
 interface Fixture {

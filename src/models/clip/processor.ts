@@ -3,7 +3,7 @@
 // Source: transformers' CLIPImageProcessor and SiglipImageProcessor (the PIL variants); checked by fixtures of their output.
 
 import { join } from 'node:path';
-import { DataError } from '../../errors.ts';
+import { DataError } from '../../base/errors.ts';
 import type { RgbImage } from '../../formats/image.ts';
 import { isObject, readJsonObject } from '../../formats/json.ts';
 import { type ResizeFilter, resizeImage } from '../../formats/resize.ts';

@@ -10,7 +10,7 @@ import {
   type StoredAdapter,
   type TensorValues,
 } from '../../adapters/peft.ts';
-import { type Issue, UserError } from '../../errors.ts';
+import { type Issue, UserError } from '../../base/errors.ts';
 import type { LlavaModel } from './model.ts';
 import { canonicalName, PROJECTOR, VISION_TOWER } from './weights.ts';
 

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Template } from '@huggingface/jinja';
-import { DataError } from '../../errors.ts';
+import { DataError } from '../../base/errors.ts';
 import { isObject, readJsonObject, readText } from '../../formats/json.ts';
 import type { Tokenizer } from '../../formats/tokenizer.ts';
 import type { Turn } from '../../tasks/task.ts';

@@ -1,6 +1,6 @@
 // What a checkpoint must hold for a configuration, and what it may hold besides: found by tracing the networks, so that
 // it cannot differ from what they ask for. Checked when a model is opened, before anything is compiled.
-import { type Issue, UserError } from '../../errors.ts';
+import { type Issue, UserError } from '../../base/errors.ts';
 import type { CheckpointTensor } from '../../formats/checkpoint.ts';
 import { readTensor } from '../../formats/tensor-file.ts';
 import { Scope } from '../../nn/scope.ts';

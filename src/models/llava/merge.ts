@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync
 import { basename, dirname, join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { adaptationOf } from '../../adapters/adapter.ts';
-import { DataError, present, UserError } from '../../errors.ts';
+import { DataError, present, UserError } from '../../base/errors.ts';
 import { withByteSource } from '../../formats/file-bytes.ts';
 import { publishFolder, writeJsonAtomic } from '../../formats/files.ts';
 import { float32ToBfloat16, float32ToFloat16 } from '../../formats/half.ts';

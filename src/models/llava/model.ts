@@ -1,7 +1,7 @@
 // A LLaVA folder opened: configuration, weights, tokenizer, image transform and prompt template.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { DataError, UserError } from '../../errors.ts';
+import { DataError, UserError } from '../../base/errors.ts';
 import { readJsonObject } from '../../formats/json.ts';
 import { loadTokenizer, type Tokenizer } from '../../formats/tokenizer.ts';
 import { type ImageTransform, readImageTransform } from '../clip/processor.ts';

@@ -1,6 +1,6 @@
 // LLaVA (Liu et al., 2023): a vision tower's patch features, a two-layer GELU projector, and a decoder of LLaMA's kin
 // that reads them in place of the image's placeholder tokens.
-import { present } from '../../errors.ts';
+import { present } from '../../base/errors.ts';
 import { attention, cachedAttention, causalMask, repeatHeads, windowMask } from '../../nn/attention.ts';
 import { linear } from '../../nn/layers.ts';
 import type { Scope } from '../../nn/scope.ts';

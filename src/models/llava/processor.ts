@@ -1,7 +1,7 @@
 // Conversations to token ids for LLaVA: the picture's placeholder is expanded to one token per patch feature,
 // and the tokens to be learnt are marked. Does not touch pixels (see clip/processor.ts) or batches.
 
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import type { Tokenizer } from '../../formats/tokenizer.ts';
 import type { Turn } from '../../tasks/task.ts';
 import { namedTemplate, type PromptTemplate, type Segment, type TemplateName } from './prompts.ts';

@@ -2,7 +2,7 @@
 // The list of weights comes from tracing the network itself (inventory.ts). At most one part of one tensor is in memory at a time.
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { publishFolder, writeJsonAtomic } from '../../formats/files.ts';
 import { float32ToBfloat16, float32ToFloat16 } from '../../formats/half.ts';
 import { type TensorFiller, writeCheckpoint } from '../../formats/safetensors-writer.ts';

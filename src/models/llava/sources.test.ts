@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { fixturePath } from '../../../test/support/parity.ts';
-import { formatIssue, UserError } from '../../errors.ts';
+import { formatIssue, UserError } from '../../base/errors.ts';
 import { openSafetensors, serializeSafetensors, type TensorSource } from '../../formats/safetensors.ts';
 import { readTensor } from '../../formats/tensor-file.ts';
 import { checkWeights } from './inventory.ts';

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
-import { DataError, UserError } from '../../errors.ts';
+import { DataError, UserError } from '../../base/errors.ts';
 import { type Checkpoint, openCheckpoint, tensorsOf } from '../../formats/checkpoint.ts';
 import { listFiles } from '../../formats/files.ts';
 import { isObject, readJsonObject, readText } from '../../formats/json.ts';

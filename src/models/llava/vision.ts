@@ -1,6 +1,6 @@
 // The vision towers that a LLaVA may have, as one: which configuration is whose, and their hidden states.
 import type { z } from 'zod';
-import { DataError } from '../../errors.ts';
+import { DataError } from '../../base/errors.ts';
 import type { Scope } from '../../nn/scope.ts';
 import type { Tensor } from '../../tensor/graph.ts';
 import {

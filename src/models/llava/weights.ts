@@ -1,7 +1,7 @@
 // LLaVA's weights: the spellings of published checkpoints, read to the one spelling used here (transformers' module
 // paths in memory, which are also what PEFT names adapters after).
 import { createHash } from 'node:crypto';
-import { DataError, UserError } from '../../errors.ts';
+import { DataError, UserError } from '../../base/errors.ts';
 import type { Checkpoint, CheckpointTensor } from '../../formats/checkpoint.ts';
 import { readFloat32, readTensor } from '../../formats/tensor-file.ts';
 import type { WeightProvider } from '../../nn/scope.ts';

@@ -2,7 +2,7 @@
 // person fills in. A unit is one answer: its evaluation and its sample.
 import { extname } from 'node:path';
 import { z } from 'zod';
-import { DataError } from '../../errors.ts';
+import { DataError } from '../../base/errors.ts';
 import { parseJudgeAnswer } from '../../evaluation/judging/parser.ts';
 import { parseCsv, toCsv } from '../../formats/csv.ts';
 import { writeFileAtomic } from '../../formats/files.ts';

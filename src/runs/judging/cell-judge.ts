@@ -1,7 +1,7 @@
 // Who judges the answers of one evaluation: the lexical stand-in at once, or a model through the cache. A cell is the
 // answers of one task after one stage.
 
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { AnswerCache } from '../../evaluation/judging/answer-cache.ts';
 import { JudgeFailure, type JudgeModel } from '../../evaluation/judging/judge-model.ts';
 import { LexicalJudge, lexicalVersion } from '../../evaluation/judging/lexical.ts';

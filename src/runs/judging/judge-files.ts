@@ -6,7 +6,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { DataError } from '../../errors.ts';
+import { DataError } from '../../base/errors.ts';
 import { sha256, sha256OfFile } from '../../formats/files.ts';
 import { checkRow, readJson } from '../../formats/json.ts';
 import { forEachLine } from '../../formats/lines.ts';

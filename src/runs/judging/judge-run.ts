@@ -2,7 +2,7 @@
 // and of a begun one every answer that was received is in the cache.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { sha256OfFile, writeFileAtomic, writeJsonAtomic } from '../../formats/files.ts';
 import { tasks } from '../../tasks/index.ts';
 import { appendRecord, openJournal } from '../journal.ts';

@@ -1,6 +1,6 @@
 // From what a user writes (`lexical`, an address, `gguf:FILE`) to a judge that is ready, with its cache locked.
 import { join } from 'node:path';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { EndpointJudge, onlyModelOf } from '../../evaluation/judging/endpoint-judge.ts';
 import { GgufJudge } from '../../evaluation/judging/gguf-judge.ts';
 import { type JudgeModel, type SamplingMode, samplings } from '../../evaluation/judging/judge-model.ts';

@@ -2,12 +2,12 @@
 // for all runs at once, before anything is computed.
 import { existsSync, readdirSync } from 'node:fs';
 import { isAbsolute, join, relative, resolve } from 'node:path';
-import { formatIssue, type Issue, UserError } from '../../errors.ts';
+import { formatIssue, type Issue, UserError } from '../../base/errors.ts';
+import { didYouMean } from '../../base/nearest.ts';
+import { packageFolder } from '../../base/package.ts';
 import { isObject } from '../../formats/json.ts';
-import { didYouMean } from '../../nearest.ts';
 import { type ConfigOverride, loadConfig, type RunConfig } from '../config.ts';
 import { configSchema, type MethodName, methodNames } from '../config-schema.ts';
-import { packageFolder } from '../package.ts';
 import { presets, requireTrainable } from '../presets.ts';
 import { type ConfigProblem, formatPath, keysAt, problemsOf } from '../schema-problems.ts';
 import { readYaml, type Source } from '../yaml-source.ts';

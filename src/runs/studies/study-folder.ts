@@ -5,7 +5,7 @@
 //   results.json, results.md, report.html
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { UserError } from '../../errors.ts';
+import { UserError } from '../../base/errors.ts';
 import { writeJsonAtomic } from '../../formats/files.ts';
 import { configChanges, readRunConfig, runFiles } from '../run-folder.ts';
 import type { Study, StudyRun } from './load-study.ts';

@@ -1,6 +1,6 @@
 // Boxes and their overlap. Reference: coin.md 2.6 and 2.10 (LLaVA's and MiniGPT-v2's
 // eval_grounding.py at 4122465).
-import { present } from '../../errors.ts';
+import { present } from '../../base/errors.ts';
 import { greatestLikePython, leastLikePython, parseFloatLikePython } from '../python.ts';
 import { afterOneSpace, type Judge, rightIf, type Scorer, unparseable } from '../scoring.ts';
 import type { AnswerStyle } from '../styles.ts';

@@ -2,7 +2,7 @@
 // instances with boxes and sizes; pictures are COCO 2014's training pictures, in the test splits too.
 // In training, all expressions about a picture of one data set are one entry; the data sets are merged and shuffled.
 import { z } from 'zod';
-import { DataError } from '../../errors.ts';
+import { DataError } from '../../base/errors.ts';
 import { checkRow, describe } from '../../formats/json.ts';
 import { streamJson } from '../../formats/json-stream.ts';
 import { readPlainPickle } from '../../formats/plain-pickle.ts';

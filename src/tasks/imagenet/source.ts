@@ -2,7 +2,7 @@
 // `n01440764` or `n01440764 tench` a line. Names that the list lacks come from LOC_synset_mapping.txt (first synonym).
 // The 100 classes that CoIN drew are not public; the list is the user's.
 import { z } from 'zod';
-import { DataError, UserError } from '../../errors.ts';
+import { DataError, UserError } from '../../base/errors.ts';
 import { readText } from '../../formats/json.ts';
 import { RandomStream } from '../../tensor/random.ts';
 import type { RawFolder } from '../raw-folder.ts';

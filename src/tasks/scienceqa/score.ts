@@ -1,5 +1,5 @@
 // How a ScienceQA answer becomes an option. Reference: coin.md 2.1 (eval_science_qa.py at 4122465).
-import { present } from '../../errors.ts';
+import { present } from '../../base/errors.ts';
 import { normaliseShortAnswer } from '../matching.ts';
 import { wordCharacter } from '../python.ts';
 import { rightIf, type Scorer, unparseable } from '../scoring.ts';

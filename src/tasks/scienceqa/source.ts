@@ -1,7 +1,7 @@
 // ScienceQA as published: problems.json, pid_splits.json and a picture per problem, or Hugging Face's Parquet files.
 // The pieces of a question are put together as LLaVA does it: context, question, lettered choices.
 import { z } from 'zod';
-import { DataError } from '../../errors.ts';
+import { DataError } from '../../base/errors.ts';
 import { checkRow, readJsonObject, rowError } from '../../formats/json.ts';
 import { readAnnotationList } from '../annotations.ts';
 import type { RawFolder } from '../raw-folder.ts';

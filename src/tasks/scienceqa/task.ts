@@ -3,7 +3,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { DataError, UserError } from '../../errors.ts';
+import { DataError, UserError } from '../../base/errors.ts';
 import { checkRow, readJsonObject, rowError } from '../../formats/json.ts';
 import { annotationOf, readAnnotationList } from '../annotations.ts';
 import { defineTask } from '../define.ts';

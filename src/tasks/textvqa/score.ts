@@ -1,5 +1,5 @@
 // TextVQA's soft accuracy in both modes. Reference: coin.md 2.2 (m4c_evaluator.py at 4122465).
-import { present } from '../../errors.ts';
+import { present } from '../../base/errors.ts';
 import { type Scorer, softly } from '../scoring.ts';
 import { normalisedOnce, softAccuracy, strictVqa } from '../vqa.ts';
 import { normaliseLikeEvalAi } from './evalai.ts';

@@ -1,7 +1,7 @@
 // VQAv2 as published: questions and annotations apart, pictures in COCO 2014's folders; or Hugging Face's Parquet
 // files. In training, all questions about a picture are one entry. The answer is the annotation's own.
 import { z } from 'zod';
-import { DataError } from '../../errors.ts';
+import { DataError } from '../../base/errors.ts';
 import type { RawFolder } from '../raw-folder.ts';
 import {
   embeddedPicture,
