@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { UserError } from '../src/base/errors.ts';
-import { writeFileAtomic, writeJsonAtomic } from '../src/formats/files.ts';
+import { writeFileAtomic, writeJsonAtomic } from '../src/formats/files/files.ts';
 import type { MethodName } from '../src/methods/index.ts';
 import { writeRandomModel } from '../src/models/llava/random-model.ts';
 import { measureShape } from './measure.ts';

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { serializeSafetensors, type TensorSource } from '../src/formats/safetensors.ts';
+import { serializeSafetensors, type TensorSource } from '../src/formats/weights/safetensors.ts';
 import { openLlava } from '../src/models/llava/model.ts';
 import {
   decodeSequence,

@@ -1,6 +1,6 @@
 // From measured rounds to what is said of them: a line's rates, ratios between lines of the same round, tables.
 import { availableParallelism, cpus, totalmem } from 'node:os';
-import { openCheckpoint } from '../src/formats/checkpoint.ts';
+import { openCheckpoint } from '../src/formats/weights/checkpoint.ts';
 import { ENCODE, type ShapeMeasurements, type Side } from './measure.ts';
 import type { Round } from './protocol.ts';
 import { larger, rates, ratesWithPictures, ratios, type Spread, spreadOf } from './statistics.ts';

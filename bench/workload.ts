@@ -3,9 +3,9 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildNanoData } from '../src/benchmarks/nano/build.ts';
-import { writeFileAtomic, writeJsonAtomic } from '../src/formats/files.ts';
-import { readImage } from '../src/formats/image.ts';
-import { serializeSafetensors } from '../src/formats/safetensors.ts';
+import { writeFileAtomic, writeJsonAtomic } from '../src/formats/files/files.ts';
+import { readImage } from '../src/formats/images/image.ts';
+import { serializeSafetensors } from '../src/formats/weights/safetensors.ts';
 import { transformImage } from '../src/models/clip/processor.ts';
 import { openLlava } from '../src/models/llava/model.ts';
 import { tasks } from '../src/tasks/index.ts';

@@ -21,8 +21,8 @@ import {
   WEIGHTS_FILE,
 } from '../src/adapters/peft.ts';
 import { packageFolder } from '../src/base/package.ts';
-import { encodePng } from '../src/formats/image.ts';
-import { openSafetensors } from '../src/formats/safetensors.ts';
+import { encodePng } from '../src/formats/images/image.ts';
+import { openSafetensors } from '../src/formats/weights/safetensors.ts';
 import { type LlavaModel, openLlava } from '../src/models/llava/model.ts';
 import { float32 } from '../src/tensor/dtype.ts';
 import { normalArray } from '../src/tensor/random.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { DataError } from '../src/base/errors.ts';
 import { prepareTask } from '../src/benchmarks/preparation/prepare.ts';
-import { readImage } from '../src/formats/image.ts';
+import { readImage } from '../src/formats/images/image.ts';
 import { type TaskName, tasks } from '../src/tasks/index.ts';
 import { writeParquet } from './support/parquet.ts';
 import { drawPicture } from './support/raw-downloads.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../src/base/errors.ts';
 import { prepareTask } from '../src/benchmarks/preparation/prepare.ts';
-import { listFiles, sha256OfFile } from '../src/formats/files.ts';
+import { listFiles, sha256OfFile } from '../src/formats/files/files.ts';
 import { taskNames, tasks } from '../src/tasks/index.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
 import { Download, drawPicture, writeDownload } from './support/raw-downloads.ts';

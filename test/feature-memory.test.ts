@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildNanoData } from '../src/benchmarks/nano/build.ts';
-import { listFiles, sha256OfFile } from '../src/formats/files.ts';
+import { listFiles, sha256OfFile } from '../src/formats/files/files.ts';
 import type { FeatureCounts } from '../src/models/llava/image-encoder.ts';
 import { openLlava } from '../src/models/llava/model.ts';
 import { loadConfig, type RunConfig } from '../src/runs/config.ts';

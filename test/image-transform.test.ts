@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { packageFolder } from '../src/base/package.ts';
-import { encodePng } from '../src/formats/image.ts';
+import { encodePng } from '../src/formats/images/image.ts';
 import { parseImageTransform } from '../src/models/clip/processor.ts';
 import { ImageEncoder } from '../src/models/llava/image-encoder.ts';
 import { loadConfig } from '../src/runs/config.ts';

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { openCheckpoint } from '../src/formats/checkpoint.ts';
+import { openCheckpoint } from '../src/formats/weights/checkpoint.ts';
 import { type LlavaConfig, parseLlavaConfig } from '../src/models/llava/config.ts';
 import { checkWeights, expectedWeights } from '../src/models/llava/inventory.ts';
 import { LlavaWeights, publishedName } from '../src/models/llava/weights.ts';

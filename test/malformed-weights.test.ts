@@ -5,12 +5,12 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { DataError } from '../src/base/errors.ts';
-import { type ByteSource, memorySource } from '../src/formats/file-bytes.ts';
-import { readPickle } from '../src/formats/pickle.ts';
-import { parseSafetensors, serializeSafetensors } from '../src/formats/safetensors.ts';
-import { elementBytes, type TensorFile } from '../src/formats/tensor-file.ts';
-import { parseTorchFile } from '../src/formats/torch-checkpoint.ts';
-import { readZip, readZipEntry } from '../src/formats/zip.ts';
+import { type ByteSource, memorySource } from '../src/formats/files/file-bytes.ts';
+import { readZip, readZipEntry } from '../src/formats/files/zip.ts';
+import { readPickle } from '../src/formats/weights/pickle.ts';
+import { parseSafetensors, serializeSafetensors } from '../src/formats/weights/safetensors.ts';
+import { elementBytes, type TensorFile } from '../src/formats/weights/tensor-file.ts';
+import { parseTorchFile } from '../src/formats/weights/torch-checkpoint.ts';
 import { op, pickled, tensor, torchArchive } from './support/torch-pickle.ts';
 
 const fixture = (name: string) =>

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { type AdapterSpec, targetPattern } from '../src/adapters/adapter.ts';
-import { readTensor } from '../src/formats/tensor-file.ts';
+import { readTensor } from '../src/formats/weights/tensor-file.ts';
 import type { ModelAdapter } from '../src/models/llava/adapters.ts';
 import { checkWeights } from '../src/models/llava/inventory.ts';
 import { mergeAdapter } from '../src/models/llava/merge.ts';

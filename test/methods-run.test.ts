@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { buildNanoData } from '../src/benchmarks/nano/build.ts';
-import { listFiles, sha256OfFile } from '../src/formats/files.ts';
+import { listFiles, sha256OfFile } from '../src/formats/files/files.ts';
 import { type Method, methodNames, methods } from '../src/methods/index.ts';
 import { readJournal } from '../src/runs/journal.ts';
 import type { ChoiceCell, MixtureResults } from '../src/runs/observatory-file.ts';

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { buildNanoData } from '../src/benchmarks/nano/build.ts';
-import { listFiles, sha256OfFile } from '../src/formats/files.ts';
+import { listFiles, sha256OfFile } from '../src/formats/files/files.ts';
 import { readJournal } from '../src/runs/journal.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
 import { writeToyModel } from './support/toy-model.ts';

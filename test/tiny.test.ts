@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readAdapter, readProjector } from '../src/adapters/peft.ts';
 import { buildNanoData } from '../src/benchmarks/nano/build.ts';
-import { listFiles, sha256OfFile } from '../src/formats/files.ts';
+import { listFiles, sha256OfFile } from '../src/formats/files/files.ts';
 import { openLlava } from '../src/models/llava/model.ts';
 import { loadConfig } from '../src/runs/config.ts';
 import { openEngine } from '../src/runs/engine.ts';

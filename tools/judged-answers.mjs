@@ -5,7 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { sha256, sha256OfFile } from '../dist/formats/files.js';
+import { sha256, sha256OfFile } from '../dist/formats/files/files.js';
 import { configSchema } from '../dist/runs/config-schema.js';
 import { judgingOrigin } from '../dist/runs/judging/judge-files.js';
 import { planRun } from '../dist/runs/plan.js';

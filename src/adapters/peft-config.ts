@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Issue, UserError } from '../base/errors.ts';
-import { readJsonObject } from '../formats/json.ts';
+import { readJsonObject } from '../formats/records/json.ts';
 import type { AdapterKind, AdapterSpec } from './adapter.ts';
 import { isTargeted, type ModuleRules, pythonPattern, type SizeRules } from './peft-modules.ts';
 

@@ -13,7 +13,7 @@ import {
 } from '../../test/support/llava-tiny.ts';
 import { expectParity, fixturePath } from '../../test/support/parity.ts';
 import { UserError } from '../base/errors.ts';
-import { openSafetensors, serializeSafetensors } from '../formats/safetensors.ts';
+import { openSafetensors, serializeSafetensors } from '../formats/weights/safetensors.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { Program } from '../tensor/program.ts';
 import type { AdapterSpec } from './adapter.ts';

@@ -3,9 +3,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Issue, present, UserError } from '../base/errors.ts';
-import { openSafetensors, serializeSafetensors } from '../formats/safetensors.ts';
-import { readFloat32, type TensorEntry, type TensorFile } from '../formats/tensor-file.ts';
-import { openTorchFile } from '../formats/torch-checkpoint.ts';
+import { openSafetensors, serializeSafetensors } from '../formats/weights/safetensors.ts';
+import { readFloat32, type TensorEntry, type TensorFile } from '../formats/weights/tensor-file.ts';
+import { openTorchFile } from '../formats/weights/torch-checkpoint.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { type AdapterSpec, adaptationOf, type LayerSize, targetPattern } from './adapter.ts';
 import {

@@ -11,7 +11,7 @@ import {
   WEIGHTS_FILE,
 } from '../adapters/peft.ts';
 import { UserError } from '../base/errors.ts';
-import { writeFileAtomic } from '../formats/files.ts';
+import { writeFileAtomic } from '../formats/files/files.ts';
 import { openModelAdapter } from '../models/llava/adapters.ts';
 import { openLlava } from '../models/llava/model.ts';
 import { locateModel } from '../runs/sources.ts';

@@ -1,6 +1,6 @@
 // `coin cache`: what the image features kept on disk take, and a way to be rid of them.
 import { defineCommand } from 'citty';
-import { DiskCache } from '../formats/disk-cache.ts';
+import { DiskCache } from '../formats/files/disk-cache.ts';
 import { loadConfig } from '../runs/config.ts';
 import { featureCache } from '../runs/sources.ts';
 import { overrideArguments, readOverrides } from './arguments.ts';

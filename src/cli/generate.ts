@@ -6,7 +6,7 @@ import { defineCommand } from 'citty';
 import { z } from 'zod';
 import { DataError, UserError } from '../base/errors.ts';
 import { Answerer, type AskedQuestion } from '../evaluation/answerer.ts';
-import { checkRow, readText } from '../formats/json.ts';
+import { checkRow, readText } from '../formats/records/json.ts';
 import { openModelAdapter } from '../models/llava/adapters.ts';
 import { openLlava, templateChoices } from '../models/llava/model.ts';
 import { baseWeightRewrites } from '../runs/base-weights.ts';

@@ -1,7 +1,7 @@
 // `coin graph dump`: one of a run's programs, as text or as an ONNX file.
 import { dirname, relative, resolve } from 'node:path';
 import { defineCommand } from 'citty';
-import { writeFileAtomic } from '../formats/files.ts';
+import { writeFileAtomic } from '../formats/files/files.ts';
 import { openLlava } from '../models/llava/model.ts';
 import { loadConfig } from '../runs/config.ts';
 import { methodNames } from '../runs/config-schema.ts';

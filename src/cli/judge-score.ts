@@ -3,7 +3,7 @@ import { defineCommand } from 'citty';
 import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
 import { judgedFigure, parseJudgeAnswer } from '../evaluation/judging/parser.ts';
-import { checkRow, readJsonLines } from '../formats/json.ts';
+import { checkRow, readJsonLines } from '../formats/records/json.ts';
 import { oneOf } from './arguments.ts';
 
 const answer = z.object({ text: z.string() });

@@ -1,7 +1,7 @@
 // `coin metrics`: recomputes every figure of a run from its predictions, or sums up an accuracy matrix.
 import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
-import { readJson } from '../formats/json.ts';
+import { readJson } from '../formats/records/json.ts';
 import { formatPercent, summarise, validateMatrix } from '../metrics/summary.ts';
 import { renderTables } from '../report/terminal.ts';
 import { computeResults, metricsAgree, metricsOf } from '../runs/results.ts';

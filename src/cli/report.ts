@@ -1,6 +1,6 @@
 // `coin report`: writes a run's report.html again from its predictions; beside a published row, shows both.
 import { defineCommand } from 'citty';
-import { writeFileAtomic } from '../formats/files.ts';
+import { writeFileAtomic } from '../formats/files/files.ts';
 import { renderReport } from '../report/html.ts';
 import { renderBeside } from '../report/terminal-beside.ts';
 import { besideRow, publishedRow } from '../runs/published.ts';

@@ -1,5 +1,5 @@
 // Writes what is computed from a run beside it: metrics.json and report.html.
-import { writeFileAtomic } from '../formats/files.ts';
+import { writeFileAtomic } from '../formats/files/files.ts';
 import type { RunResults } from '../runs/results.ts';
 import { writeMetrics } from '../runs/results.ts';
 import { runFiles } from '../runs/run-folder.ts';

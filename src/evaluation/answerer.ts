@@ -2,7 +2,7 @@
 // is runs/engine.ts; here are questions that somebody asks.
 import { createAdapter } from '../adapters/index.ts';
 import { UserError } from '../base/errors.ts';
-import type { DiskCacheOptions } from '../formats/disk-cache.ts';
+import type { DiskCacheOptions } from '../formats/files/disk-cache.ts';
 import { adaptsTower, type ModelAdapter, projectorOf } from '../models/llava/adapters.ts';
 import { ImageEncoder } from '../models/llava/image-encoder.ts';
 import type { LlavaModel } from '../models/llava/model.ts';

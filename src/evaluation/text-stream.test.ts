@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { loadTokenizer } from '../formats/tokenizer.ts';
+import { loadTokenizer } from '../formats/text/tokenizer.ts';
 import { TextStream } from './text-stream.ts';
 
 const tokenizers = ['prepend', 'metaspace', 'bytes', 'sentencepiece'].map((name) =>

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { normal } from '../../test/support/plain.ts';
 import { DataError } from '../base/errors.ts';
-import { serializeSafetensors } from '../formats/safetensors.ts';
+import { serializeSafetensors } from '../formats/weights/safetensors.ts';
 import type { HostTensor } from '../tensor/dtype.ts';
 import { methods } from './index.ts';
 import { largestDifference, product } from './matrices.ts';

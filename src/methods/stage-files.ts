@@ -11,9 +11,9 @@ import {
   serializeProjector,
 } from '../adapters/peft.ts';
 import { DataError } from '../base/errors.ts';
-import { isObject, parseJson } from '../formats/json.ts';
-import { openSafetensors, serializeSafetensors } from '../formats/safetensors.ts';
-import { readFloat32 } from '../formats/tensor-file.ts';
+import { isObject, parseJson } from '../formats/records/json.ts';
+import { openSafetensors, serializeSafetensors } from '../formats/weights/safetensors.ts';
+import { readFloat32 } from '../formats/weights/tensor-file.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { MEMORY_VERSION, type Method, type OpenMethod, type StageState, type Values } from './method.ts';
 

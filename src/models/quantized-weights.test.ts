@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { compareNumbers } from '../../test/support/compare.ts';
-import { valuesOfRange } from '../formats/tensor-file.ts';
+import { valuesOfRange } from '../formats/weights/tensor-file.ts';
 import { float32 } from '../tensor/dtype.ts';
 import { grad } from '../tensor/grad.ts';
 import type { ByteRange, Tensor, WeightSource } from '../tensor/graph.ts';

@@ -1,7 +1,7 @@
 // Shows a configuration: as YAML with a comment per key that reads back to the same values, and as a JSON schema.
 import { stringify } from 'yaml';
 import { z } from 'zod';
-import { isObject } from '../formats/json.ts';
+import { isObject } from '../formats/records/json.ts';
 import { configSchema, type RunConfig } from './config-schema.ts';
 
 const commentColumn = 34;

@@ -4,11 +4,11 @@ import { isAbsolute, join, relative, resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { type Issue, UserError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
-import { isObject } from '../formats/json.ts';
+import { isObject } from '../formats/records/json.ts';
+import { readYaml, type Source } from '../formats/records/yaml-source.ts';
 import { configSchema, crossCheck, type RunConfig } from './config-schema.ts';
 import { givenByUser, presets } from './presets.ts';
 import { type ConfigProblem, formatPath, problemsOf } from './schema-problems.ts';
-import { readYaml, type Source } from './yaml-source.ts';
 
 export type { RunConfig } from './config-schema.ts';
 

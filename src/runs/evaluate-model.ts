@@ -2,7 +2,7 @@
 // no run. A run's own evaluations are `execute.ts`.
 import { join } from 'node:path';
 import { hasProjector, readAdapter, readProjector, type TensorValues } from '../adapters/peft.ts';
-import { makeFolder } from '../formats/files.ts';
+import { makeFolder } from '../formats/files/files.ts';
 import { canonicalName } from '../models/llava/weights.ts';
 import { tasks as allTasks, type TaskName } from '../tasks/index.ts';
 import type { ScoringMode, TaskSource } from '../tasks/task.ts';

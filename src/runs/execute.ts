@@ -2,13 +2,13 @@
 // an incomplete one is done again from its checkpoint or its partial predictions. Shows nothing; an observer may.
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { makeFolder, publishFolder, removeTemporaryFiles, writeError } from '../formats/files.ts';
+import { makeFolder, publishFolder, removeTemporaryFiles, writeError } from '../formats/files/files.ts';
+import { lockFolder } from '../formats/files/lock.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { TaskSource } from '../tasks/task.ts';
 import { Completion } from './completion.ts';
 import type { RunConfig } from './config-schema.ts';
 import { RunInterrupted } from './interrupted.ts';
-import { lockFolder } from './lock.ts';
 import { type EvaluateStep, planRun, type Step, type TrainStep, trainedStage } from './plan.ts';
 import { partialFiles, readPartialPredictions, writePredictions } from './predictions.ts';
 import type { RunEngine } from './run-engine.ts';

@@ -4,7 +4,7 @@
 import { targetPattern } from '../adapters/adapter.ts';
 import { type Issue, UserError } from '../base/errors.ts';
 import { extendGraph } from '../evaluation/graphs.ts';
-import { loadTokenizer, type Tokenizer } from '../formats/tokenizer.ts';
+import { loadTokenizer, type Tokenizer } from '../formats/text/tokenizer.ts';
 import { methods } from '../methods/index.ts';
 import { type ImageTransform, readImageTransform } from '../models/clip/processor.ts';
 import type { LlavaConfig } from '../models/llava/config.ts';

@@ -3,8 +3,8 @@
 import { existsSync, truncateSync } from 'node:fs';
 import { z } from 'zod';
 import { DataError } from '../base/errors.ts';
-import { appendLineSynced } from '../formats/files.ts';
-import { checkRow, parseJson, readText } from '../formats/json.ts';
+import { appendLineSynced } from '../formats/files/files.ts';
+import { checkRow, parseJson, readText } from '../formats/records/json.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256');
 

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { basename, isAbsolute, join, relative } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
-import { checkRow, readJson } from '../formats/json.ts';
+import { checkRow, readJson } from '../formats/records/json.ts';
 import type { Laboratory } from '../methods/claim.ts';
 import { type Method, type MethodName, methodNames, methods } from '../methods/index.ts';
 import type { Origin } from '../methods/method.ts';

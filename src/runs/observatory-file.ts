@@ -3,8 +3,8 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { DataError } from '../base/errors.ts';
-import { sha256, writeFileAtomic } from '../formats/files.ts';
-import { readJsonObject } from '../formats/json.ts';
+import { sha256, writeFileAtomic } from '../formats/files/files.ts';
+import { readJsonObject } from '../formats/records/json.ts';
 import { methods } from '../methods/index.ts';
 import type { TaskUse } from '../metrics/routing.ts';
 import { filesHash } from './completion.ts';

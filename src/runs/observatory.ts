@@ -1,9 +1,10 @@
 // Looks at how the mixtures of a run route: reads some test questions of each task, with their right answers, through
 // the saved stages, and keeps the use of the experts. Trains nothing and answers nothing.
+
+import { lockFolder } from '../formats/files/lock.ts';
 import { type TaskUse, type TokenKind, tokenKinds, UseTally } from '../metrics/routing.ts';
 import type { TestSample } from '../tasks/task.ts';
 import { RandomStream } from '../tensor/random.ts';
-import { lockFolder } from './lock.ts';
 import {
   mixtureStages,
   OBSERVATORY_SCHEMA,

@@ -3,8 +3,8 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { DataError } from '../base/errors.ts';
-import { writeFileAtomic } from '../formats/files.ts';
-import { checkRow, readJsonLines, readText } from '../formats/json.ts';
+import { writeFileAtomic } from '../formats/files/files.ts';
+import { checkRow, readJsonLines, readText } from '../formats/records/json.ts';
 import type { Prediction, TestSample } from '../tasks/task.ts';
 
 const predictionSchema = z.object({ question_id: z.string(), prompt: z.string(), text: z.string() });

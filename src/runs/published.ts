@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { UserError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { packageFolder } from '../base/package.ts';
-import { readJson } from '../formats/json.ts';
+import { readJson } from '../formats/records/json.ts';
 import type { AccuracyMatrix } from '../metrics/matrix.ts';
 import {
   type PublishedResults,

@@ -2,12 +2,12 @@
 // lost the answer, only the form. Files: reask/journal.jsonl, and reask/<method>/<n>-<Task>/<Task>.jsonl with the answers.
 import { existsSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { makeFolder, sha256, sha256OfFile } from '../formats/files.ts';
+import { makeFolder, sha256, sha256OfFile } from '../formats/files/files.ts';
+import { lockFolder } from '../formats/files/lock.ts';
 import { tasks } from '../tasks/index.ts';
 import type { TestSample } from '../tasks/task.ts';
 import { Aspects } from './aspects.ts';
 import { appendRecord, openJournal, readJournal, recordsByKey } from './journal.ts';
-import { lockFolder } from './lock.ts';
 import { wholeStages } from './mode-results.ts';
 import { type EvaluateStep, trainedStage } from './plan.ts';
 import { readPartialPredictions, readPredictions, writePredictions } from './predictions.ts';

@@ -1,7 +1,7 @@
 // The results of a run, computed from its predictions on disk and the test data, in both scoring modes.
 // Nothing here trusts a figure that was computed before; the journal gives only times and which steps are there.
 import { existsSync, readFileSync } from 'node:fs';
-import { writeJsonAtomic } from '../formats/files.ts';
+import { writeJsonAtomic } from '../formats/files/files.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import type { ErrorResults, LifeLineResults } from './aspects.ts';
 import { Aspects } from './aspects.ts';

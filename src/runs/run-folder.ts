@@ -10,8 +10,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Issue, UserError } from '../base/errors.ts';
-import { writeJsonAtomic } from '../formats/files.ts';
-import { describe, isObject, readJsonObject } from '../formats/json.ts';
+import { writeJsonAtomic } from '../formats/files/files.ts';
+import { describe, isObject, readJsonObject } from '../formats/records/json.ts';
 import { configSchema, crossCheck, type RunConfig } from './config-schema.ts';
 
 export const runFiles = {

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { Issue } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
-import { describe, isObject } from '../formats/json.ts';
+import { describe, isObject } from '../formats/records/json.ts';
 
 /** Something wrong with a value, by its place among the keys. */
 export interface ConfigProblem extends Pick<Issue, 'message' | 'hint'> {

@@ -5,12 +5,12 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../base/errors.ts';
 import { packageFolder } from '../base/package.ts';
-import type { DiskCacheOptions } from '../formats/disk-cache.ts';
-import { readJsonObject } from '../formats/json.ts';
+import type { DiskCacheOptions } from '../formats/files/disk-cache.ts';
+import { lockFolder } from '../formats/files/lock.ts';
+import { readJsonObject } from '../formats/records/json.ts';
 import { COMPOSITION_FILE, isModelFolder } from '../models/llava/sources.ts';
 import type { TaskSource } from '../tasks/task.ts';
 import type { RunConfig } from './config-schema.ts';
-import { lockFolder } from './lock.ts';
 
 const nanoSizes = { trainSamples: 500, testSamples: 100 };
 const lockPollMs = 500;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { ExpectedTensors } from '../adapters/peft.ts';
 import { UserError } from '../base/errors.ts';
-import { writeFileAtomic } from '../formats/files.ts';
+import { writeFileAtomic } from '../formats/files/files.ts';
 import { methods } from '../methods/index.ts';
 import type { Embeddings, Example, OpenMethod, StageState, StreamSample } from '../methods/method.ts';
 import { memoryBytes, readStage, serializeStage } from '../methods/stage-files.ts';

@@ -3,8 +3,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openCheckpoint } from '../formats/checkpoint.ts';
-import { serializeSafetensors } from '../formats/safetensors.ts';
+import { openCheckpoint } from '../formats/weights/checkpoint.ts';
+import { serializeSafetensors } from '../formats/weights/safetensors.ts';
 import type { Example, Query, StreamSample } from '../methods/method.ts';
 import { type LlavaConfig, parseLlavaConfig } from '../models/llava/config.ts';
 import { LlavaWeights, publishedName } from '../models/llava/weights.ts';

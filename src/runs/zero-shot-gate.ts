@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { UserError } from '../base/errors.ts';
-import { sha256OfFile } from '../formats/files.ts';
+import { sha256OfFile } from '../formats/files/files.ts';
 import { formatPercent } from '../metrics/summary.ts';
 import { type ZeroShotBand, zeroShotBand } from '../metrics/zero-shot-band.ts';
 import { tasks } from '../tasks/index.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readJsonLines } from '../formats/json.ts';
+import { readJsonLines } from '../formats/records/json.ts';
 import { type TaskName, taskNames, tasks } from './index.ts';
 import { type ScoredModel, type ScoringMode, scoredModels, type TestSample } from './task.ts';
 

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { DataError, UserError } from '../base/errors.ts';
-import { type RowPlace, rowError } from '../formats/json.ts';
+import { type RowPlace, rowError } from '../formats/records/json.ts';
 import type { TaskSource } from './task.ts';
 
 /** CoIN's instruction types; each is a folder of its own. */

@@ -1,7 +1,7 @@
 // A learner's state as one safetensors file, so that a stage continues where it was killed and ends with the same bytes.
 import { DataError } from '../base/errors.ts';
-import { openSafetensors, serializeSafetensors, type TensorSource } from '../formats/safetensors.ts';
-import { readFloat32 } from '../formats/tensor-file.ts';
+import { openSafetensors, serializeSafetensors, type TensorSource } from '../formats/weights/safetensors.ts';
+import { readFloat32 } from '../formats/weights/tensor-file.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import type { LearnerState } from './learner.ts';
 

@@ -1,6 +1,6 @@
 // The fixture `llava-tiny` as a traced model: graph, feeds of its one batch, and the places of its answer tokens.
 import type { Adapter } from '../../src/adapters/index.ts';
-import { openCheckpoint } from '../../src/formats/checkpoint.ts';
+import { openCheckpoint } from '../../src/formats/weights/checkpoint.ts';
 import { type LlavaConfig, readLlavaConfig } from '../../src/models/llava/config.ts';
 import {
   decodeSequence,

@@ -5,8 +5,12 @@ import {
   float16ToFloat32,
   float32ToBfloat16,
   float32ToFloat16,
-} from '../../src/formats/half.ts';
-import { openSafetensors, serializeSafetensors, type TensorSource } from '../../src/formats/safetensors.ts';
+} from '../../src/formats/weights/half.ts';
+import {
+  openSafetensors,
+  serializeSafetensors,
+  type TensorSource,
+} from '../../src/formats/weights/safetensors.ts';
 import type { StorageType } from '../../src/tensor/dtype.ts';
 import type { Tensor, WeightSource } from '../../src/tensor/graph.ts';
 import { weight } from '../../src/tensor/ops.ts';

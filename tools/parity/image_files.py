@@ -2,7 +2,7 @@
 
     python tools/parity/image_files.py
 
-src/formats/image.ts must read the same (within a few steps for JPEG and CMYK). Orientation is applied to both.
+src/formats/images/image.ts must read the same (within a few steps for JPEG and CMYK). Orientation is applied to both.
 """
 
 from __future__ import annotations

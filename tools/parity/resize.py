@@ -1,4 +1,4 @@
-"""Writes test/fixtures/resize/pillow.json: pictures resized by Pillow, which src/formats/resize.ts must meet exactly.
+"""Writes test/fixtures/resize/pillow.json: pictures resized by Pillow, which src/formats/images/resize.ts must meet exactly.
 
     python tools/parity/resize.py
 """

@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CONFIG_FILE, serializeAdapter, WEIGHTS_FILE } from '../../dist/adapters/peft.js';
-import { openCheckpoint } from '../../dist/formats/checkpoint.js';
+import { openCheckpoint } from '../../dist/formats/weights/checkpoint.js';
 import { openModelAdapter } from '../../dist/models/llava/adapters.js';
 import { readLlavaConfig } from '../../dist/models/llava/config.js';
 import { mergeAdapter } from '../../dist/models/llava/merge.js';

@@ -2,9 +2,9 @@
 // name or path, a SHA-256 of the file (64 hexadecimal digits) or our perceptual hash (32).
 import { basename, relative } from 'node:path';
 import { DataError } from '../../base/errors.ts';
-import { sha256OfFile } from '../../formats/files.ts';
-import { ImageHashIndex, parseHash } from '../../formats/image-hash.ts';
-import { readText } from '../../formats/json.ts';
+import { sha256OfFile } from '../../formats/files/files.ts';
+import { ImageHashIndex, parseHash } from '../../formats/images/image-hash.ts';
+import { readText } from '../../formats/records/json.ts';
 import type { Finding } from './findings.ts';
 import type { TaskPictures } from './leakage.ts';
 import { type PictureCheck, plural } from './pictures.ts';

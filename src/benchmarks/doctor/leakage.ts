@@ -3,8 +3,8 @@
 // of their hash.
 import { statSync } from 'node:fs';
 import { relative } from 'node:path';
-import { sha256OfFile } from '../../formats/files.ts';
-import { ImageHashIndex } from '../../formats/image-hash.ts';
+import { sha256OfFile } from '../../formats/files/files.ts';
+import { ImageHashIndex } from '../../formats/images/image-hash.ts';
 import type { TaskName } from '../../tasks/index.ts';
 import type { Finding, FindingCode } from './findings.ts';
 import { type LookedAt, type PictureCheck, plural } from './pictures.ts';

@@ -3,8 +3,8 @@
 import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { readImage } from '../../formats/image.ts';
-import { hashImage, type ImageHash } from '../../formats/image-hash.ts';
+import { readImage } from '../../formats/images/image.ts';
+import { hashImage, type ImageHash } from '../../formats/images/image-hash.ts';
 import type { TaskName } from '../../tasks/index.ts';
 import { RandomStream } from '../../tensor/random.ts';
 import type { Finding, FindingCode } from './findings.ts';

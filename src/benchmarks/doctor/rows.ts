@@ -2,8 +2,8 @@
 // answers. Uses the reader's own checks, so that what passes here is read there.
 import { relative } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { isObject, type RowPlace } from '../../formats/json.ts';
-import { streamJson } from '../../formats/json-stream.ts';
+import { isObject, type RowPlace } from '../../formats/records/json.ts';
+import { streamJson } from '../../formats/records/json-stream.ts';
 import type { TaskName } from '../../tasks/index.ts';
 import { ImageFinder } from '../../tasks/instruction-files.ts';
 import { checkTestRow, checkTrainRow } from '../../tasks/instructions.ts';

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { UserError } from '../../base/errors.ts';
-import { writeJsonAtomic } from '../../formats/files.ts';
+import { writeJsonAtomic } from '../../formats/files/files.ts';
 import { RandomStream } from '../../tensor/random.ts';
 import { type EntryMaker, NANO_TASKS, type NanoEntry, type NanoTask, type NanoTurn } from './entries.ts';
 import { scienceqaEntry } from './entries-facts.ts';

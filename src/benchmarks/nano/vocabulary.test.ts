@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createTokenizer } from '../../formats/tokenizer.ts';
+import { createTokenizer } from '../../formats/text/tokenizer.ts';
 import { createProcessor } from '../../models/llava/processor.ts';
 import { RandomStream } from '../../tensor/random.ts';
 import { trainVocabulary } from './vocabulary.ts';

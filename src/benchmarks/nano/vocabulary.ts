@@ -1,7 +1,7 @@
 // The embedded model's tokenizer: a small byte-pair encoding in the same structure as LLaMA's tokenizer.json, learnt from
 // the world's sentences by a deterministic trainer. It works on word counts, so that many sentences cost little.
 
-import { llamaDecoder, llamaNormalizer, SPACE } from '../../formats/llama-tokenizer.ts';
+import { llamaDecoder, llamaNormalizer, SPACE } from '../../formats/text/llama-tokenizer.ts';
 
 const UNKNOWN = '<unk>';
 const BEGIN = '<s>';

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { writeError } from '../../formats/files.ts';
+import { writeError } from '../../formats/files/files.ts';
 import type { RawPicture } from '../../tasks/source.ts';
 
 export const pictureModes = ['link', 'copy', 'none'] as const;

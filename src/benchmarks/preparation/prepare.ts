@@ -4,9 +4,9 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Issue, UserError } from '../../base/errors.ts';
-import { readChunks } from '../../formats/file-bytes.ts';
-import { FileWriter } from '../../formats/file-writer.ts';
-import { writeJsonAtomic } from '../../formats/files.ts';
+import { readChunks } from '../../formats/files/file-bytes.ts';
+import { FileWriter } from '../../formats/files/file-writer.ts';
+import { writeJsonAtomic } from '../../formats/files/files.ts';
 import type { TaskName } from '../../tasks/index.ts';
 import type { InstructionType } from '../../tasks/instruction-files.ts';
 import { RawFolder, type RawInput } from '../../tasks/raw-folder.ts';

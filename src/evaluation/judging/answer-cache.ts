@@ -2,8 +2,8 @@
 // after it is on the disk; the same prompt asked twice at the same time is one request.
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writeJsonAtomic } from '../../formats/files.ts';
-import { forEachLine, LineLog } from '../../formats/lines.ts';
+import { writeJsonAtomic } from '../../formats/files/files.ts';
+import { forEachLine, LineLog } from '../../formats/records/lines.ts';
 import { answerKey, type JudgeIdentity, type JudgeModel } from './judge-model.ts';
 import type { ChatMessage } from './prompt.ts';
 

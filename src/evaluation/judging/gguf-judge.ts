@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { sha256OfFile } from '../../formats/files.ts';
+import { sha256OfFile } from '../../formats/files/files.ts';
 import {
   type JudgeIdentity,
   type JudgeModel,

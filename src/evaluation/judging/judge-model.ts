@@ -1,6 +1,6 @@
 // What a judge is that can be asked: a model behind an endpoint or on this machine. What is asked and where the answers
 // are kept is not its business.
-import { sha256 } from '../../formats/files.ts';
+import { sha256 } from '../../formats/files/files.ts';
 import type { ChatMessage } from './prompt.ts';
 
 /**

@@ -1,7 +1,7 @@
 // The prompt that asks a judge for a score of 0 to 10: the reference's blocks in the reference's order, a rule in our
 // own words (the reference's rule.json can be given instead). What a model answered stays inside its block.
 import { z } from 'zod';
-import { checkRow, readJson } from '../../formats/json.ts';
+import { checkRow, readJson } from '../../formats/records/json.ts';
 import type { AnswerStyle } from '../../tasks/styles.ts';
 import type { TestSample } from '../../tasks/task.ts';
 

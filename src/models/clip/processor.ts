@@ -4,9 +4,9 @@
 
 import { join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
-import type { RgbImage } from '../../formats/image.ts';
-import { isObject, readJsonObject } from '../../formats/json.ts';
-import { type ResizeFilter, resizeImage } from '../../formats/resize.ts';
+import type { RgbImage } from '../../formats/images/image.ts';
+import { type ResizeFilter, resizeImage } from '../../formats/images/resize.ts';
+import { isObject, readJsonObject } from '../../formats/records/json.ts';
 
 interface Size {
   readonly height: number;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { loadTokenizer } from '../../formats/tokenizer.ts';
+import { loadTokenizer } from '../../formats/text/tokenizer.ts';
 import type { Turn } from '../../tasks/task.ts';
 import { chatTemplate, findChatTemplate } from './chat-template.ts';
 import { createProcessor, type ProcessorOptions } from './processor.ts';

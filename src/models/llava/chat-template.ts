@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Template } from '@huggingface/jinja';
 import { DataError } from '../../base/errors.ts';
-import { isObject, readJsonObject, readText } from '../../formats/json.ts';
-import type { Tokenizer } from '../../formats/tokenizer.ts';
+import { isObject, readJsonObject, readText } from '../../formats/records/json.ts';
+import type { Tokenizer } from '../../formats/text/tokenizer.ts';
 import type { Turn } from '../../tasks/task.ts';
 import { joined, type PromptTemplate, type Question, type Segment } from './prompts.ts';
 

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readJsonObject } from '../../formats/json.ts';
+import { readJsonObject } from '../../formats/records/json.ts';
 import { checkConfig, configObject } from '../config-keys.ts';
 import { decoderConfigSchema, endTokens, type LlamaConfig, llamaConfig } from '../llama/config.ts';
 import {

@@ -3,10 +3,10 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { DiskCache, type DiskCacheOptions } from '../../formats/disk-cache.ts';
-import { sha256 } from '../../formats/files.ts';
-import { decodeImage, imageDecoder, readImageBytes } from '../../formats/image.ts';
-import { RecentlyUsed } from '../../formats/recently-used.ts';
+import { DiskCache, type DiskCacheOptions } from '../../formats/files/disk-cache.ts';
+import { sha256 } from '../../formats/files/files.ts';
+import { RecentlyUsed } from '../../formats/files/recently-used.ts';
+import { decodeImage, imageDecoder, readImageBytes } from '../../formats/images/image.ts';
 import { Scope } from '../../nn/scope.ts';
 import { float32 } from '../../tensor/dtype.ts';
 import { input } from '../../tensor/ops.ts';

@@ -1,8 +1,8 @@
 // What a checkpoint must hold for a configuration, and what it may hold besides: found by tracing the networks, so that
 // it cannot differ from what they ask for. Checked when a model is opened, before anything is compiled.
 import { type Issue, UserError } from '../../base/errors.ts';
-import type { CheckpointTensor } from '../../formats/checkpoint.ts';
-import { readTensor } from '../../formats/tensor-file.ts';
+import type { CheckpointTensor } from '../../formats/weights/checkpoint.ts';
+import { readTensor } from '../../formats/weights/tensor-file.ts';
 import { Scope } from '../../nn/scope.ts';
 import { input } from '../../tensor/ops.ts';
 import type { LlavaConfig } from './config.ts';

@@ -2,7 +2,7 @@
 // and the tokens to be learnt are marked. Does not touch pixels (see clip/processor.ts) or batches.
 
 import { UserError } from '../../base/errors.ts';
-import type { Tokenizer } from '../../formats/tokenizer.ts';
+import type { Tokenizer } from '../../formats/text/tokenizer.ts';
 import type { Turn } from '../../tasks/task.ts';
 import { namedTemplate, type PromptTemplate, type Segment, type TemplateName } from './prompts.ts';
 

@@ -3,9 +3,9 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { publishFolder, writeJsonAtomic } from '../../formats/files.ts';
-import { float32ToBfloat16, float32ToFloat16 } from '../../formats/half.ts';
-import { type TensorFiller, writeCheckpoint } from '../../formats/safetensors-writer.ts';
+import { publishFolder, writeJsonAtomic } from '../../formats/files/files.ts';
+import { float32ToBfloat16, float32ToFloat16 } from '../../formats/weights/half.ts';
+import { type TensorFiller, writeCheckpoint } from '../../formats/weights/safetensors-writer.ts';
 import type { StorageType } from '../../tensor/dtype.ts';
 import { normalArray, randomWords } from '../../tensor/random.ts';
 import { type LlavaConfig, parseLlavaConfig } from './config.ts';

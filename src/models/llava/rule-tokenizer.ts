@@ -10,7 +10,7 @@ export interface RuleTokenizerOptions {
 
 type Json = Readonly<Record<string, unknown>>;
 
-import { llamaDecoder, llamaNormalizer, SPACE } from '../../formats/llama-tokenizer.ts';
+import { llamaDecoder, llamaNormalizer, SPACE } from '../../formats/text/llama-tokenizer.ts';
 
 const LOWER = Array.from({ length: 26 }, (_, i) => String.fromCharCode(97 + i));
 /** The printable characters of ASCII, without the space. */

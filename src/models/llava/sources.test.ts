@@ -4,8 +4,12 @@ import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { fixturePath } from '../../../test/support/parity.ts';
 import { formatIssue, UserError } from '../../base/errors.ts';
-import { openSafetensors, serializeSafetensors, type TensorSource } from '../../formats/safetensors.ts';
-import { readTensor } from '../../formats/tensor-file.ts';
+import {
+  openSafetensors,
+  serializeSafetensors,
+  type TensorSource,
+} from '../../formats/weights/safetensors.ts';
+import { readTensor } from '../../formats/weights/tensor-file.ts';
 import { checkWeights } from './inventory.ts';
 import { openLlava } from './model.ts';
 import { COMPOSITION_FILE, isModelFolder, modelFiles, openSources } from './sources.ts';

@@ -2,8 +2,8 @@
 // paths in memory, which are also what PEFT names adapters after).
 import { createHash } from 'node:crypto';
 import { DataError, UserError } from '../../base/errors.ts';
-import type { Checkpoint, CheckpointTensor } from '../../formats/checkpoint.ts';
-import { readFloat32, readTensor } from '../../formats/tensor-file.ts';
+import type { Checkpoint, CheckpointTensor } from '../../formats/weights/checkpoint.ts';
+import { readFloat32, readTensor } from '../../formats/weights/tensor-file.ts';
 import type { WeightProvider } from '../../nn/scope.ts';
 import type { StorageType } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/graph.ts';

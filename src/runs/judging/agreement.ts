@@ -4,9 +4,9 @@ import { extname } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
 import { parseJudgeAnswer } from '../../evaluation/judging/parser.ts';
-import { parseCsv, toCsv } from '../../formats/csv.ts';
-import { writeFileAtomic } from '../../formats/files.ts';
-import { checkRow, readJsonLines, readText } from '../../formats/json.ts';
+import { writeFileAtomic } from '../../formats/files/files.ts';
+import { parseCsv, toCsv } from '../../formats/records/csv.ts';
+import { checkRow, readJsonLines, readText } from '../../formats/records/json.ts';
 import {
   confusion,
   krippendorffAlpha,

@@ -11,7 +11,7 @@ import {
   judgeMessages,
   judgePrompt,
 } from '../../evaluation/judging/prompt.ts';
-import { sha256 } from '../../formats/files.ts';
+import { sha256 } from '../../formats/files/files.ts';
 import type { AnswerStyle } from '../../tasks/styles.ts';
 import type { TestSample } from '../../tasks/task.ts';
 import type { JudgeAnswer, JudgeDescription } from './judge-files.ts';

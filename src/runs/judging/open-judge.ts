@@ -5,7 +5,7 @@ import { EndpointJudge, onlyModelOf } from '../../evaluation/judging/endpoint-ju
 import { GgufJudge } from '../../evaluation/judging/gguf-judge.ts';
 import { type JudgeModel, type SamplingMode, samplings } from '../../evaluation/judging/judge-model.ts';
 import { ownRules, readJudgeRules } from '../../evaluation/judging/prompt.ts';
-import { lockFolder } from '../lock.ts';
+import { lockFolder } from '../../formats/files/lock.ts';
 import { type CellJudge, judgeId, lexicalCellJudge, modelCellJudge } from './cell-judge.ts';
 
 export interface OpenJudgeOptions {

@@ -5,12 +5,12 @@ import { isAbsolute, join, relative, resolve } from 'node:path';
 import { formatIssue, type Issue, UserError } from '../../base/errors.ts';
 import { didYouMean } from '../../base/nearest.ts';
 import { packageFolder } from '../../base/package.ts';
-import { isObject } from '../../formats/json.ts';
+import { isObject } from '../../formats/records/json.ts';
+import { readYaml, type Source } from '../../formats/records/yaml-source.ts';
 import { type ConfigOverride, loadConfig, type RunConfig } from '../config.ts';
 import { configSchema, type MethodName, methodNames } from '../config-schema.ts';
 import { presets, requireTrainable } from '../presets.ts';
 import { type ConfigProblem, formatPath, keysAt, problemsOf } from '../schema-problems.ts';
-import { readYaml, type Source } from '../yaml-source.ts';
 import {
   type Axis,
   type AxisValue,

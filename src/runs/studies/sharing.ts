@@ -2,7 +2,7 @@
 // the journal gets a record that says where they came from. What is taken over is checked by its hashes first.
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { linkFile, listFiles, makeFolder, publishFolder } from '../../formats/files.ts';
+import { linkFile, listFiles, makeFolder, publishFolder } from '../../formats/files/files.ts';
 import { Completion } from '../completion.ts';
 import type { RunConfig } from '../config-schema.ts';
 import { readJournal, recordsByKey } from '../journal.ts';

@@ -1,7 +1,7 @@
 // What a step of a run depends on, as a hash: two steps with the same key, in two runs, make the same bytes. A stage
 // depends on its method and the tasks up to it, never on later ones (`tasksUpTo`), so streams that begin alike share their
 // beginnings. What a step surely does not depend on is left out by name; a setting that is not known here counts.
-import { sha256 } from '../../formats/files.ts';
+import { sha256 } from '../../formats/files/files.ts';
 import { type RunConfig, settingsOf } from '../config-schema.ts';
 import { planRun, type Step } from '../plan.ts';
 import type { Provenance } from '../provenance.ts';

@@ -6,7 +6,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { writeJsonAtomic } from '../../formats/files.ts';
+import { writeJsonAtomic } from '../../formats/files/files.ts';
 import { configChanges, readRunConfig, runFiles } from '../run-folder.ts';
 import type { Study, StudyRun } from './load-study.ts';
 

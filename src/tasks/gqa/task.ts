@@ -3,8 +3,8 @@
 // and the answer is the same.
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { checkRow } from '../../formats/json.ts';
-import { streamJson } from '../../formats/json-stream.ts';
+import { checkRow } from '../../formats/records/json.ts';
+import { streamJson } from '../../formats/records/json-stream.ts';
 import { annotationFile, annotationOf, holdsObject, readCoinAnnotations } from '../annotations.ts';
 import { defineTask } from '../define.ts';
 import { datasetPath } from '../instruction-files.ts';

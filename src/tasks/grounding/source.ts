@@ -3,9 +3,9 @@
 // In training, all expressions about a picture of one data set are one entry; the data sets are merged and shuffled.
 import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
-import { checkRow, describe } from '../../formats/json.ts';
-import { streamJson } from '../../formats/json-stream.ts';
-import { readPlainPickle } from '../../formats/plain-pickle.ts';
+import { checkRow, describe } from '../../formats/records/json.ts';
+import { streamJson } from '../../formats/records/json-stream.ts';
+import { readPlainPickle } from '../../formats/weights/plain-pickle.ts';
 import { RandomStream } from '../../tensor/random.ts';
 import type { RawFolder } from '../raw-folder.ts';
 import { jsonRows, rawText } from '../raw-rows.ts';

@@ -1,7 +1,7 @@
 // Grounding (RefCOCO, RefCOCO+ and RefCOCOg merged): the box of a described region.
 // Boxes are x1, y1, x2, y2 as fractions of the image padded to a square.
 import { z } from 'zod';
-import { checkRow, rowError } from '../../formats/json.ts';
+import { checkRow, rowError } from '../../formats/records/json.ts';
 import { defineTask } from '../define.ts';
 import type { TestRow } from '../instructions.ts';
 import { parseFloatLikePython } from '../python.ts';

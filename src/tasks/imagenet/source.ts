@@ -3,7 +3,7 @@
 // The 100 classes that CoIN drew are not public; the list is the user's.
 import { z } from 'zod';
 import { DataError, UserError } from '../../base/errors.ts';
-import { readText } from '../../formats/json.ts';
+import { readText } from '../../formats/records/json.ts';
 import { RandomStream } from '../../tensor/random.ts';
 import type { RawFolder } from '../raw-folder.ts';
 import type { RawSource, RawSplit } from '../source.ts';

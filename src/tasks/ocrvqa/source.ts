@@ -2,8 +2,8 @@
 // their addresses and named by the book; or Hugging Face's Parquet files. A book is an entry in training.
 import { extname } from 'node:path';
 import { z } from 'zod';
-import { checkRow, rowError } from '../../formats/json.ts';
-import { streamJson } from '../../formats/json-stream.ts';
+import { checkRow, rowError } from '../../formats/records/json.ts';
+import { streamJson } from '../../formats/records/json-stream.ts';
 import type { RawFolder } from '../raw-folder.ts';
 import { embeddedPicture, parquetFiles, parquetRows, rawText } from '../raw-rows.ts';
 import type { RawData, RawEntry, RawPicture, RawSource, RawSplit } from '../source.ts';

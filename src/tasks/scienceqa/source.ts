@@ -2,7 +2,7 @@
 // The pieces of a question are put together as LLaVA does it: context, question, lettered choices.
 import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
-import { checkRow, readJsonObject, rowError } from '../../formats/json.ts';
+import { checkRow, readJsonObject, rowError } from '../../formats/records/json.ts';
 import { readAnnotationList } from '../annotations.ts';
 import type { RawFolder } from '../raw-folder.ts';
 import { embeddedPicture, parquetFiles, parquetRows, pictureOf } from '../raw-rows.ts';

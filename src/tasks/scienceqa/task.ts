@@ -4,7 +4,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError, UserError } from '../../base/errors.ts';
-import { checkRow, readJsonObject, rowError } from '../../formats/json.ts';
+import { checkRow, readJsonObject, rowError } from '../../formats/records/json.ts';
 import { annotationOf, readAnnotationList } from '../annotations.ts';
 import { defineTask } from '../define.ts';
 import { datasetPath } from '../instruction-files.ts';

@@ -1,8 +1,8 @@
 // TextVQA: questions about text in a picture. Scored against the ten human answers of the official annotation file,
 // in both modes; the instruction file's single answer is not used for scoring.
 import { z } from 'zod';
-import { checkRow } from '../../formats/json.ts';
-import { streamJson } from '../../formats/json-stream.ts';
+import { checkRow } from '../../formats/records/json.ts';
+import { streamJson } from '../../formats/records/json-stream.ts';
 import { annotationFile, annotationOf } from '../annotations.ts';
 import { defineTask } from '../define.ts';
 import { datasetPath } from '../instruction-files.ts';

@@ -3,8 +3,8 @@
 // (cl_dataset/VizWiz/Annotations/val.json, or Annotations/val.json beside the test file that is scored against).
 import { existsSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { isObject } from '../../formats/json.ts';
-import { streamJson } from '../../formats/json-stream.ts';
+import { isObject } from '../../formats/records/json.ts';
+import { streamJson } from '../../formats/records/json-stream.ts';
 import {
   annotationFile,
   annotationOf,

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { sha256OfFile } from '../../formats/files.ts';
-import { openSafetensors } from '../../formats/safetensors.ts';
+import { sha256OfFile } from '../../formats/files/files.ts';
+import { openSafetensors } from '../../formats/weights/safetensors.ts';
 import { openLlava } from '../../models/llava/model.ts';
 import { type PretrainRecipe, pretrainNano } from './pretrain.ts';
 

@@ -6,11 +6,15 @@ import { INSTRUCTION_LINES } from '../../benchmarks/nano/build.ts';
 import { type PretrainingSample, pretrainingText } from '../../benchmarks/nano/pretraining.ts';
 import { IMAGE_TOKEN, trainVocabulary, type VocabularyFiles } from '../../benchmarks/nano/vocabulary.ts';
 import { loadWorld, type World } from '../../benchmarks/nano/world.ts';
-import { makeFolder, writeFileAtomic, writeJsonAtomic } from '../../formats/files.ts';
-import { float32ToFloat16 } from '../../formats/half.ts';
-import { openSafetensors, serializeSafetensors, type TensorSource } from '../../formats/safetensors.ts';
-import { readFloat32 } from '../../formats/tensor-file.ts';
-import { createTokenizer, type Tokenizer } from '../../formats/tokenizer.ts';
+import { makeFolder, writeFileAtomic, writeJsonAtomic } from '../../formats/files/files.ts';
+import { createTokenizer, type Tokenizer } from '../../formats/text/tokenizer.ts';
+import { float32ToFloat16 } from '../../formats/weights/half.ts';
+import {
+  openSafetensors,
+  serializeSafetensors,
+  type TensorSource,
+} from '../../formats/weights/safetensors.ts';
+import { readFloat32 } from '../../formats/weights/tensor-file.ts';
 import { type LlavaConfig, parseLlavaConfig } from '../../models/llava/config.ts';
 import { createProcessor, type LlavaProcessor } from '../../models/llava/processor.ts';
 import { publishedName } from '../../models/llava/weights.ts';

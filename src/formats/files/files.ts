@@ -1,0 +1,243 @@
+// Writing files so that they are there whole or not at all, and hashing them.
+// Reading text is `readText` in `json.ts`. Everything is synchronous: whoever writes waits for the disk anyway.
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { threadId } from 'node:worker_threads';
+import { UserError } from '../../base/errors.ts';
+import { withOpenFile } from './file-bytes.ts';
+
+const temporaryName = /\.tmp-\d+-\d+$/;
+const hashChunkBytes = 1 << 20;
+let temporaryFiles = 0;
+
+/** A name beside `path` for what is not complete yet: no other process, thread or file of this one has it. */
+export function temporaryBeside(path: string): string {
+  return `${path}.tmp-${process.pid}-${threadId}${String(temporaryFiles++).padStart(6, '0')}`;
+}
+
+/**
+ * Writes a file aside in the same folder, syncs it, and renames it into place: a reader, and a process that starts
+ * after a crash, sees the old content or the new one. Missing folders are made.
+ * @throws UserError naming the file when the disk is full or the place cannot be written; nothing is left behind.
+ */
+export function writeFileAtomic(path: string, content: string | Uint8Array): void {
+  const folder = dirname(path);
+  const aside = temporaryBeside(path);
+  let opened = false;
+  try {
+    makeFolderUnchecked(folder);
+    const descriptor = openSync(aside, 'wx');
+    opened = true;
+    try {
+      writeFileSync(descriptor, content);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    renameSync(aside, path);
+    syncFolder(folder);
+  } catch (error) {
+    if (opened) rmSync(aside, { force: true });
+    throw writeError(error, path);
+  }
+}
+
+/** As `writeFileAtomic`, of a value as JSON with two spaces of indentation. */
+export function writeJsonAtomic(path: string, value: unknown): void {
+  writeFileAtomic(path, `${JSON.stringify(value, undefined, 2)}\n`);
+}
+
+/**
+ * Appends one line and returns when it is on the disk. A write that fails half way is taken back.
+ * @throws UserError naming the file when the disk is full or the file cannot be written.
+ */
+export function appendLineSynced(path: string, line: string): void {
+  try {
+    const isNew = !existsSync(path);
+    if (isNew) makeFolderUnchecked(dirname(path));
+    const descriptor = openSync(path, 'a');
+    try {
+      const length = fstatSync(descriptor).size;
+      try {
+        writeFileSync(descriptor, `${line}\n`);
+        fsyncSync(descriptor);
+      } catch (error) {
+        if (fstatSync(descriptor).isFile()) ftruncateSync(descriptor, length);
+        throw error;
+      }
+    } finally {
+      closeSync(descriptor);
+    }
+    if (isNew) syncFolder(dirname(path));
+  } catch (error) {
+    throw writeError(error, path);
+  }
+}
+
+/** Makes a folder and those above it, each synced into the folder that holds it. */
+export function makeFolder(path: string): void {
+  try {
+    makeFolderUnchecked(path);
+  } catch (error) {
+    throw writeError(error, path);
+  }
+}
+
+/** Moves a folder of finished files into place: every file synced first, then the name. Replaces nothing. */
+export function publishFolder(aside: string, path: string): void {
+  try {
+    syncTree(aside);
+    renameSync(aside, path);
+    syncFolder(dirname(path));
+  } catch (error) {
+    throw writeError(error, path);
+  }
+}
+
+/**
+ * Gives a file a second name; where the file system has no links, a copy. For files that are never changed in place.
+ * Missing folders are made; nothing is replaced.
+ */
+export function linkFile(from: string, to: string): void {
+  try {
+    makeFolderUnchecked(dirname(to));
+    try {
+      linkSync(from, to);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && noLinks.has(String(error.code)))) throw error;
+      const aside = temporaryBeside(to);
+      copyFileSync(from, aside);
+      renameSync(aside, to);
+    }
+    syncFolder(dirname(to));
+  } catch (error) {
+    throw writeError(error, to);
+  }
+}
+
+/** What a file system says that has no hard links, or no more for this file, or none to another. */
+const noLinks = new Set(['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EACCES']);
+
+/** The files below a folder as sorted relative paths with `/`; none when there is no folder. */
+export function listFiles(folder: string): readonly string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .flatMap((entry) =>
+      entry.isDirectory()
+        ? listFiles(join(folder, entry.name)).map((path) => `${entry.name}/${path}`)
+        : [entry.name],
+    )
+    .sort();
+}
+
+/** Removes what an interrupted `writeFileAtomic` left below `folder`. Only for whoever holds the folder alone. */
+export function removeTemporaryFiles(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) removeTemporaryFiles(path);
+    else if (temporaryName.test(entry.name)) rmSync(path, { force: true });
+  }
+}
+
+/** SHA-256 in lower-case hexadecimal. */
+export function sha256(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
+}
+
+/** As `sha256`, of a file of any size. Throws DataError when it cannot be opened. */
+export function sha256OfFile(path: string): string {
+  return withOpenFile(path, (descriptor) => {
+    const hash = createHash('sha256');
+    const chunk = new Uint8Array(hashChunkBytes);
+    for (;;) {
+      const count = readSync(descriptor, chunk, 0, chunk.length, null);
+      if (count === 0) return hash.digest('hex');
+      hash.update(chunk.subarray(0, count));
+    }
+  });
+}
+
+/** A failure to write as a UserError that says what to do; anything that is not a file system error as it is. */
+export function writeError(error: unknown, file: string): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) return error;
+  const { message, hint } = writeFailures[code] ?? { message: `cannot be written (${code})` };
+  return new UserError({ message, file, hint });
+}
+
+const denied = {
+  message: 'cannot be written: permission denied',
+  hint: 'change the permissions, or write to another folder (--output)',
+};
+const full = {
+  message: 'cannot be written: the disk is full',
+  hint: 'free some space and run the same command again; what was completed is kept',
+};
+const writeFailures: Readonly<Record<string, { readonly message: string; readonly hint?: string }>> = {
+  ENOSPC: full,
+  EDQUOT: { ...full, message: 'cannot be written: the disk quota is used up' },
+  EFBIG: { ...full, message: 'cannot be written: larger than the system allows' },
+  EACCES: denied,
+  EPERM: denied,
+  EROFS: { ...denied, message: 'cannot be written: the file system is read-only' },
+  EISDIR: { message: 'expected a file, found a folder of that name' },
+  ENOTDIR: { message: 'cannot be written: a part of its path is a file, not a folder' },
+  EEXIST: { message: 'cannot be written: a part of its path is a file, not a folder' },
+  EMFILE: { message: 'cannot be opened: too many open files', hint: 'raise the limit (ulimit -n)' },
+};
+
+function makeFolderUnchecked(path: string): void {
+  const first = mkdirSync(path, { recursive: true });
+  if (first === undefined) return;
+  const top = dirname(resolve(first));
+  for (let folder = resolve(path); folder !== top; folder = dirname(folder)) syncFolder(dirname(folder));
+}
+
+function syncTree(folder: string): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) {
+      syncTree(path);
+      continue;
+    }
+    const descriptor = openSync(path, 'r+');
+    try {
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+  syncFolder(folder);
+}
+
+/** Makes the names in a folder survive a crash. */
+export function syncFolder(path: string): void {
+  if (process.platform === 'win32') return; // A folder cannot be opened there.
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } catch (error) {
+    // Some network file systems do not sync folders; the rename itself is still whole.
+    if (error instanceof Error && 'code' in error && error.code === 'EINVAL') return;
+    throw error;
+  } finally {
+    closeSync(descriptor);
+  }
+}

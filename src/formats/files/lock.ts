@@ -1,0 +1,128 @@
+// One process per run folder: a lock file that names the process. A lock whose process is gone is taken over.
+// Not a defence against the network: a lock made on another machine is never taken over, the user is told.
+import {
+  closeSync,
+  existsSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../../base/errors.ts';
+import { makeFolder, writeError } from './files.ts';
+
+const ownerSchema = z.object({ pid: z.int(), host: z.string(), birth: z.string().optional() });
+type Owner = z.output<typeof ownerSchema>;
+
+/** A lock without readable content is being written right now, unless it is older than this. */
+const halfWrittenMs = 5_000;
+
+/** How the folder is called in the message, and what can be done besides waiting. */
+export interface LockWords {
+  readonly what?: string;
+  readonly otherwise?: string;
+}
+
+/**
+ * Takes the lock of a folder, which is made if it is missing; returns what releases it.
+ * @throws UserError when another process holds it.
+ */
+export function lockFolder(folder: string, words: LockWords = {}): () => void {
+  const file = join(folder, 'lock');
+  makeFolder(folder);
+  const mine: Owner = { pid: process.pid, host: hostname(), birth: birthOf(process.pid) };
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const descriptor = openSync(file, 'wx');
+      try {
+        writeFileSync(descriptor, JSON.stringify(mine));
+      } finally {
+        closeSync(descriptor);
+      }
+      return () => rmSync(file, { force: true });
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST'))
+        throw writeError(error, file);
+      const owner = readOwner(file);
+      if (attempt >= 3 || !isStale(file, owner)) throw inUse(folder, file, owner, words);
+      removeStale(file, owner);
+    }
+  }
+}
+
+/** Moves the lock aside first, so that a lock which another process has taken meanwhile is noticed and put back. */
+function removeStale(file: string, owner: Owner | undefined): void {
+  const aside = `${file}.tmp-${process.pid}-0`;
+  try {
+    renameSync(file, aside);
+    const moved = readOwner(aside);
+    if (moved?.pid !== owner?.pid || moved?.birth !== owner?.birth) linkSync(aside, file);
+  } catch (error) {
+    if (
+      !(error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'EEXIST'))
+    ) {
+      throw writeError(error, file);
+    }
+  } finally {
+    rmSync(aside, { force: true });
+  }
+}
+
+function readOwner(file: string): Owner | undefined {
+  try {
+    return ownerSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+function isStale(file: string, owner: Owner | undefined): boolean {
+  if (owner === undefined) return !existsSync(file) || Date.now() - statSync(file).mtimeMs > halfWrittenMs;
+  if (owner.host !== hostname()) return false;
+  if (!isAlive(owner.pid)) return true;
+  // The number may have been given to a new process since.
+  return owner.birth !== undefined && owner.birth !== birthOf(owner.pid);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+/** What tells a process from a later one of the same number: the boot and the start time in it. Linux only. */
+function birthOf(pid: number): string | undefined {
+  try {
+    const status = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The second field is the program's name in parentheses and may hold spaces; the start time is the 22nd.
+    const fields = status.slice(status.lastIndexOf(')') + 2).split(' ');
+    if (fields[0] === 'Z') return undefined; // Ended, and not yet collected by its parent.
+    const startTime = fields[19];
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}:${startTime}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function inUse(
+  folder: string,
+  file: string,
+  owner: Owner | undefined,
+  { what = 'this run', otherwise = 'give another folder with --output' }: LockWords,
+): UserError {
+  const who = owner === undefined ? 'another process' : `process ${owner.pid} on ${owner.host}`;
+  return new UserError({
+    file: folder,
+    message: `${what} is in use by ${who}`,
+    hint: `wait for it or stop it, or ${otherwise}; if it is gone, delete ${file}`,
+  });
+}
