@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Method, methodNames, methods } from '../src/methods/index.ts';
-import { isMatched } from '../src/runs/budget.ts';
+import { isMatched } from '../src/metrics/budget.ts';
 import { loadConfig, type RunConfig } from '../src/runs/config.ts';
 import { settingsOf } from '../src/runs/config-schema.ts';
 import { type ModelShape, matchParameters, methodSizes, openShape } from '../src/runs/matching.ts';

@@ -1,6 +1,6 @@
 // What a method takes beside its scores, as cells: its share of the budget of trainable numbers, what it keeps between
 // tasks, and what an answer takes. The figures are the journal's; one that was not recorded is a dash.
-import { formatRatio, isMatched } from '../runs/budget.ts';
+import { formatRatio, isMatched } from '../metrics/budget.ts';
 import type { CostFigures } from '../runs/results.ts';
 import { absent, formatBytes, formatCount } from './numbers.ts';
 

@@ -1,7 +1,7 @@
 // How the methods of a run stand to its budget of trainable numbers: a table, and words for those that are not within 5 %
 // of it. Nothing is counted here.
 
-import { formatRatio } from '../runs/budget.ts';
+import { formatRatio } from '../metrics/budget.ts';
 import type { RunConfig } from '../runs/config-schema.ts';
 import type { MethodSize, SizesOfRun } from '../runs/matching.ts';
 import { absent, formatCount } from './numbers.ts';

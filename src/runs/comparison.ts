@@ -3,10 +3,10 @@
 import { UserError } from '../base/errors.ts';
 import { type MethodName, methods as registry } from '../methods/index.ts';
 import { type ClusteredScores, fewestResamples } from '../metrics/bootstrap.ts';
+import { matchedWithin } from '../metrics/budget.ts';
 import { type Comparison, compareMethods } from '../metrics/comparison.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { SampleScore, ScoringMode, TestSample } from '../tasks/task.ts';
-import { matchedWithin } from './budget.ts';
 import type { RunConfig } from './config-schema.ts';
 import type { JournalRecord } from './journal.ts';
 import { type Stages, wholeStages } from './mode-results.ts';

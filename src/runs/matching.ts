@@ -3,11 +3,11 @@
 // so that the scale of its update, α/r, stays. What a configuration gives for a method by itself is left as it is.
 import { type MethodName, methods } from '../methods/index.ts';
 import type { MethodSettings } from '../methods/method.ts';
+import { formatRatio, isMatched } from '../metrics/budget.ts';
 import type { LlavaConfig } from '../models/llava/config.ts';
 import { openSources } from '../models/llava/sources.ts';
 import { LlavaWeights } from '../models/llava/weights.ts';
 import { projectorNames, traceTraining } from '../training/traced.ts';
-import { formatRatio, isMatched } from './budget.ts';
 import { type RunConfig, settingsOf } from './config-schema.ts';
 import { locateModel } from './sources.ts';
 
