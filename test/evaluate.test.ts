@@ -10,8 +10,8 @@ import type { RunConfig } from '../src/runs/config.ts';
 import { openEngine } from '../src/runs/engine.ts';
 import { evaluateModel } from '../src/runs/evaluate-model.ts';
 import { readJournal } from '../src/runs/journal.ts';
-import { readPredictions } from '../src/runs/predictions.ts';
 import { runFiles } from '../src/runs/run-folder.ts';
+import { readPredictions } from '../src/tasks/predictions.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
 import { executeToyRun } from './support/toy-run.ts';
 

@@ -11,13 +11,13 @@ import { agreementOf, judgeRater, readSheet, unitsOf, writeSheet } from '../src/
 import { lexicalCellJudge } from '../src/runs/judging/cell-judge.ts';
 import { listJudges } from '../src/runs/judging/judge-files.ts';
 import { judgeRun } from '../src/runs/judging/judge-run.ts';
-import { readPredictions } from '../src/runs/predictions.ts';
 import { recordProvenance } from '../src/runs/provenance.ts';
 import { reask } from '../src/runs/reask.ts';
 import type { RunResults } from '../src/runs/results.ts';
 import { computeResults } from '../src/runs/results.ts';
 import { openRun } from '../src/runs/run-data.ts';
 import type { EvaluateRequest } from '../src/runs/run-engine.ts';
+import { readPredictions } from '../src/tasks/predictions.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
 import { FakeEngine } from './support/fake-engine.mjs';
 import { testCount, tinyConfig, tinyTasks, writeTinyData } from './support/tiny-run.ts';

@@ -2,7 +2,7 @@
 import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
 import { examineData } from '../benchmarks/doctor/doctor.ts';
-import { instructionTypes } from '../tasks/instruction-files.ts';
+import { instructionTypes } from '../tasks/layout/instruction-files.ts';
 import { oneOf } from './arguments.ts';
 import { CountLine } from './count-line.ts';
 import { renderDoctorPage } from './doctor-page.ts';

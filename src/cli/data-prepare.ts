@@ -3,9 +3,9 @@ import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
 import { pictureModes } from '../benchmarks/preparation/pictures.ts';
 import { type Preparation, prepareTask } from '../benchmarks/preparation/prepare.ts';
+import { rawSources } from '../tasks/downloads/sources.ts';
 import { type TaskName, taskNames } from '../tasks/index.ts';
-import { instructionTypes } from '../tasks/instruction-files.ts';
-import { rawSources } from '../tasks/sources.ts';
+import { instructionTypes } from '../tasks/layout/instruction-files.ts';
 import { oneOf } from './arguments.ts';
 import { CountLine } from './count-line.ts';
 

@@ -7,13 +7,13 @@ import { Generator } from '../evaluation/generator.ts';
 import { ImageEncoder } from '../models/llava/image-encoder.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
 import { type TaskName, tasks } from '../tasks/index.ts';
+import { readPartialPredictions, writePredictions } from '../tasks/predictions.ts';
 import type { TestSample } from '../tasks/task.ts';
 import { float32 } from '../tensor/dtype.ts';
 import { projectorNames } from '../training/traced.ts';
 import { answerSamples, aspectOf, openModel } from './answering.ts';
 import { programOptions } from './base-weights.ts';
 import type { RunConfig } from './config-schema.ts';
-import { readPartialPredictions, writePredictions } from './predictions.ts';
 import { featureCache } from './sources.ts';
 
 export interface AdaptedModel {

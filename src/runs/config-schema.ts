@@ -8,7 +8,7 @@ import { type Method, type MethodName, type MethodSettings, methodNames, methods
 import { templateChoices } from '../models/llava/model.ts';
 import type { ScheduleName } from '../nn/schedule.ts';
 import { type TaskName, taskNames } from '../tasks/index.ts';
-import { instructionTypes } from '../tasks/instruction-files.ts';
+import { instructionTypes } from '../tasks/layout/instruction-files.ts';
 import type { Provider } from '../tensor/program.ts';
 import { publishedRow } from './published.ts';
 import type { ConfigProblem } from './schema-problems.ts';

@@ -5,10 +5,10 @@ import { hasProjector, readAdapter, readProjector, type TensorValues } from '../
 import { makeFolder } from '../formats/files/files.ts';
 import { canonicalName } from '../models/llava/weights.ts';
 import { tasks as allTasks, type TaskName } from '../tasks/index.ts';
+import { readPredictions } from '../tasks/predictions.ts';
 import type { ScoringMode, TaskSource } from '../tasks/task.ts';
 import { type AdaptedModel, AdapterAnswers } from './adapter-answers.ts';
 import type { RunConfig } from './config-schema.ts';
-import { readPredictions } from './predictions.ts';
 import { testSamples } from './samples.ts';
 
 export interface EvaluateModelOptions {

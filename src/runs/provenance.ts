@@ -11,7 +11,7 @@ import { describeTaskOrder } from '../benchmarks/coin.ts';
 import { listFiles, sha256, sha256OfFile, writeJsonAtomic } from '../formats/files/files.ts';
 import { checkRow, readJson } from '../formats/records/json.ts';
 import { modelFiles } from '../models/llava/sources.ts';
-import { instructionFolder } from '../tasks/instruction-files.ts';
+import { instructionFolder } from '../tasks/layout/instruction-files.ts';
 import type { TaskSource } from '../tasks/task.ts';
 import type { RunConfig } from './config-schema.ts';
 import { runFiles } from './run-folder.ts';

@@ -5,12 +5,12 @@ import { dirname, join } from 'node:path';
 import { makeFolder, sha256, sha256OfFile } from '../formats/files/files.ts';
 import { lockFolder } from '../formats/files/lock.ts';
 import { tasks } from '../tasks/index.ts';
+import { readPartialPredictions, readPredictions, writePredictions } from '../tasks/predictions.ts';
 import type { TestSample } from '../tasks/task.ts';
 import { Aspects } from './aspects.ts';
 import { appendRecord, openJournal, readJournal, recordsByKey } from './journal.ts';
 import { wholeStages } from './mode-results.ts';
 import { type EvaluateStep, trainedStage } from './plan.ts';
-import { readPartialPredictions, readPredictions, writePredictions } from './predictions.ts';
 import { type OpenedRun, openRun } from './run-data.ts';
 import type { RunEngine } from './run-engine.ts';
 

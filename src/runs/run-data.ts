@@ -3,11 +3,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TaskName, tasks } from '../tasks/index.ts';
+import { readPredictions, requireKnownIds } from '../tasks/predictions.ts';
 import type { Prediction, ScoringMode, TaskScore, TaskSource, TestSample } from '../tasks/task.ts';
 import type { RunConfig } from './config-schema.ts';
 import { type JournalRecord, readJournal, recordsByKey } from './journal.ts';
 import { type EvaluateStep, planRun, type Step } from './plan.ts';
-import { readPredictions, requireKnownIds } from './predictions.ts';
 import { type Provenance, readProvenance, requireSameData } from './provenance.ts';
 import { readRunConfig, runFiles } from './run-folder.ts';
 import { testSamples } from './samples.ts';

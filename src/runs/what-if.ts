@@ -12,12 +12,17 @@ import { blend, stageLora } from '../methods/blend.ts';
 import { methods } from '../methods/index.ts';
 import { readStage } from '../methods/stage-files.ts';
 import { type TaskName, tasks } from '../tasks/index.ts';
+import {
+  readPartialPredictions,
+  readPredictions,
+  requireKnownIds,
+  writePredictions,
+} from '../tasks/predictions.ts';
 import type { ScoringMode, TaskScore } from '../tasks/task.ts';
 import { AdapterAnswers } from './adapter-answers.ts';
 import { type MethodName, settingsOf } from './config-schema.ts';
 import { appendRecord, type JournalRecord, openJournal, readJournal, recordsByKey } from './journal.ts';
 import { type EvaluateStep, type TrainStep, trainedStage } from './plan.ts';
-import { readPartialPredictions, readPredictions, requireKnownIds, writePredictions } from './predictions.ts';
 import { type OpenedRun, openRun } from './run-data.ts';
 import type { RunEngine } from './run-engine.ts';
 import { nameOf, onlyStage, type WhatIfModel } from './what-if-models.ts';

@@ -1,6 +1,6 @@
 // Makes a Task out of what is particular to it. Everything common to CoIN's tasks is in the files this one calls.
-import { annotationFile, readCoinAnnotations } from './annotations.ts';
-import { readTestInstructions, readTrainInstructions, type TestRow } from './instructions.ts';
+import { annotationFile, readCoinAnnotations } from './layout/annotations.ts';
+import { readTestInstructions, readTrainInstructions, type TestRow } from './layout/instructions.ts';
 import { type Scorer, scorePredictions } from './scoring.ts';
 import { type AnswerStyle, phraseStyle } from './styles.ts';
 import type { Task, TaskSource, TestSample, TruthDetails } from './task.ts';

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { checkRow } from '../formats/records/json.ts';
 import { streamJsonLines } from '../formats/records/json-stream.ts';
-import { identifier } from './instructions.ts';
+import { identifier } from './layout/instructions.ts';
 import type { Prediction } from './task.ts';
 
 const predictionRow = z.object({

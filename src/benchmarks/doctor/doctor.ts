@@ -4,7 +4,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { type TaskName, taskNames, tasks } from '../../tasks/index.ts';
-import { datasetPath, instructionFile, instructionFolder } from '../../tasks/instruction-files.ts';
+import { datasetPath, instructionFile, instructionFolder } from '../../tasks/layout/instruction-files.ts';
 import type { TaskSource } from '../../tasks/task.ts';
 import { findContamination, readSeenPictures } from './contamination.ts';
 import { checkCount, originOf } from './counts.ts';

@@ -13,7 +13,7 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { writeError } from '../../formats/files/files.ts';
-import type { RawPicture } from '../../tasks/source.ts';
+import type { RawPicture } from '../../tasks/downloads/source.ts';
 
 export const pictureModes = ['link', 'copy', 'none'] as const;
 /** `link`: symbolic links to the user's files; pictures inside Parquet files are written out either way. */

@@ -7,11 +7,11 @@ import { type Issue, UserError } from '../../base/errors.ts';
 import { readChunks } from '../../formats/files/file-bytes.ts';
 import { FileWriter } from '../../formats/files/file-writer.ts';
 import { writeJsonAtomic } from '../../formats/files/files.ts';
+import { RawFolder, type RawInput } from '../../tasks/downloads/raw-folder.ts';
+import type { RawAnnotation, RawEntry, RawSplit } from '../../tasks/downloads/source.ts';
+import { rawSources } from '../../tasks/downloads/sources.ts';
 import type { TaskName } from '../../tasks/index.ts';
-import type { InstructionType } from '../../tasks/instruction-files.ts';
-import { RawFolder, type RawInput } from '../../tasks/raw-folder.ts';
-import type { RawAnnotation, RawEntry, RawSplit } from '../../tasks/source.ts';
-import { rawSources } from '../../tasks/sources.ts';
+import type { InstructionType } from '../../tasks/layout/instruction-files.ts';
 import { type PictureMode, PicturePlacer } from './pictures.ts';
 import { promptOf, templateOf } from './wordings.ts';
 

@@ -2,7 +2,7 @@
 // and ten wordings of our own for 10Type, because the paper's are in no source.
 
 import type { TaskName } from '../../tasks/index.ts';
-import type { InstructionType } from '../../tasks/instruction-files.ts';
+import type { InstructionType } from '../../tasks/layout/instruction-files.ts';
 import { RandomStream } from '../../tensor/random.ts';
 import { type Template, templates } from '../coin/facts.ts';
 

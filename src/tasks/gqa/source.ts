@@ -1,8 +1,15 @@
 // GQA as published: the balanced questions as one JSON object per split and the pictures, or Hugging Face's Parquet
 // files, which keep questions and pictures apart. In training, all questions about a picture are one entry.
 import { z } from 'zod';
-import type { RawFolder } from '../raw-folder.ts';
-import { embeddedPicture, jsonRows, parquetFiles, parquetRows, rawId, rawText } from '../raw-rows.ts';
+import type { RawFolder } from '../downloads/raw-folder.ts';
+import {
+  embeddedPicture,
+  jsonRows,
+  parquetFiles,
+  parquetRows,
+  rawId,
+  rawText,
+} from '../downloads/raw-rows.ts';
 import {
   groupedByPicture,
   type RawData,
@@ -11,7 +18,7 @@ import {
   type RawSource,
   type RawSplit,
   singly,
-} from '../source.ts';
+} from '../downloads/source.ts';
 
 const hint = 'from the GQA site: questions1.2.zip (balanced questions) and images.zip';
 

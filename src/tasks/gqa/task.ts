@@ -5,9 +5,9 @@ import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { checkRow } from '../../formats/records/json.ts';
 import { streamJson } from '../../formats/records/json-stream.ts';
-import { annotationFile, annotationOf, holdsObject, readCoinAnnotations } from '../annotations.ts';
 import { defineTask } from '../define.ts';
-import { datasetPath } from '../instruction-files.ts';
+import { annotationFile, annotationOf, holdsObject, readCoinAnnotations } from '../layout/annotations.ts';
+import { datasetPath } from '../layout/instruction-files.ts';
 import { gqaScorer } from './score.ts';
 
 const officialFile = 'testdev_balanced_questions.json';

@@ -7,8 +7,8 @@ import { checkRow, describe } from '../../formats/records/json.ts';
 import { streamJson } from '../../formats/records/json-stream.ts';
 import { readPlainPickle } from '../../formats/weights/plain-pickle.ts';
 import { RandomStream } from '../../tensor/random.ts';
-import type { RawFolder } from '../raw-folder.ts';
-import { jsonRows, rawText } from '../raw-rows.ts';
+import type { RawFolder } from '../downloads/raw-folder.ts';
+import { jsonRows, rawText } from '../downloads/raw-rows.ts';
 import {
   groupedByPicture,
   type RawEntry,
@@ -16,7 +16,7 @@ import {
   type RawSource,
   type RawSplit,
   singly,
-} from '../source.ts';
+} from '../downloads/source.ts';
 
 const hint =
   'from github.com/lichengunc/refer: refcoco.zip, refcoco+.zip, refcocog.zip, each unpacked in its folder';

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { checkRow, rowError } from '../../formats/records/json.ts';
 import { defineTask } from '../define.ts';
-import type { TestRow } from '../instructions.ts';
+import type { TestRow } from '../layout/instructions.ts';
 import { parseFloatLikePython } from '../python.ts';
 import type { TruthDetails } from '../task.ts';
 import { type Box, boxStyle, groundingScorer } from './score.ts';

@@ -5,8 +5,8 @@ import { z } from 'zod';
 import { DataError, UserError } from '../../base/errors.ts';
 import { readText } from '../../formats/records/json.ts';
 import { RandomStream } from '../../tensor/random.ts';
-import type { RawFolder } from '../raw-folder.ts';
-import type { RawSource, RawSplit } from '../source.ts';
+import type { RawFolder } from '../downloads/raw-folder.ts';
+import type { RawSource, RawSplit } from '../downloads/source.ts';
 
 const hint = 'a text file with a WordNet id a line, e.g. "n01440764" or "n01440764 tench"';
 const listNames = ['classes.txt', 'imagenet100.txt', 'Labels.txt'];

@@ -3,10 +3,10 @@
 import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
 import { checkRow, readJsonObject, rowError } from '../../formats/records/json.ts';
-import { readAnnotationList } from '../annotations.ts';
-import type { RawFolder } from '../raw-folder.ts';
-import { embeddedPicture, parquetFiles, parquetRows, pictureOf } from '../raw-rows.ts';
-import type { RawData, RawEntry, RawSource, RawSplit } from '../source.ts';
+import type { RawFolder } from '../downloads/raw-folder.ts';
+import { embeddedPicture, parquetFiles, parquetRows, pictureOf } from '../downloads/raw-rows.ts';
+import type { RawData, RawEntry, RawSource, RawSplit } from '../downloads/source.ts';
+import { readAnnotationList } from '../layout/annotations.ts';
 
 const hint =
   'from github.com/lupantech/ScienceQA: data/scienceqa/problems.json, pid_splits.json and the images';

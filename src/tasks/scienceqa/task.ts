@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError, UserError } from '../../base/errors.ts';
 import { checkRow, readJsonObject, rowError } from '../../formats/records/json.ts';
-import { annotationOf, readAnnotationList } from '../annotations.ts';
 import { defineTask } from '../define.ts';
-import { datasetPath } from '../instruction-files.ts';
+import { annotationOf, readAnnotationList } from '../layout/annotations.ts';
+import { datasetPath } from '../layout/instruction-files.ts';
 import type { TruthDetails } from '../task.ts';
 import { letterStyle, scienceqaScorer } from './score.ts';
 

@@ -1,7 +1,7 @@
 // TextVQA 0.5.1 as published: a JSON file per split and the training pictures, which are the validation pictures' too,
 // or Hugging Face's Parquet files. The answer is the most common of the ten people's.
 import { z } from 'zod';
-import type { RawFolder } from '../raw-folder.ts';
+import type { RawFolder } from '../downloads/raw-folder.ts';
 import {
   embeddedPicture,
   jsonRows,
@@ -10,8 +10,8 @@ import {
   pictureOf,
   rawId,
   rawText,
-} from '../raw-rows.ts';
-import { mostCommonAnswer, type RawData, type RawSource, type RawSplit } from '../source.ts';
+} from '../downloads/raw-rows.ts';
+import { mostCommonAnswer, type RawData, type RawSource, type RawSplit } from '../downloads/source.ts';
 import { humanAnswerCount } from '../vqa.ts';
 
 const hint =

@@ -3,10 +3,10 @@
 import { z } from 'zod';
 import { checkRow } from '../../formats/records/json.ts';
 import { streamJson } from '../../formats/records/json-stream.ts';
-import { annotationFile, annotationOf } from '../annotations.ts';
 import { defineTask } from '../define.ts';
-import { datasetPath } from '../instruction-files.ts';
-import { identifier } from '../instructions.ts';
+import { annotationFile, annotationOf } from '../layout/annotations.ts';
+import { datasetPath } from '../layout/instruction-files.ts';
+import { identifier } from '../layout/instructions.ts';
 import { humanAnswerCount } from '../vqa.ts';
 import { textvqaScorer } from './score.ts';
 

@@ -1,7 +1,7 @@
 // VizWiz-VQA as published: an array of annotations per split and the pictures, or Hugging Face's Parquet files.
 // One question per picture, called by the picture's name. The answer is the most common of the ten people's.
 import { z } from 'zod';
-import type { RawFolder } from '../raw-folder.ts';
+import type { RawFolder } from '../downloads/raw-folder.ts';
 import {
   embeddedPicture,
   humanAnswers,
@@ -10,8 +10,8 @@ import {
   parquetRows,
   pictureOf,
   rawText,
-} from '../raw-rows.ts';
-import { mostCommonAnswer, type RawData, type RawSource, type RawSplit } from '../source.ts';
+} from '../downloads/raw-rows.ts';
+import { mostCommonAnswer, type RawData, type RawSource, type RawSplit } from '../downloads/source.ts';
 
 const hint = 'from vizwiz.org (VQA): Annotations.zip, train.zip, val.zip';
 

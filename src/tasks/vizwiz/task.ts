@@ -5,6 +5,7 @@ import { existsSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isObject } from '../../formats/records/json.ts';
 import { streamJson } from '../../formats/records/json-stream.ts';
+import { defineTask } from '../define.ts';
 import {
   annotationFile,
   annotationOf,
@@ -12,10 +13,9 @@ import {
   ownHumanAnswers,
   readCoinAnnotations,
   samplesOf,
-} from '../annotations.ts';
-import { defineTask } from '../define.ts';
-import { datasetPath } from '../instruction-files.ts';
-import type { TestRow } from '../instructions.ts';
+} from '../layout/annotations.ts';
+import { datasetPath } from '../layout/instruction-files.ts';
+import type { TestRow } from '../layout/instructions.ts';
 import type { TruthDetails } from '../task.ts';
 import { vizwizScorer } from './score.ts';
 

@@ -2,7 +2,7 @@
 // files. In training, all questions about a picture are one entry. The answer is the annotation's own.
 import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
-import type { RawFolder } from '../raw-folder.ts';
+import type { RawFolder } from '../downloads/raw-folder.ts';
 import {
   embeddedPicture,
   jsonRows,
@@ -11,7 +11,7 @@ import {
   pictureOf,
   rawId,
   rawText,
-} from '../raw-rows.ts';
+} from '../downloads/raw-rows.ts';
 import {
   groupedByPicture,
   type RawData,
@@ -19,7 +19,7 @@ import {
   type RawSource,
   type RawSplit,
   singly,
-} from '../source.ts';
+} from '../downloads/source.ts';
 
 const hint =
   'from visualqa.org: questions and annotations of the balanced real images, training and validation';

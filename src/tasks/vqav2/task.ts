@@ -3,6 +3,7 @@
 // (in cl_dataset/VQAv2, or beside the test file that is scored against).
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { defineTask } from '../define.ts';
 import {
   annotationFile,
   annotationOf,
@@ -11,10 +12,9 @@ import {
   ownHumanAnswers,
   readCoinAnnotations,
   samplesOf,
-} from '../annotations.ts';
-import { defineTask } from '../define.ts';
-import { datasetPath } from '../instruction-files.ts';
-import type { TestRow } from '../instructions.ts';
+} from '../layout/annotations.ts';
+import { datasetPath } from '../layout/instruction-files.ts';
+import type { TestRow } from '../layout/instructions.ts';
 import type { TruthDetails } from '../task.ts';
 import { vqav2Scorer } from './score.ts';
 

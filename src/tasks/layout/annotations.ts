@@ -3,13 +3,13 @@
 import { existsSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { DataError, UserError } from '../base/errors.ts';
-import { withOpenFile } from '../formats/files/file-bytes.ts';
-import { checkRow, describe, isObject, readJsonObject, rowError } from '../formats/records/json.ts';
-import { streamJson } from '../formats/records/json-stream.ts';
+import { DataError, UserError } from '../../base/errors.ts';
+import { withOpenFile } from '../../formats/files/file-bytes.ts';
+import { checkRow, describe, isObject, readJsonObject, rowError } from '../../formats/records/json.ts';
+import { streamJson } from '../../formats/records/json-stream.ts';
+import type { TestSample, TruthDetails } from '../task.ts';
+import { humanAnswerCount } from '../vqa.ts';
 import { identifier, type TestRow, UniqueIds } from './instructions.ts';
-import type { TestSample, TruthDetails } from './task.ts';
-import { humanAnswerCount } from './vqa.ts';
 
 /** The array under `field` of a JSON file that holds one object. `hint` says where the file comes from. */
 export function readAnnotationList(file: string, field: string, hint?: string): readonly unknown[] {

@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { UserError } from '../base/errors.ts';
-import { taskNames, tasks } from './index.ts';
-import type { TaskSource } from './task.ts';
+import { UserError } from '../../base/errors.ts';
+import { taskNames, tasks } from '../index.ts';
+import type { TaskSource } from '../task.ts';
 
 let source: TaskSource = { root: '', instructionType: 'Original' };
 beforeEach(() => {

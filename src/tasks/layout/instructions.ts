@@ -1,10 +1,10 @@
 // Reads CoIN's instruction files (train.json; test.json or val.json) into validated samples, however large they are.
 // Knows the common row schema; what a task adds to a row is the task's, where files lie is `instruction-files.ts`.
 import { z } from 'zod';
-import { checkRow, type RowPlace, rowError } from '../formats/records/json.ts';
-import { readJsonValue, streamJson } from '../formats/records/json-stream.ts';
+import { checkRow, type RowPlace, rowError } from '../../formats/records/json.ts';
+import { readJsonValue, streamJson } from '../../formats/records/json-stream.ts';
+import type { TaskSource, TestSample, TrainSample, TruthDetails, Turn } from '../task.ts';
 import { ImageFinder, instructionFile } from './instruction-files.ts';
-import type { TaskSource, TestSample, TrainSample, TruthDetails, Turn } from './task.ts';
 
 export interface InstructionOptions {
   /** CoIN's folder name of the task. */

@@ -1,8 +1,8 @@
 // Rows of a published data set's files, checked against a schema: a wrong one is named by file, row and field.
 import { z } from 'zod';
-import { checkRow } from '../formats/records/json.ts';
-import { streamJson } from '../formats/records/json-stream.ts';
-import { readParquet } from '../formats/records/parquet.ts';
+import { checkRow } from '../../formats/records/json.ts';
+import { streamJson } from '../../formats/records/json-stream.ts';
+import { readParquet } from '../../formats/records/parquet.ts';
 import type { RawFolder } from './raw-folder.ts';
 import type { RawPicture } from './source.ts';
 

@@ -2,9 +2,9 @@
 // Finds and repairs paths; what is in a file is read by `instructions.ts`.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { DataError, UserError } from '../base/errors.ts';
-import { type RowPlace, rowError } from '../formats/records/json.ts';
-import type { TaskSource } from './task.ts';
+import { DataError, UserError } from '../../base/errors.ts';
+import { type RowPlace, rowError } from '../../formats/records/json.ts';
+import type { TaskSource } from '../task.ts';
 
 /** CoIN's instruction types; each is a folder of its own. */
 export const instructionTypes = ['Original', 'Diverse', '10Type'] as const;

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { DataError } from '../base/errors.ts';
 import { writeFileAtomic } from '../formats/files/files.ts';
 import { checkRow, readJsonLines, readText } from '../formats/records/json.ts';
-import type { Prediction, TestSample } from '../tasks/task.ts';
+import type { Prediction, TestSample } from './task.ts';
 
 const predictionSchema = z.object({ question_id: z.string(), prompt: z.string(), text: z.string() });
 

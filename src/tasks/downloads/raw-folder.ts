@@ -2,7 +2,7 @@
 // remembers which were used, so that a change of one of them is noticed.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { UserError } from '../base/errors.ts';
+import { UserError } from '../../base/errors.ts';
 import type { RawPicture } from './source.ts';
 
 export interface RawFolderOptions {
