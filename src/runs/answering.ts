@@ -2,9 +2,9 @@
 // generator's and the parameters' matter; which samples are left is the caller's.
 import { appendFileSync } from 'node:fs';
 import type { GenerationStatistics, Generator, Prompt } from '../evaluation/generator.ts';
-import type { ImageAspect } from '../models/clip/processor.ts';
 import type { ImageEncoder } from '../models/llava/image-encoder.ts';
 import { type LlavaModel, openLlava } from '../models/llava/model.ts';
+import type { ImageAspect } from '../models/parts/clip/processor.ts';
 import { type TaskName, tasks } from '../tasks/index.ts';
 import type { Prediction, TestSample } from '../tasks/task.ts';
 import type { Value } from '../tensor/program.ts';

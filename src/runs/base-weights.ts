@@ -1,9 +1,9 @@
 // How a run's programs are compiled: on which provider, and with the frozen weights in how many bits.
 import { dirname, join } from 'node:path';
-import { layerMatrices } from '../models/llama/matrices.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
 import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
-import { openQuantizedWeights } from '../models/quantized-weights.ts';
+import { layerMatrices } from '../models/parts/llama/matrices.ts';
+import { openQuantizedWeights } from '../models/parts/quantized-weights.ts';
 import { Scope } from '../nn/scope.ts';
 import type { ProgramOptions } from '../tensor/program.ts';
 import { quantizeWeights } from '../tensor/quantization.ts';

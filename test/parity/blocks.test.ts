@@ -2,9 +2,9 @@
 // learning rates. The whole model is in llava.test.ts.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { MoeLoraAdapter } from '../../src/adapters/moelora.ts';
-import { clipEncoderLayer } from '../../src/models/clip/network.ts';
-import { llamaDecoderLayer } from '../../src/models/llama/network.ts';
-import { plainRotary } from '../../src/models/llama/rotary.ts';
+import { clipEncoderLayer } from '../../src/models/parts/clip/network.ts';
+import { llamaDecoderLayer } from '../../src/models/parts/llama/network.ts';
+import { plainRotary } from '../../src/models/parts/llama/rotary.ts';
 import { attention, causalMask, repeatHeads, rotaryFrequencies, rotation } from '../../src/nn/attention.ts';
 import { learningRateFactor, type ScheduleName } from '../../src/nn/schedule.ts';
 import { Scope } from '../../src/nn/scope.ts';

@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readJsonObject } from '../../formats/records/json.ts';
-import { checkConfig, configObject } from '../config-keys.ts';
-import { decoderConfigSchema, endTokens, type LlamaConfig, llamaConfig } from '../llama/config.ts';
+import { checkConfig, configObject } from '../parts/config-keys.ts';
+import { decoderConfigSchema, endTokens, type LlamaConfig, llamaConfig } from '../parts/llama/config.ts';
 import {
   type SelectedFeatures,
   selectFeatures,

@@ -11,7 +11,7 @@ import { Scope } from '../../nn/scope.ts';
 import { float32 } from '../../tensor/dtype.ts';
 import { input } from '../../tensor/ops.ts';
 import { floats, Program, type ProgramOptions, runtimeVersion } from '../../tensor/program.ts';
-import { type ImageAspect, type ImageTransform, transformImage } from '../clip/processor.ts';
+import { type ImageAspect, type ImageTransform, transformImage } from '../parts/clip/processor.ts';
 import type { LlavaConfig } from './config.ts';
 import { imageFeatures } from './network.ts';
 import { type LlavaWeights, VISION_TOWER } from './weights.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DataError, UserError } from '../../base/errors.ts';
 import { readJsonObject } from '../../formats/records/json.ts';
 import { loadTokenizer, type Tokenizer } from '../../formats/text/tokenizer.ts';
-import { type ImageTransform, readImageTransform } from '../clip/processor.ts';
+import { type ImageTransform, readImageTransform } from '../parts/clip/processor.ts';
 import { chatTemplate, findChatTemplate } from './chat-template.ts';
 import type { LlavaConfig } from './config.ts';
 import { checkWeights } from './inventory.ts';

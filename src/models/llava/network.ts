@@ -6,7 +6,7 @@ import { linear } from '../../nn/layers.ts';
 import type { Scope } from '../../nn/scope.ts';
 import type { Tensor } from '../../tensor/graph.ts';
 import { add, flatten, gather, gelu, iota, less, matmul, reshape, slice, where } from '../../tensor/ops.ts';
-import { type Attend, llamaDecoder } from '../llama/network.ts';
+import { type Attend, llamaDecoder } from '../parts/llama/network.ts';
 import type { LlavaConfig } from './config.ts';
 import { visionStates } from './vision.ts';
 import { HEAD, LANGUAGE_MODEL, PROJECTOR, VISION_TOWER } from './weights.ts';

@@ -1,8 +1,8 @@
 // The configuration of LLaVA's original code (`liuhaotian/llava-v1.5-*`, LlavaLlamaForCausalLM): the decoder's own keys,
 // and `mm_` keys for what is joined to it. The vision tower is only named in it.
 import { z } from 'zod';
-import { checkConfig, configObject } from '../config-keys.ts';
-import { decoderConfigSchema, endTokens, type LlamaConfig, llamaConfig } from '../llama/config.ts';
+import { checkConfig, configObject } from '../parts/config-keys.ts';
+import { decoderConfigSchema, endTokens, type LlamaConfig, llamaConfig } from '../parts/llama/config.ts';
 import { padToken } from './config.ts';
 import type { FeatureSelection } from './vision.ts';
 

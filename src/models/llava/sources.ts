@@ -11,8 +11,8 @@ import { isObject, readJsonObject, readText } from '../../formats/records/json.t
 import { type Checkpoint, openCheckpoint, tensorsOf } from '../../formats/weights/checkpoint.ts';
 import { openSafetensors } from '../../formats/weights/safetensors.ts';
 import { openTorchFile } from '../../formats/weights/torch-checkpoint.ts';
-import { checkConfig } from '../config-keys.ts';
-import { decoderConfigSchema, endTokens, llamaConfig } from '../llama/config.ts';
+import { checkConfig } from '../parts/config-keys.ts';
+import { decoderConfigSchema, endTokens, llamaConfig } from '../parts/llama/config.ts';
 import { type LlavaConfig, padToken, parseLlavaConfig, readEndTokens } from './config.ts';
 import { isOriginalConfig, type OriginalConfig, parseOriginalConfig } from './original-config.ts';
 import {

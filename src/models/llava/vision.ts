@@ -8,11 +8,15 @@ import {
   clipVisionConfig,
   clipVisionConfigSchema,
   patchCount,
-} from '../clip/config.ts';
-import { clipVision } from '../clip/network.ts';
-import { byModelType, requireDivides } from '../config-keys.ts';
-import { type SiglipVisionConfig, siglipVisionConfig, siglipVisionConfigSchema } from '../siglip/config.ts';
-import { siglipVision } from '../siglip/network.ts';
+} from '../parts/clip/config.ts';
+import { clipVision } from '../parts/clip/network.ts';
+import { byModelType, requireDivides } from '../parts/config-keys.ts';
+import {
+  type SiglipVisionConfig,
+  siglipVisionConfig,
+  siglipVisionConfigSchema,
+} from '../parts/siglip/config.ts';
+import { siglipVision } from '../parts/siglip/network.ts';
 
 export type VisionConfig = ClipVisionConfig | SiglipVisionConfig;
 

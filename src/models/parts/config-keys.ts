@@ -1,7 +1,7 @@
 // How a `config.json` of transformers is read: every key is known, or known to change nothing here, or refused by name.
 // The keys of a family are in its own config.ts; here are those that transformers writes into all of them.
 import { z } from 'zod';
-import { type Issue, UserError } from '../base/errors.ts';
+import { type Issue, UserError } from '../../base/errors.ts';
 
 /** Keys that say where a model came from or how another program runs it. */
 const IGNORED: ReadonlySet<string> = new Set([

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { DataError } from '../../base/errors.ts';
+import { DataError } from '../../../base/errors.ts';
 import { type ImageAspect, padToSquare, parseImageTransform, transformImage } from './processor.ts';
 
 interface Fixture {
@@ -18,7 +18,10 @@ interface Fixture {
 }
 
 const fixture: Fixture = JSON.parse(
-  readFileSync(new URL('../../../test/fixtures/clip-processor/transformers.json', import.meta.url), 'utf8'),
+  readFileSync(
+    new URL('../../../../test/fixtures/clip-processor/transformers.json', import.meta.url),
+    'utf8',
+  ),
 );
 
 describe(`images as transformers ${fixture.versions.transformers} prepares them`, () => {

@@ -3,10 +3,10 @@
 // Source: transformers' CLIPImageProcessor and SiglipImageProcessor (the PIL variants); checked by fixtures of their output.
 
 import { join } from 'node:path';
-import { DataError } from '../../base/errors.ts';
-import type { RgbImage } from '../../formats/images/image.ts';
-import { type ResizeFilter, resizeImage } from '../../formats/images/resize.ts';
-import { isObject, readJsonObject } from '../../formats/records/json.ts';
+import { DataError } from '../../../base/errors.ts';
+import type { RgbImage } from '../../../formats/images/image.ts';
+import { type ResizeFilter, resizeImage } from '../../../formats/images/resize.ts';
+import { isObject, readJsonObject } from '../../../formats/records/json.ts';
 
 interface Size {
   readonly height: number;

@@ -4,17 +4,17 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { compareNumbers } from '../../test/support/compare.ts';
-import { valuesOfRange } from '../formats/weights/tensor-file.ts';
-import { float32 } from '../tensor/dtype.ts';
-import { grad } from '../tensor/grad.ts';
-import type { ByteRange, Tensor, WeightSource } from '../tensor/graph.ts';
-import { evaluate } from '../tensor/interpreter.ts';
-import { input, matmul, mul, sum, weight } from '../tensor/ops.ts';
-import { Program } from '../tensor/program.ts';
-import { quantizeWeights, transposeMatrix } from '../tensor/quantization.ts';
-import { normalArray } from '../tensor/random.ts';
-import { rewriteGraph } from '../tensor/rewrite.ts';
+import { compareNumbers } from '../../../test/support/compare.ts';
+import { valuesOfRange } from '../../formats/weights/tensor-file.ts';
+import { float32 } from '../../tensor/dtype.ts';
+import { grad } from '../../tensor/grad.ts';
+import type { ByteRange, Tensor, WeightSource } from '../../tensor/graph.ts';
+import { evaluate } from '../../tensor/interpreter.ts';
+import { input, matmul, mul, sum, weight } from '../../tensor/ops.ts';
+import { Program } from '../../tensor/program.ts';
+import { quantizeWeights, transposeMatrix } from '../../tensor/quantization.ts';
+import { normalArray } from '../../tensor/random.ts';
+import { rewriteGraph } from '../../tensor/rewrite.ts';
 import { openQuantizedWeights } from './quantized-weights.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'coin-quantized-'));

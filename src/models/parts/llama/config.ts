@@ -1,7 +1,7 @@
 // LLaMA's decoder and those that differ from it only by their configuration, Mistral and Qwen2, as their published
 // config.json describes them.
 import { z } from 'zod';
-import { UserError } from '../../base/errors.ts';
+import { UserError } from '../../../base/errors.ts';
 import { byModelType, configObject, requireDivides } from '../config-keys.ts';
 import { type RotaryPositions, ropeSchema, rotaryPositions } from './rotary.ts';
 

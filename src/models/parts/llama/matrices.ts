@@ -1,6 +1,6 @@
 // The frozen matrices of a LLaMA decoder's layers: what adapters are added to, and what is kept in few bits.
-import type { Scope } from '../../nn/scope.ts';
-import type { Tensor } from '../../tensor/graph.ts';
+import type { Scope } from '../../../nn/scope.ts';
+import type { Tensor } from '../../../tensor/graph.ts';
 import type { LlamaConfig } from './config.ts';
 
 /** The weights of q, k, v, o, gate, up and down of every layer: [outputs, inputs] each. `scope` is the decoder's. */

@@ -1,7 +1,7 @@
 // SigLIP's vision transformer (Zhai et al., 2023): CLIP's encoder without class token and without a norm before it.
-import type { Scope } from '../../nn/scope.ts';
-import type { Tensor } from '../../tensor/graph.ts';
-import { add } from '../../tensor/ops.ts';
+import type { Scope } from '../../../nn/scope.ts';
+import type { Tensor } from '../../../tensor/graph.ts';
+import { add } from '../../../tensor/ops.ts';
 import { patchCount } from '../clip/config.ts';
 import { encoderStates, patchEmbeddings } from '../clip/network.ts';
 import type { SiglipVisionConfig } from './config.ts';

@@ -1,9 +1,9 @@
 // CLIP's vision transformer (Radford et al., 2021): patches, a class token, pre-norm encoder layers. Its encoder and its
 // patch embeddings serve other towers too.
-import { attention, mergeHeads, splitHeads } from '../../nn/attention.ts';
-import { layerNorm, linear } from '../../nn/layers.ts';
-import type { Scope } from '../../nn/scope.ts';
-import type { Tensor } from '../../tensor/graph.ts';
+import { attention, mergeHeads, splitHeads } from '../../../nn/attention.ts';
+import { layerNorm, linear } from '../../../nn/layers.ts';
+import type { Scope } from '../../../nn/scope.ts';
+import type { Tensor } from '../../../tensor/graph.ts';
 import {
   add,
   broadcastTo,
@@ -15,7 +15,7 @@ import {
   reshape,
   slice,
   transpose,
-} from '../../tensor/ops.ts';
+} from '../../../tensor/ops.ts';
 import { type Activation, type ClipVisionConfig, patchCount, type VisionEncoderConfig } from './config.ts';
 
 const activations: { readonly [A in Activation]: (x: Tensor) => Tensor } = {

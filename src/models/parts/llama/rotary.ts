@@ -2,7 +2,7 @@
 // linear scaling, LLaMA 3's or YaRN. Gives frequencies; turning queries and keys by them is nn/attention.ts.
 // Source: transformers 5.24, modeling_rope_utils.py (formulas; checked by fixtures).
 import { z } from 'zod';
-import { rotaryFrequencies } from '../../nn/attention.ts';
+import { rotaryFrequencies } from '../../../nn/attention.ts';
 
 const positive = z.number().positive();
 const theta = { rope_theta: positive.nullish() };

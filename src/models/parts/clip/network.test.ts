@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { inputProvider, relativeDifference } from '../../../test/support/parity.ts';
-import { evaluate, normal } from '../../../test/support/plain.ts';
-import { Scope } from '../../nn/scope.ts';
-import { float32, type HostTensor } from '../../tensor/dtype.ts';
-import type { Tensor } from '../../tensor/graph.ts';
-import { input } from '../../tensor/ops.ts';
-import { floats } from '../../tensor/program.ts';
+import { inputProvider, relativeDifference } from '../../../../test/support/parity.ts';
+import { evaluate, normal } from '../../../../test/support/plain.ts';
+import { Scope } from '../../../nn/scope.ts';
+import { float32, type HostTensor } from '../../../tensor/dtype.ts';
+import type { Tensor } from '../../../tensor/graph.ts';
+import { input } from '../../../tensor/ops.ts';
+import { floats } from '../../../tensor/program.ts';
 import { clipVision } from './network.ts';
 
 const config = {

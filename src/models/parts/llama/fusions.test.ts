@@ -1,20 +1,20 @@
 // A LLaMA decoder with LoRA and its gradients, fused and plain: the same in float64 to rounding, the same in the runtime,
 // and every fusion at work.
 import { describe, expect, it } from 'vitest';
-import { compareNumbers } from '../../../test/support/compare.ts';
-import { inputProvider } from '../../../test/support/parity.ts';
-import { normal } from '../../../test/support/plain.ts';
-import { type AdapterKind, createAdapter } from '../../adapters/index.ts';
-import { attention, causalMask } from '../../nn/attention.ts';
-import { Scope } from '../../nn/scope.ts';
-import { type HostTensor, int32 } from '../../tensor/dtype.ts';
-import { fusions, mergeSiblingProducts } from '../../tensor/fusions.ts';
-import { grad } from '../../tensor/grad.ts';
-import { isMadeBy, type Tensor, topologicalOrder } from '../../tensor/graph.ts';
-import { evaluate } from '../../tensor/interpreter.ts';
-import { input, mul, square, sum } from '../../tensor/ops.ts';
-import { Program } from '../../tensor/program.ts';
-import { rewriteGraph } from '../../tensor/rewrite.ts';
+import { compareNumbers } from '../../../../test/support/compare.ts';
+import { inputProvider } from '../../../../test/support/parity.ts';
+import { normal } from '../../../../test/support/plain.ts';
+import { type AdapterKind, createAdapter } from '../../../adapters/index.ts';
+import { attention, causalMask } from '../../../nn/attention.ts';
+import { Scope } from '../../../nn/scope.ts';
+import { type HostTensor, int32 } from '../../../tensor/dtype.ts';
+import { fusions, mergeSiblingProducts } from '../../../tensor/fusions.ts';
+import { grad } from '../../../tensor/grad.ts';
+import { isMadeBy, type Tensor, topologicalOrder } from '../../../tensor/graph.ts';
+import { evaluate } from '../../../tensor/interpreter.ts';
+import { input, mul, square, sum } from '../../../tensor/ops.ts';
+import { Program } from '../../../tensor/program.ts';
+import { rewriteGraph } from '../../../tensor/rewrite.ts';
 import { llamaDecoder } from './network.ts';
 import { plainRotary } from './rotary.ts';
 

@@ -1,10 +1,10 @@
 // LLaMA's decoder (Touvron et al., 2023), which Mistral and Qwen2 share: RMS norms, rotary positions, SwiGLU. How a
 // layer attends (over the whole sequence or a cache, and how far back) is the caller's choice.
-import { mergeHeads, rotate, rotation, splitHeads } from '../../nn/attention.ts';
-import { linear, rmsNorm } from '../../nn/layers.ts';
-import type { Scope } from '../../nn/scope.ts';
-import type { Tensor } from '../../tensor/graph.ts';
-import { add, boundary, flatten, gather, mul, silu } from '../../tensor/ops.ts';
+import { mergeHeads, rotate, rotation, splitHeads } from '../../../nn/attention.ts';
+import { linear, rmsNorm } from '../../../nn/layers.ts';
+import type { Scope } from '../../../nn/scope.ts';
+import type { Tensor } from '../../../tensor/graph.ts';
+import { add, boundary, flatten, gather, mul, silu } from '../../../tensor/ops.ts';
 import type { LlamaConfig } from './config.ts';
 import { frequenciesOf } from './rotary.ts';
 

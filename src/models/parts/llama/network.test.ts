@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { inputProvider, relativeDifference } from '../../../test/support/parity.ts';
-import { evaluate, normal } from '../../../test/support/plain.ts';
-import { attention, causalMask, repeatHeads } from '../../nn/attention.ts';
-import { Scope } from '../../nn/scope.ts';
-import { float32, type HostTensor, int32 } from '../../tensor/dtype.ts';
-import type { Tensor } from '../../tensor/graph.ts';
-import { input } from '../../tensor/ops.ts';
-import { floats } from '../../tensor/program.ts';
+import { inputProvider, relativeDifference } from '../../../../test/support/parity.ts';
+import { evaluate, normal } from '../../../../test/support/plain.ts';
+import { attention, causalMask, repeatHeads } from '../../../nn/attention.ts';
+import { Scope } from '../../../nn/scope.ts';
+import { float32, type HostTensor, int32 } from '../../../tensor/dtype.ts';
+import type { Tensor } from '../../../tensor/graph.ts';
+import { input } from '../../../tensor/ops.ts';
+import { floats } from '../../../tensor/program.ts';
 import { llamaDecoder } from './network.ts';
 import { plainRotary } from './rotary.ts';
 
