@@ -15,6 +15,7 @@ const rooms = [
   'tasks',
   'models',
   'methods',
+  'streams',
   'benchmarks',
   'training',
   'evaluation',

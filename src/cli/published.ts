@@ -3,7 +3,7 @@ import { type PublishedRow, publishedMatrix, publishedSummary, reproduce } from 
 import { formatPercent } from '../metrics/summary.ts';
 import { formatChange, formatScore } from '../report/numbers.ts';
 import { type GridCell, renderGrid } from '../report/terminal-grid.ts';
-import { labelOf, publishedRow, readPublished } from '../runs/published.ts';
+import { labelOf, publishedRow, readPublished } from '../streams/coin/published.ts';
 import { painter, useColor, widthOf } from './style.ts';
 
 export function showPublished(name: string | undefined, json: boolean): void {

@@ -3,9 +3,9 @@ import { defineCommand } from 'citty';
 import { writeFileAtomic } from '../formats/files/files.ts';
 import { renderReport } from '../report/html.ts';
 import { renderBeside } from '../report/terminal-beside.ts';
-import { besideRow, publishedRow } from '../runs/published.ts';
 import { computeResults } from '../runs/results.ts';
 import { runFiles } from '../runs/run-folder.ts';
+import { besideRow, publishedRow } from '../streams/coin/published.ts';
 import { wholeNumber } from './options.ts';
 import { useColor, widthOf } from './style.ts';
 

@@ -5,8 +5,8 @@ import { isWhole, restrictTo } from '../metrics/published.ts';
 import { type Summary, summarise } from '../metrics/summary.ts';
 import type { JudgeResults } from '../runs/judging/judge-results.ts';
 import type { ModeResults } from '../runs/mode-results.ts';
-import type { BesideRow } from '../runs/published.ts';
 import type { RunResults } from '../runs/results.ts';
+import type { BesideRow } from '../streams/coin/published.ts';
 
 export interface BesideColumn {
   readonly label: string;

@@ -2,15 +2,15 @@
 // Reading files, and saying where an error stands, is `config.ts`.
 import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
-import { slimTestCount } from '../benchmarks/coin/facts.ts';
-import { resolveTaskOrder } from '../benchmarks/coin.ts';
 import { type Method, type MethodName, type MethodSettings, methodNames, methods } from '../methods/index.ts';
 import { templateChoices } from '../models/llava/model.ts';
 import type { ScheduleName } from '../nn/schedule.ts';
+import { slimTestCount } from '../streams/coin/facts.ts';
+import { resolveTaskOrder } from '../streams/coin/order.ts';
+import { publishedRow } from '../streams/coin/published.ts';
 import { type TaskName, taskNames } from '../tasks/index.ts';
 import { instructionTypes } from '../tasks/layout/instruction-files.ts';
 import type { Provider } from '../tensor/program.ts';
-import { publishedRow } from './published.ts';
 import type { ConfigProblem } from './schema-problems.ts';
 
 const providers = ['cpu', 'webgpu', 'cuda'] as const satisfies readonly Provider[];

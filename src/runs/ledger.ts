@@ -10,11 +10,11 @@ import { type Method, type MethodName, methodNames, methods } from '../methods/i
 import type { Origin } from '../methods/method.ts';
 import { type PublishedRow, publishedSummary } from '../metrics/published.ts';
 import type { Summary } from '../metrics/summary.ts';
+import { readPublished } from '../streams/coin/published.ts';
 import { type RunConfig, settingsOf } from './config-schema.ts';
 import { type JournalRecord, readJournal, recordsByKey } from './journal.ts';
 import { planRun } from './plan.ts';
 import { readProvenance } from './provenance.ts';
-import { readPublished } from './published.ts';
 import { readRunConfig, runFiles } from './run-folder.ts';
 import { studyFiles } from './studies/study-folder.ts';
 

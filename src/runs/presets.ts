@@ -1,7 +1,7 @@
 // Built-in configurations, by name. Each is what a user could write in a file; defaults come from the schema.
 
 import { UserError } from '../base/errors.ts';
-import { type Recipe, recipes } from '../benchmarks/coin/recipes.ts';
+import { type Recipe, recipes } from '../streams/coin/recipes.ts';
 import type { ScoredModel } from '../tasks/task.ts';
 import type { ConfigInput } from './config-schema.ts';
 

@@ -2,6 +2,7 @@
 // Nothing here trusts a figure that was computed before; the journal gives only times and which steps are there.
 import { existsSync, readFileSync } from 'node:fs';
 import { writeJsonAtomic } from '../formats/files/files.ts';
+import type { BesideRow } from '../streams/coin/published.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import type { ErrorResults, LifeLineResults } from './aspects.ts';
 import { Aspects } from './aspects.ts';
@@ -19,7 +20,6 @@ import type { RoutingResults } from './observatory-file.ts';
 import { routingResults } from './observatory-file.ts';
 import type { Step } from './plan.ts';
 import type { Provenance } from './provenance.ts';
-import type { BesideRow } from './published.ts';
 import type { ReaskResults } from './reask.ts';
 import { reaskResults } from './reask.ts';
 import { type OpenedRun, openRun } from './run-data.ts';

@@ -1,6 +1,6 @@
 // The samples that a run trains and tests on: a task's own, limited to a random subset where the configuration says so.
 // A subset is the beginning of one shuffled order, so that a smaller one is part of a larger one of the same seed.
-import { slimTestCount } from '../benchmarks/coin/facts.ts';
+import { slimTestCount } from '../streams/coin/facts.ts';
 import { type TaskName, tasks } from '../tasks/index.ts';
 import type { TaskSource, TestSample, TrainSample } from '../tasks/task.ts';
 import { RandomStream } from '../tensor/random.ts';

@@ -6,13 +6,13 @@ import { UserError } from '../base/errors.ts';
 import { sha256OfFile } from '../formats/files/files.ts';
 import { formatPercent } from '../metrics/summary.ts';
 import { type ZeroShotBand, zeroShotBand } from '../metrics/zero-shot-band.ts';
+import { publishedRow } from '../streams/coin/published.ts';
 import { tasks } from '../tasks/index.ts';
 import { readPredictions } from '../tasks/predictions.ts';
 import type { TaskSource } from '../tasks/task.ts';
 import type { RunConfig } from './config-schema.ts';
 import { appendRecord, readJournal } from './journal.ts';
 import { planRun } from './plan.ts';
-import { publishedRow } from './published.ts';
 import { runFiles } from './run-folder.ts';
 import { testSamples } from './samples.ts';
 

@@ -3,8 +3,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { expectedCounts, type Fact, slimTestCount } from '../../streams/coin/facts.ts';
 import type { TaskName } from '../../tasks/index.ts';
-import { expectedCounts, type Fact, slimTestCount } from '../coin/facts.ts';
 import type { Finding } from './findings.ts';
 import type { Part } from './rows.ts';
 

@@ -1,10 +1,10 @@
 // The instruction of an entry when CoIN's files are made from raw data: Original and Diverse as far as they are known,
 // and ten wordings of our own for 10Type, because the paper's are in no source.
 
+import { type Template, templates } from '../../streams/coin/facts.ts';
 import type { TaskName } from '../../tasks/index.ts';
 import type { InstructionType } from '../../tasks/layout/instruction-files.ts';
 import { RandomStream } from '../../tensor/random.ts';
-import { type Template, templates } from '../coin/facts.ts';
 
 const original = (task: TaskName) => templates[task].Original.value;
 

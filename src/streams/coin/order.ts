@@ -1,9 +1,9 @@
 // CoIN's task stream: the paper's order, its alphabetical ablation, and orders of the user's own.
 // What the tasks are is in `tasks/`; data and models play no part here.
-import { UserError } from '../base/errors.ts';
-import { didYouMean } from '../base/nearest.ts';
-import { isTaskName, type TaskName, taskNames } from '../tasks/index.ts';
-import { RandomStream } from '../tensor/random.ts';
+import { UserError } from '../../base/errors.ts';
+import { didYouMean } from '../../base/nearest.ts';
+import { isTaskName, type TaskName, taskNames } from '../../tasks/index.ts';
+import { RandomStream } from '../../tensor/random.ts';
 
 /** The paper calls it random; the reference's scripts are numbered so (coin.md 1.1). */
 export const officialOrder: readonly TaskName[] = [

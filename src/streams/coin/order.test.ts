@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { taskNames } from '../tasks/index.ts';
-import { alphabeticalOrder, describeTaskOrder, officialOrder, resolveTaskOrder } from './coin.ts';
+import { taskNames } from '../../tasks/index.ts';
+import { alphabeticalOrder, describeTaskOrder, officialOrder, resolveTaskOrder } from './order.ts';
 
 describe('the order of tasks', () => {
   it('is official unless asked otherwise (coin.md 1.1, 1.6)', () => {

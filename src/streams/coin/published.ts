@@ -1,16 +1,16 @@
 // The published results that come with this package.
 import { join } from 'node:path';
-import { UserError } from '../base/errors.ts';
-import { didYouMean } from '../base/nearest.ts';
-import { packageFolder } from '../base/package.ts';
-import { readJson } from '../formats/records/json.ts';
-import type { AccuracyMatrix } from '../metrics/matrix.ts';
+import { UserError } from '../../base/errors.ts';
+import { didYouMean } from '../../base/nearest.ts';
+import { packageFolder } from '../../base/package.ts';
+import { readJson } from '../../formats/records/json.ts';
+import type { AccuracyMatrix } from '../../metrics/matrix.ts';
 import {
   type PublishedResults,
   type PublishedRow,
   parsePublished,
   publishedMatrix,
-} from '../metrics/published.ts';
+} from '../../metrics/published.ts';
 
 /** Somebody else's results on the same tasks or some of them. */
 export interface BesideRow {
