@@ -1,7 +1,7 @@
 // The named variants of methods go through the toy stream, and differ from the default in what they say they change.
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Method, type MethodName, methods } from '../src/methods/index.ts';
-import { valuesDifference } from '../src/methods/matrices.ts';
+import { valuesDifference } from '../src/methods/shared/matrices.ts';
 import { ToyLaboratory } from '../src/runs/laboratory.ts';
 
 const laboratory = new ToyLaboratory();

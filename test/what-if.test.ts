@@ -5,9 +5,9 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { blend, stageLora } from '../src/methods/blend.ts';
 import { methods } from '../src/methods/index.ts';
-import { readStage } from '../src/methods/stage-files.ts';
+import { blend, stageLora } from '../src/methods/shared/blend.ts';
+import { readStage } from '../src/methods/shared/stage-files.ts';
 import { AdapterAnswers } from '../src/runs/adapter-answers.ts';
 import type { RunConfig } from '../src/runs/config.ts';
 import { settingsOf } from '../src/runs/config-schema.ts';

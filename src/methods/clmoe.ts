@@ -9,14 +9,14 @@ import { type AdapterSpec, MoeLoraAdapter } from '../adapters/index.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { add, mul } from '../tensor/ops.ts';
 import { RandomStream } from '../tensor/random.ts';
-import { anchorsOf, argmaxOf, nearness } from './anchors.ts';
-import { carriedOn, mixtureGraph } from './carried.ts';
 import type { ExperimentStage } from './claim.ts';
-import { SampleRows } from './experts.ts';
-import { largestAbsolute, largestDifference } from './matrices.ts';
 import { defineMethod, type Method, type MethodGraph, type TaskContext, type Values } from './method.ts';
-import { expertProblems } from './problems.ts';
-import { routingClaim } from './routing-claim.ts';
+import { anchorsOf, argmaxOf, nearness } from './shared/anchors.ts';
+import { carriedOn, mixtureGraph } from './shared/carried.ts';
+import { SampleRows } from './shared/experts.ts';
+import { largestAbsolute, largestDifference } from './shared/matrices.ts';
+import { expertProblems } from './shared/problems.ts';
+import { routingClaim } from './shared/routing-claim.ts';
 
 const settings = z.strictObject({
   beta: z

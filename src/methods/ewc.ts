@@ -10,10 +10,6 @@ import { float32, type HostTensor } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import { input, matmul, mul, square, sub, sum } from '../tensor/ops.ts';
 import { RandomStream } from '../tensor/random.ts';
-import { adapterGraph, carriedAdapter, carriedOn, loraSpec } from './carried.ts';
-import { ewcClaims } from './ewc-claims.ts';
-import { layerSizes } from './experts.ts';
-import { product } from './matrices.ts';
 import {
   type BatchExample,
   defineMethod,
@@ -23,7 +19,11 @@ import {
   type TracedLoss,
   type Values,
 } from './method.ts';
-import { total } from './terms.ts';
+import { adapterGraph, carriedAdapter, carriedOn, loraSpec } from './shared/carried.ts';
+import { ewcClaims } from './shared/ewc-claims.ts';
+import { layerSizes } from './shared/experts.ts';
+import { product } from './shared/matrices.ts';
+import { total } from './shared/terms.ts';
 
 const settings = z.strictObject({
   lambda: z.number().gt(0).default(100).describe('weight of the penalty'),

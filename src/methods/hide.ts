@@ -4,13 +4,13 @@
 // Released code multiplies ΣB by ΣA, which adds the products of one task's B with another's A: `fusion: code`.
 import { z } from 'zod';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
-import { anchorsOf, argmaxOf, nearness, softmaxOf } from './anchors.ts';
 import type { ExperimentStage } from './claim.ts';
-import { expertTasks, factorsOf, layerIndex, mixtureRow, stacked } from './experts.ts';
-import { keptMethod, keptParameters, withExpert } from './kept.ts';
-import { largestAbsolute, largestDifference, product } from './matrices.ts';
 import { defineMethod, type Method, type Values } from './method.ts';
-import { routingClaim } from './routing-claim.ts';
+import { anchorsOf, argmaxOf, nearness, softmaxOf } from './shared/anchors.ts';
+import { expertTasks, factorsOf, layerIndex, mixtureRow, stacked } from './shared/experts.ts';
+import { keptMethod, keptParameters, withExpert } from './shared/kept.ts';
+import { largestAbsolute, largestDifference, product } from './shared/matrices.ts';
+import { routingClaim } from './shared/routing-claim.ts';
 
 const settings = z.strictObject({
   temperature: z.number().gt(0).default(0.1).describe('of the weights of the last layer'),

@@ -3,10 +3,10 @@
 // The projector stays as it came: a shared one would let later tasks change what earlier experts see.
 import { z } from 'zod';
 import type { ExperimentStage } from './claim.ts';
-import { expertTasks, factorsOf, mixtureRow } from './experts.ts';
-import { keptMethod, keptParameters } from './kept.ts';
-import { largestAbsolute, largestDifference } from './matrices.ts';
 import { type AdapterSettings, defineMethod, type Method, type OpenMethod } from './method.ts';
+import { expertTasks, factorsOf, mixtureRow } from './shared/experts.ts';
+import { keptMethod, keptParameters } from './shared/kept.ts';
+import { largestAbsolute, largestDifference } from './shared/matrices.ts';
 
 /** Experts trained alone, one of them chosen per sample. */
 export function isolatedExperts(adapter: AdapterSettings): OpenMethod {

@@ -10,9 +10,6 @@ import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { add, input, matmul, mul } from '../tensor/ops.ts';
 import { RandomStream } from '../tensor/random.ts';
 import type { ExperimentStage } from './claim.ts';
-import { KeptExperts, keptFeeds } from './experts.ts';
-import { keptMethod, withExpert } from './kept.ts';
-import { largestAbsolute, product, valuesDifference } from './matrices.ts';
 import {
   type AdapterSettings,
   defineMethod,
@@ -23,6 +20,9 @@ import {
   type TaskPlan,
   type Values,
 } from './method.ts';
+import { KeptExperts, keptFeeds } from './shared/experts.ts';
+import { keptMethod, withExpert } from './shared/kept.ts';
+import { largestAbsolute, product, valuesDifference } from './shared/matrices.ts';
 import {
   energyOf,
   joined,
@@ -32,7 +32,7 @@ import {
   principalDirections,
   transposed,
   withoutDirections,
-} from './subspace.ts';
+} from './shared/subspace.ts';
 
 const settings = z.strictObject({
   gradientShare: z

@@ -7,9 +7,7 @@ import { z } from 'zod';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import { add, exp, input, log, logSoftmax, mul, reshape, sub, sum } from '../tensor/ops.ts';
-import { adapterGraph, carriedAdapter, carriedOn, loraSpec } from './carried.ts';
 import type { ExperimentStage } from './claim.ts';
-import { largestDifference } from './matrices.ts';
 import {
   type BatchExample,
   defineMethod,
@@ -18,6 +16,8 @@ import {
   type TracedLoss,
   type Values,
 } from './method.ts';
+import { adapterGraph, carriedAdapter, carriedOn, loraSpec } from './shared/carried.ts';
+import { largestDifference } from './shared/matrices.ts';
 
 const settings = z.strictObject({
   beta: z.number().gt(0).default(1).describe('weight of staying near the answers before'),

@@ -8,17 +8,17 @@ import { float32, type HostTensor } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import { evaluate, type Feed } from '../tensor/interpreter.ts';
 import { input } from '../tensor/ops.ts';
-import { diversified } from './asd.ts';
 import { keptShares, momentum } from './clmoe.ts';
-import { cosine, createEmbeddings } from './embeddings.ts';
 import { accumulated } from './ewc.ts';
-import { KeptExperts, keptFeeds, mixtureRow } from './experts.ts';
 import { lwf, softened } from './lwf.ts';
-import { product } from './matrices.ts';
 import type { Method, TracedLoss, Values } from './method.ts';
 import { modalprompt } from './modalprompt.ts';
 import { olora } from './olora.ts';
 import { largestEntries, reglora } from './reglora.ts';
+import { diversified } from './shared/asd.ts';
+import { cosine, createEmbeddings } from './shared/embeddings.ts';
+import { KeptExperts, keptFeeds, mixtureRow } from './shared/experts.ts';
+import { product } from './shared/matrices.ts';
 import {
   matrixOf,
   multiply,
@@ -26,7 +26,7 @@ import {
   symmetricEigen,
   transposed,
   withoutDirections,
-} from './subspace.ts';
+} from './shared/subspace.ts';
 
 const LAYER = 'model.language_model.layers.0.self_attn.q_proj';
 const model = {

@@ -4,10 +4,10 @@
 import { z } from 'zod';
 import type { HostTensor } from '../tensor/dtype.ts';
 import type { ExperimentStage } from './claim.ts';
-import { layerSizes } from './experts.ts';
-import { keptMethod } from './kept.ts';
-import { largestAbsolute, largestDifference, product } from './matrices.ts';
 import { defineMethod, type Method } from './method.ts';
+import { layerSizes } from './shared/experts.ts';
+import { keptMethod } from './shared/kept.ts';
+import { largestAbsolute, largestDifference, product } from './shared/matrices.ts';
 
 export const mergeThenNew: Method = defineMethod({
   name: 'merge-then-new',

@@ -26,9 +26,6 @@ import {
   where,
 } from '../tensor/ops.ts';
 import { normalArray } from '../tensor/random.ts';
-import { cosine, meanOf, unit } from './embeddings.ts';
-import { withInserted } from './insertion.ts';
-import { largestDifference } from './matrices.ts';
 import {
   type BatchExample,
   defineMethod,
@@ -37,7 +34,10 @@ import {
   type MethodGraph,
   type Values,
 } from './method.ts';
-import { routingClaim } from './routing-claim.ts';
+import { cosine, meanOf, unit } from './shared/embeddings.ts';
+import { withInserted } from './shared/insertion.ts';
+import { largestDifference } from './shared/matrices.ts';
+import { routingClaim } from './shared/routing-claim.ts';
 
 const settings = z.strictObject({
   tokens: z.int().min(1).default(10).describe('prompt tokens of each task'),

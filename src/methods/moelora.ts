@@ -1,10 +1,10 @@
 // CoIN's MoELoRA: the rank shared among experts that a dense router mixes per token (coin.md 4.1).
 import { z } from 'zod';
 import { MoeLoraAdapter } from '../adapters/index.ts';
-import { carriedAdapter, mixtureGraph } from './carried.ts';
-import { drifted, probeLayer } from './layer-probe.ts';
 import { type AdapterSettings, defineMethod, type Method } from './method.ts';
-import { expertProblems } from './problems.ts';
+import { carriedAdapter, mixtureGraph } from './shared/carried.ts';
+import { drifted, probeLayer } from './shared/layer-probe.ts';
+import { expertProblems } from './shared/problems.ts';
 
 const spec = ({ rank, alpha, dropout, experts }: AdapterSettings) =>
   ({ kind: 'moelora', rank, alpha, dropout, experts }) as const;

@@ -3,10 +3,7 @@
 // answer and says its letter. Then the expert answers. Two passes per question; how often the router is right is measured.
 import { z } from 'zod';
 import { RandomStream } from '../tensor/random.ts';
-import { expertOf, expertTasks, factorsOf, mixtureRow, withoutFactors } from './experts.ts';
 import { isolatedExperts } from './isolated.ts';
-import { keptParameters, withExpert } from './kept.ts';
-import { largestAbsolute, largestDifference } from './matrices.ts';
 import {
   type AdapterSettings,
   defineMethod,
@@ -17,8 +14,11 @@ import {
   type TaskContext,
   type Values,
 } from './method.ts';
-import { routingClaim } from './routing-claim.ts';
-import { bytesOfSamples } from './sample-bytes.ts';
+import { expertOf, expertTasks, factorsOf, mixtureRow, withoutFactors } from './shared/experts.ts';
+import { keptParameters, withExpert } from './shared/kept.ts';
+import { largestAbsolute, largestDifference } from './shared/matrices.ts';
+import { routingClaim } from './shared/routing-claim.ts';
+import { bytesOfSamples } from './shared/sample-bytes.ts';
 
 const settings = z.strictObject({
   samplesPerTask: z.int().min(1).default(20).describe('kept of each task to train the router on'),

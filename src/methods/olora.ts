@@ -8,11 +8,11 @@ import { float32, type HostTensor } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import { add, input, matmul, mul, sqrt, square, sum } from '../tensor/ops.ts';
 import type { ExperimentStage } from './claim.ts';
-import { expertTasks, factorsOf, type KeptExperts } from './experts.ts';
-import { keptMethod } from './kept.ts';
-import { innerProduct, largestDifference } from './matrices.ts';
 import { defineMethod, type Method, type TracedLoss } from './method.ts';
-import { absolute, total } from './terms.ts';
+import { expertTasks, factorsOf, type KeptExperts } from './shared/experts.ts';
+import { keptMethod } from './shared/kept.ts';
+import { innerProduct, largestDifference } from './shared/matrices.ts';
+import { absolute, total } from './shared/terms.ts';
 
 const settings = z.strictObject({
   lambda1: z.number().min(0).default(50).describe('weight of the orthogonality'),

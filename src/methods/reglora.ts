@@ -7,13 +7,13 @@ import type { Adapter } from '../adapters/index.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import { input, matmul, mul, sum } from '../tensor/ops.ts';
-import { answerStyles, diversified } from './asd.ts';
 import type { ExperimentStage } from './claim.ts';
-import { layerSizes } from './experts.ts';
-import { keptMethod, withExpert } from './kept.ts';
-import { product } from './matrices.ts';
 import { defineMethod, type Method, type TracedLoss, type Values } from './method.ts';
-import { absolute, total } from './terms.ts';
+import { answerStyles, diversified } from './shared/asd.ts';
+import { layerSizes } from './shared/experts.ts';
+import { keptMethod, withExpert } from './shared/kept.ts';
+import { product } from './shared/matrices.ts';
+import { absolute, total } from './shared/terms.ts';
 
 const settings = z.strictObject({
   lambda: z.number().gt(0).default(2500).describe('weight of the marked entries'),

@@ -3,9 +3,9 @@
 import { z } from 'zod';
 import type { TrainSample } from '../tasks/task.ts';
 import { RandomStream } from '../tensor/random.ts';
-import { carriedAdapter, loraSpec } from './carried.ts';
 import { defineMethod, type Method, type SampleContext, type StreamSample } from './method.ts';
-import { bytesOfSamples } from './sample-bytes.ts';
+import { carriedAdapter, loraSpec } from './shared/carried.ts';
+import { bytesOfSamples } from './shared/sample-bytes.ts';
 
 const settings = z.strictObject({
   samplesPerTask: z.int().min(0).default(20).describe('samples kept of each task'),

@@ -26,10 +26,7 @@ import {
   sub,
 } from '../tensor/ops.ts';
 import { normalArray } from '../tensor/random.ts';
-import { carriedOn, noMemory } from './carried.ts';
 import type { ExperimentStage } from './claim.ts';
-import { SampleRows } from './experts.ts';
-import { largestAbsolute, largestDifference } from './matrices.ts';
 import {
   type AdapterSettings,
   defineMethod,
@@ -39,7 +36,10 @@ import {
   type MethodGraph,
   type Question,
 } from './method.ts';
-import { expertProblems } from './problems.ts';
+import { carriedOn, noMemory } from './shared/carried.ts';
+import { SampleRows } from './shared/experts.ts';
+import { largestAbsolute, largestDifference } from './shared/matrices.ts';
+import { expertProblems } from './shared/problems.ts';
 
 const settings = z.strictObject({
   gradient: z

@@ -2,10 +2,10 @@
 // serve every stage; only the parameters fed to them change.
 import { GateReader } from '../evaluation/gate-reader.ts';
 import { type GenerationStatistics, Generator, type Prompt } from '../evaluation/generator.ts';
-import { createEmbeddings } from '../methods/embeddings.ts';
 import { methods } from '../methods/index.ts';
-import { idsWithInserted, withInserted } from '../methods/insertion.ts';
 import type { Embeddings, Inference, InferenceTools, Query, Route } from '../methods/method.ts';
+import { createEmbeddings } from '../methods/shared/embeddings.ts';
+import { idsWithInserted, withInserted } from '../methods/shared/insertion.ts';
 import { type FeatureCounts, ImageEncoder } from '../models/llava/image-encoder.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
 import { LANGUAGE_MODEL } from '../models/llava/weights.ts';

@@ -8,8 +8,6 @@ import type {
   Laboratory,
   TrainingLosses,
 } from '../methods/claim.ts';
-import { createEmbeddings } from '../methods/embeddings.ts';
-import { withInserted } from '../methods/insertion.ts';
 import type {
   BatchExample,
   Example,
@@ -22,6 +20,8 @@ import type {
   StageState,
   Values,
 } from '../methods/method.ts';
+import { createEmbeddings } from '../methods/shared/embeddings.ts';
+import { withInserted } from '../methods/shared/insertion.ts';
 import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
 import { Scope } from '../nn/scope.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';

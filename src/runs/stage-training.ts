@@ -9,7 +9,7 @@ import { UserError } from '../base/errors.ts';
 import { writeFileAtomic } from '../formats/files/files.ts';
 import { methods } from '../methods/index.ts';
 import type { Embeddings, Example, OpenMethod, StageState, StreamSample } from '../methods/method.ts';
-import { memoryBytes, readStage, serializeStage } from '../methods/stage-files.ts';
+import { memoryBytes, readStage, serializeStage } from '../methods/shared/stage-files.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
 import type { TrainingTokens } from '../models/llava/processor.ts';
 import type { TaskName } from '../tasks/index.ts';

@@ -8,9 +8,9 @@ import { present } from '../base/errors.ts';
 import { makeFolder, sha256, sha256OfFile, writeJsonAtomic } from '../formats/files/files.ts';
 import { lockFolder } from '../formats/files/lock.ts';
 import { readRows } from '../formats/records/json.ts';
-import { blend, stageLora } from '../methods/blend.ts';
 import { methods } from '../methods/index.ts';
-import { readStage } from '../methods/stage-files.ts';
+import { blend, stageLora } from '../methods/shared/blend.ts';
+import { readStage } from '../methods/shared/stage-files.ts';
 import { type TaskName, tasks } from '../tasks/index.ts';
 import {
   readPartialPredictions,

@@ -2,11 +2,11 @@
 //   y = W₀x + Σ_i c_i·(α/r)·B_i·A_i·x,
 // as one product whose rank is that of all experts together, with c = 1 or given per sample. Sums are exact: merging an
 // adapter into the base model is keeping it with c = 1, at the cost of its factors and not of a dense matrix.
-import { targetPattern } from '../adapters/index.ts';
-import { float32, type HostTensor } from '../tensor/dtype.ts';
-import type { Tensor } from '../tensor/graph.ts';
-import { add, gather, input, matmul, mul, reshape } from '../tensor/ops.ts';
-import type { AdapterSettings, Values } from './method.ts';
+import { targetPattern } from '../../adapters/index.ts';
+import { float32, type HostTensor } from '../../tensor/dtype.ts';
+import type { Tensor } from '../../tensor/graph.ts';
+import { add, gather, input, matmul, mul, reshape } from '../../tensor/ops.ts';
+import type { AdapterSettings, Values } from '../method.ts';
 
 const FACTOR = /^(.*)\.lora_(A|B)\.weight$/;
 

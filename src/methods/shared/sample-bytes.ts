@@ -1,6 +1,6 @@
 // What keeping samples to train on again takes: their pictures' files and their texts.
 import { statSync } from 'node:fs';
-import type { TrainSample } from '../tasks/task.ts';
+import type { TrainSample } from '../../tasks/task.ts';
 
 /** Bytes; a picture that several samples show counts once. */
 export function bytesOfSamples(samples: readonly TrainSample[]): number {

@@ -1,7 +1,7 @@
 // What EWC claims, and how it is found out.
-import type { Claim } from './claim.ts';
+import type { Claim } from '../claim.ts';
+import type { Method } from '../method.ts';
 import { innerProduct } from './matrices.ts';
-import type { Method } from './method.ts';
 
 export function ewcClaims(method: Method): readonly Claim[] {
   return [

@@ -9,13 +9,13 @@ import {
   readProjector,
   serializeAdapter,
   serializeProjector,
-} from '../adapters/peft.ts';
-import { DataError } from '../base/errors.ts';
-import { isObject, parseJson } from '../formats/records/json.ts';
-import { openSafetensors, serializeSafetensors } from '../formats/weights/safetensors.ts';
-import { readFloat32 } from '../formats/weights/tensor-file.ts';
-import { float32, type HostTensor } from '../tensor/dtype.ts';
-import { MEMORY_VERSION, type Method, type OpenMethod, type StageState, type Values } from './method.ts';
+} from '../../adapters/peft.ts';
+import { DataError } from '../../base/errors.ts';
+import { isObject, parseJson } from '../../formats/records/json.ts';
+import { openSafetensors, serializeSafetensors } from '../../formats/weights/safetensors.ts';
+import { readFloat32 } from '../../formats/weights/tensor-file.ts';
+import { float32, type HostTensor } from '../../tensor/dtype.ts';
+import { MEMORY_VERSION, type Method, type OpenMethod, type StageState, type Values } from '../method.ts';
 
 export const MEMORY_FILE = 'method_state.safetensors';
 

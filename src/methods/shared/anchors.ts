@@ -1,7 +1,7 @@
 // Task anchors: the mean picture and the mean text of every task, and how near a question is to each of them.
-import { float32, type HostTensor } from '../tensor/dtype.ts';
+import { float32, type HostTensor } from '../../tensor/dtype.ts';
+import type { Embeddings, Question, TaskContext, Values } from '../method.ts';
 import { cosine, Mean, unit } from './embeddings.ts';
-import type { Embeddings, Question, TaskContext, Values } from './method.ts';
 
 const kinds = ['image', 'text'] as const;
 /** Examples whose pictures are held at once while a task's are averaged. */

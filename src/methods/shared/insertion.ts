@@ -1,5 +1,5 @@
 // Tokens that a method puts in after the beginning of a sequence.
-import type { Example } from './method.ts';
+import type { Example } from '../method.ts';
 
 /** Ids with others after the first. */
 export function idsWithInserted(inputIds: Int32Array, ids: readonly number[]): Int32Array {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { StoredAdapter } from '../adapters/peft.ts';
-import { float32, type HostTensor } from '../tensor/dtype.ts';
-import { normalArray } from '../tensor/random.ts';
+import type { StoredAdapter } from '../../adapters/peft.ts';
+import { float32, type HostTensor } from '../../tensor/dtype.ts';
+import { normalArray } from '../../tensor/random.ts';
+import { methodNames, methods } from '../index.ts';
+import type { Method } from '../method.ts';
 import { blend, hasStageLora, stageLora } from './blend.ts';
-import { methodNames, methods } from './index.ts';
 import { largestDifference, product } from './matrices.ts';
-import type { Method } from './method.ts';
 
 const layers = [
   'model.language_model.layers.0.self_attn.q_proj',

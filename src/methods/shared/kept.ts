@@ -1,8 +1,17 @@
 // A new adapter for every task, kept when the task is over: what merging, isolating and routing methods have in common.
 // They differ in what a new adapter is trained on top of, and in how the kept ones are put together at inference.
-import { type Adapter, createAdapter } from '../adapters/index.ts';
-import type { StoredAdapter } from '../adapters/peft.ts';
-import type { Tensor } from '../tensor/graph.ts';
+import { type Adapter, createAdapter } from '../../adapters/index.ts';
+import type { StoredAdapter } from '../../adapters/peft.ts';
+import type { Tensor } from '../../tensor/graph.ts';
+import type {
+  AdapterSettings,
+  GraphOptions,
+  OpenMethod,
+  StageState,
+  TaskContext,
+  TracedLoss,
+  Values,
+} from '../method.ts';
 import { loraSpec } from './carried.ts';
 import {
   expertOf,
@@ -13,15 +22,6 @@ import {
   layerSizes,
   withoutFactors,
 } from './experts.ts';
-import type {
-  AdapterSettings,
-  GraphOptions,
-  OpenMethod,
-  StageState,
-  TaskContext,
-  TracedLoss,
-  Values,
-} from './method.ts';
 
 export interface KeptMethodOptions {
   readonly adapter: AdapterSettings;

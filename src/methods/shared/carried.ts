@@ -1,7 +1,7 @@
 // One adapter and the projector that go on training from task to task, with a fresh optimiser each: what every method
 // without experts of its own has in common, and changes in part.
-import { type Adapter, type AdapterSpec, createAdapter, type MoeLoraAdapter } from '../adapters/index.ts';
-import type { Tensor } from '../tensor/graph.ts';
+import { type Adapter, type AdapterSpec, createAdapter, type MoeLoraAdapter } from '../../adapters/index.ts';
+import type { Tensor } from '../../tensor/graph.ts';
 import type {
   AdapterSettings,
   GraphOptions,
@@ -11,7 +11,7 @@ import type {
   TaskContext,
   TracedLoss,
   Values,
-} from './method.ts';
+} from '../method.ts';
 
 export const noMemory: StageState['memory'] = { tensors: new Map(), notes: {} };
 

@@ -1,10 +1,10 @@
 // One adapted linear layer with small random weights: what the claims of adapter methods are checked on.
-import { type AdapterParameter, type AdapterSpec, createAdapter } from '../adapters/index.ts';
-import { float32, type HostTensor } from '../tensor/dtype.ts';
-import { grad } from '../tensor/grad.ts';
-import { input, matmul, mul, sum } from '../tensor/ops.ts';
-import { floats, Program } from '../tensor/program.ts';
-import { normalArray } from '../tensor/random.ts';
+import { type AdapterParameter, type AdapterSpec, createAdapter } from '../../adapters/index.ts';
+import { float32, type HostTensor } from '../../tensor/dtype.ts';
+import { grad } from '../../tensor/grad.ts';
+import { input, matmul, mul, sum } from '../../tensor/ops.ts';
+import { floats, Program } from '../../tensor/program.ts';
+import { normalArray } from '../../tensor/random.ts';
 
 const LAYER = 'model.language_model.layers.0.self_attn.q_proj';
 const [ROWS, INPUTS, OUTPUTS] = [6, 16, 12];

@@ -1,7 +1,7 @@
 // Answer style diversification (SEFE): a share of a task's questions is asked, and answered, in another style. The paper
 // words its prompts per data set; here four wordings serve all tasks, and the other options come from the task's answers.
-import type { TrainSample, Turn } from '../tasks/task.ts';
-import { RandomStream } from '../tensor/random.ts';
+import type { TrainSample, Turn } from '../../tasks/task.ts';
+import { RandomStream } from '../../tensor/random.ts';
 
 export const answerStyles = ['yes or no', 'choice', 'short', 'sentence'] as const;
 

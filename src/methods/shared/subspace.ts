@@ -1,6 +1,6 @@
 // Principal directions of a matrix by subspace iteration, in float64: the few that a method keeps, not a whole
 // decomposition. Starts from seeded numbers, so that the same matrix gives the same bytes.
-import { normalArray } from '../tensor/random.ts';
+import { normalArray } from '../../tensor/random.ts';
 
 /** Row-major. */
 export interface Matrix {

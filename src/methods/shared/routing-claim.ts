@@ -1,6 +1,6 @@
 // What every method claims that chooses an expert per question.
-import type { Claim, ExperimentOptions } from './claim.ts';
-import type { Method } from './method.ts';
+import type { Claim, ExperimentOptions } from '../claim.ts';
+import type { Method } from '../method.ts';
 
 /** On the toy, questions that were never trained on go to their own task's expert. */
 export function routingClaim(method: () => Method, options: ExperimentOptions = {}): Claim {

@@ -1,6 +1,6 @@
 // Small dense linear algebra on the host, in float64. For what a method computes once per task, and for its claims.
-import type { HostTensor } from '../tensor/dtype.ts';
-import type { Values } from './method.ts';
+import type { HostTensor } from '../../tensor/dtype.ts';
+import type { Values } from '../method.ts';
 
 /** scale·B·A: [outputs, inputs], row-major. b: [outputs, rank], a: [rank, inputs]. */
 export function product(b: HostTensor, a: HostTensor, scale = 1): Float64Array {

@@ -2,7 +2,7 @@
 // embeddings. Here a picture is the mean of its patch features from the model's CLIP tower. LLaVA's checkpoints hold no
 // text half of CLIP, so a text is the mean of the decoder's input embeddings of its tokens (without the common part,
 // the mean over the vocabulary): a substitute, which knows words but not their order (docs/methods.md).
-import type { Embeddings } from './method.ts';
+import type { Embeddings } from '../method.ts';
 
 export interface EmbeddingOptions {
   /** [vocabulary, hidden], row-major. */

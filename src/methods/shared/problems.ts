@@ -1,5 +1,5 @@
 // Reasons to refuse a configuration that several methods share.
-import type { AdapterSettings, SettingProblem } from './method.ts';
+import type { AdapterSettings, SettingProblem } from '../method.ts';
 
 /** The experts of a mixture must divide the rank. */
 export function expertProblems(

@@ -1,6 +1,6 @@
 // Small compositions of operators that several methods' losses are made of.
-import type { Tensor } from '../tensor/graph.ts';
-import { add, constant, less, neg, reshape, where } from '../tensor/ops.ts';
+import type { Tensor } from '../../tensor/graph.ts';
+import { add, constant, less, neg, reshape, where } from '../../tensor/ops.ts';
 
 /** |x|; its gradient at zero is that of x. */
 export const absolute = (x: Tensor): Tensor => where(less(x, 0), neg(x), x);
