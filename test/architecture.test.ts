@@ -17,6 +17,7 @@ const rooms = [
   'methods',
   'streams',
   'benchmarks',
+  'data',
   'training',
   'evaluation',
   'runs',

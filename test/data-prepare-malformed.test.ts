@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataError, UserError } from '../src/base/errors.ts';
-import { prepareTask } from '../src/benchmarks/preparation/prepare.ts';
+import { prepareTask } from '../src/data/preparation/prepare.ts';
 import { listFiles } from '../src/formats/files/files.ts';
 import { type TaskName, taskNames } from '../src/tasks/index.ts';
 import { writeDownload } from './support/raw-downloads.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { DataError } from '../src/base/errors.ts';
-import { prepareTask } from '../src/benchmarks/preparation/prepare.ts';
+import { prepareTask } from '../src/data/preparation/prepare.ts';
 import { readImage } from '../src/formats/images/image.ts';
 import { type TaskName, tasks } from '../src/tasks/index.ts';
 import { writeParquet } from './support/parquet.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../src/base/errors.ts';
-import { prepareTask } from '../src/benchmarks/preparation/prepare.ts';
+import { prepareTask } from '../src/data/preparation/prepare.ts';
 import { listFiles, sha256OfFile } from '../src/formats/files/files.ts';
 import { taskNames, tasks } from '../src/tasks/index.ts';
 import { buildIfStale, commandLine } from './support/built.ts';

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { DoctorReport } from '../src/benchmarks/doctor/findings.ts';
+import type { DoctorReport } from '../src/data/doctor/findings.ts';
 import { readJsonLines } from '../src/formats/records/json.ts';
 import type { Metrics } from '../src/runs/results.ts';
 import { officialOrder } from '../src/streams/coin/order.ts';

@@ -1,7 +1,7 @@
 // `coin data doctor`: checks a data folder in CoIN's layout. Exit code 0 without errors, 1 with errors.
 import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
-import { examineData } from '../benchmarks/doctor/doctor.ts';
+import { examineData } from '../data/doctor/doctor.ts';
 import { instructionTypes } from '../tasks/layout/instruction-files.ts';
 import { oneOf } from './arguments.ts';
 import { CountLine } from './count-line.ts';

@@ -1,8 +1,8 @@
 // `coin data prepare`: makes CoIN's files out of the raw download of a task's data sets.
 import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
-import { pictureModes } from '../benchmarks/preparation/pictures.ts';
-import { type Preparation, prepareTask } from '../benchmarks/preparation/prepare.ts';
+import { pictureModes } from '../data/preparation/pictures.ts';
+import { type Preparation, prepareTask } from '../data/preparation/prepare.ts';
 import { rawSources } from '../tasks/downloads/sources.ts';
 import { type TaskName, taskNames } from '../tasks/index.ts';
 import { instructionTypes } from '../tasks/layout/instruction-files.ts';

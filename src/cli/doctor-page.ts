@@ -1,8 +1,8 @@
 // How `coin data doctor` shows its report on a terminal: what was checked, what was found, what to do.
 
-import { answerStyles } from '../benchmarks/doctor/answers.ts';
-import type { DoctorReport, Finding, PartReport, TaskReport } from '../benchmarks/doctor/findings.ts';
-import { sampledImages } from '../benchmarks/doctor/pictures.ts';
+import { answerStyles } from '../data/doctor/answers.ts';
+import type { DoctorReport, Finding, PartReport, TaskReport } from '../data/doctor/findings.ts';
+import { sampledImages } from '../data/doctor/pictures.ts';
 import { taskNames } from '../tasks/index.ts';
 import { type Paint, painter } from './style.ts';
 
