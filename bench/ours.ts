@@ -1,7 +1,7 @@
 // Our side of the benchmark: the product's own classes behind the lines of the protocol. Where those classes change, this
 // file changes with them, and no other of this folder.
 import { dirname, join } from 'node:path';
-import { Generator } from '../src/evaluation/generator.ts';
+import { Generator } from '../src/evaluation/generation/generator.ts';
 import { type MethodName, methods, type OpenMethod } from '../src/methods/index.ts';
 import type { Example, StageState } from '../src/methods/method.ts';
 import { ImageEncoder } from '../src/models/llava/image-encoder.ts';

@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Generator } from '../src/evaluation/generator.ts';
+import { Generator } from '../src/evaluation/generation/generator.ts';
 import { openCheckpoint } from '../src/formats/weights/checkpoint.ts';
 import { serializeSafetensors, type TensorSource } from '../src/formats/weights/safetensors.ts';
 import { readTensor } from '../src/formats/weights/tensor-file.ts';

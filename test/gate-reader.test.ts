@@ -1,6 +1,6 @@
 // Gates that are read off whole sequences are those of training, and those that a method answers with.
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { GateReader } from '../src/evaluation/gate-reader.ts';
+import { GateReader } from '../src/evaluation/generation/gate-reader.ts';
 import { type Method, methodNames, methods } from '../src/methods/index.ts';
 import type { OpenMethod, Values } from '../src/methods/method.ts';
 import { createToyModel, type ToyModel, toyExample, toyFeatures, toySamples } from '../src/runs/toy-world.ts';

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Generator } from '../src/evaluation/generator.ts';
+import { Generator } from '../src/evaluation/generation/generator.ts';
 import { openLlava } from '../src/models/llava/model.ts';
 import { float32, type HostTensor, int32 } from '../src/tensor/dtype.ts';
 import { grad } from '../src/tensor/grad.ts';

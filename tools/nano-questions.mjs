@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pretrainingSample } from '../dist/benchmarks/nano/pretraining.js';
 import { loadWorld } from '../dist/benchmarks/nano/world.js';
-import { Generator } from '../dist/evaluation/generator.js';
+import { Generator } from '../dist/evaluation/generation/generator.js';
 import { imageFeatures } from '../dist/models/llava/network.js';
 import { openLlava } from '../dist/models/llava/model.js';
 import { Scope } from '../dist/nn/scope.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { defineCommand } from 'citty';
 import { z } from 'zod';
 import { DataError, UserError } from '../base/errors.ts';
-import { Answerer, type AskedQuestion } from '../evaluation/answerer.ts';
+import { Answerer, type AskedQuestion } from '../evaluation/generation/answerer.ts';
 import { checkRow, readText } from '../formats/records/json.ts';
 import { openModelAdapter } from '../models/llava/adapters.ts';
 import { openLlava, templateChoices } from '../models/llava/model.ts';

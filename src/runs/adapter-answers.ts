@@ -3,7 +3,7 @@
 import { rmSync } from 'node:fs';
 import { type AdapterSpec, createAdapter } from '../adapters/index.ts';
 import type { TensorValues } from '../adapters/peft.ts';
-import { Generator } from '../evaluation/generator.ts';
+import { Generator } from '../evaluation/generation/generator.ts';
 import { ImageEncoder } from '../models/llava/image-encoder.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
 import { type TaskName, tasks } from '../tasks/index.ts';

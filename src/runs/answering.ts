@@ -1,7 +1,7 @@
 // Test samples to lines of a prediction file: prompts in, answers decoded. Which model and adapter answer is the
 // generator's and the parameters' matter; which samples are left is the caller's.
 import { appendFileSync } from 'node:fs';
-import type { GenerationStatistics, Generator, Prompt } from '../evaluation/generator.ts';
+import type { GenerationStatistics, Generator, Prompt } from '../evaluation/generation/generator.ts';
 import type { ImageEncoder } from '../models/llava/image-encoder.ts';
 import { type LlavaModel, openLlava } from '../models/llava/model.ts';
 import type { ImageAspect } from '../models/parts/clip/processor.ts';

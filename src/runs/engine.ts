@@ -1,7 +1,7 @@
 // The engine of a run: a LLaVA model behind the interface of `run-engine.ts`. Programs are compiled once per method and
 // serve every stage; only the parameters fed to them change.
-import { GateReader } from '../evaluation/gate-reader.ts';
-import { type GenerationStatistics, Generator, type Prompt } from '../evaluation/generator.ts';
+import { GateReader } from '../evaluation/generation/gate-reader.ts';
+import { type GenerationStatistics, Generator, type Prompt } from '../evaluation/generation/generator.ts';
 import { methods } from '../methods/index.ts';
 import type { Embeddings, Inference, InferenceTools, Query, Route } from '../methods/method.ts';
 import { createEmbeddings } from '../methods/shared/embeddings.ts';

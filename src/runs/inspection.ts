@@ -3,7 +3,7 @@
 
 import { targetPattern } from '../adapters/adapter.ts';
 import { type Issue, UserError } from '../base/errors.ts';
-import { extendGraph } from '../evaluation/graphs.ts';
+import { extendGraph } from '../evaluation/generation/graphs.ts';
 import { loadTokenizer, type Tokenizer } from '../formats/text/tokenizer.ts';
 import { methods } from '../methods/index.ts';
 import type { LlavaConfig } from '../models/llava/config.ts';

@@ -1,6 +1,6 @@
 // Where claims are checked: methods are trained on the toy by the real trainer, and what came out can be looked at.
 // Equal experiments are run once.
-import { Generator, type Prompt } from '../evaluation/generator.ts';
+import { Generator, type Prompt } from '../evaluation/generation/generator.ts';
 import type {
   Experiment,
   ExperimentOptions,

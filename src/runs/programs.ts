@@ -1,5 +1,5 @@
 // The programs of a run as graphs, by name, for looking at: as text, or as ONNX in a viewer such as Netron.
-import { extendGraph, projectGraph } from '../evaluation/graphs.ts';
+import { extendGraph, projectGraph } from '../evaluation/generation/graphs.ts';
 import { methods } from '../methods/index.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
 import { imageFeatures } from '../models/llava/network.ts';

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAdapter } from '../../src/adapters/index.ts';
 import { readAdapter } from '../../src/adapters/peft.ts';
-import { Generator, type Prompt } from '../../src/evaluation/generator.ts';
+import { Generator, type Prompt } from '../../src/evaluation/generation/generator.ts';
 import { floats } from '../../src/tensor/program.ts';
 import { config, fixture, weights } from '../support/llava-tiny.ts';
 import { fixturePath, readFixtureJson } from '../support/parity.ts';

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Adapter, createAdapter } from '../../src/adapters/index.ts';
-import { Generator, type Prompt } from '../../src/evaluation/generator.ts';
+import { Generator, type Prompt } from '../../src/evaluation/generation/generator.ts';
 import type { LlavaConfig } from '../../src/models/llava/config.ts';
 import { checkWeights } from '../../src/models/llava/inventory.ts';
 import {

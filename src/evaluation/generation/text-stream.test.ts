@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { loadTokenizer } from '../formats/text/tokenizer.ts';
+import { loadTokenizer } from '../../formats/text/tokenizer.ts';
 import { TextStream } from './text-stream.ts';
 
 const tokenizers = ['prepend', 'metaspace', 'bytes', 'sentencepiece'].map((name) =>
-  loadTokenizer(fileURLToPath(new URL(`../../test/fixtures/tokenizer/${name}`, import.meta.url))),
+  loadTokenizer(fileURLToPath(new URL(`../../../test/fixtures/tokenizer/${name}`, import.meta.url))),
 );
 
 it('gives an answer in pieces that add up to its text', () => {

@@ -1,15 +1,15 @@
 // The programs of generation. One reads tokens after what a cache holds, whether a prompt's beginning, its rest or a
 // single answer token; another brings patch features into the decoder's space, once per picture; the third moves caches on a device.
-import type { LlavaConfig } from '../models/llava/config.ts';
+import type { LlavaConfig } from '../../models/llava/config.ts';
 import {
   extendSequences,
   type KeyValue,
   mergedEmbeddings,
   projectFeatures,
   vocabularyLogits,
-} from '../models/llava/network.ts';
-import type { Scope } from '../nn/scope.ts';
-import type { Tensor } from '../tensor/graph.ts';
+} from '../../models/llava/network.ts';
+import type { Scope } from '../../nn/scope.ts';
+import type { Tensor } from '../../tensor/graph.ts';
 import {
   add,
   argmax,
@@ -22,7 +22,7 @@ import {
   mul,
   reshape,
   where,
-} from '../tensor/ops.ts';
+} from '../../tensor/ops.ts';
 
 /** Names of the caches of all layers: `past.k.0`, `past.v.0`, `past.k.1`, … */
 export function cacheNames({ text }: LlavaConfig, kind: 'past' | 'added' | 'placed'): string[] {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { config } from '../../test/support/llava-tiny.ts';
-import type { LlavaConfig } from '../models/llava/config.ts';
+import { config } from '../../../test/support/llava-tiny.ts';
+import type { LlavaConfig } from '../../models/llava/config.ts';
 import { capacityFor, decodingRows, paddedTokens, prefixLength, readingRows } from './shapes.ts';
 
 const sized = (layers: number, kvHeads: number, headSize: number): LlavaConfig => ({

@@ -1,13 +1,13 @@
 // Reads whole sequences, a question with its answer, with a mixture's model and gives the gates at every token. Nothing
 // is generated; which samples are read, and what is made of their gates, is the caller's matter.
-import type { MethodGraph, Values } from '../methods/method.ts';
-import type { LlavaConfig } from '../models/llava/config.ts';
-import { decodeSequence, mergedEmbeddings, projectFeatures } from '../models/llava/network.ts';
-import { Scope, type WeightProvider } from '../nn/scope.ts';
-import { float32 } from '../tensor/dtype.ts';
-import { input } from '../tensor/ops.ts';
-import { Program, type ProgramOptions } from '../tensor/program.ts';
-import { batchOptions, promptBatch } from '../training/batches.ts';
+import type { MethodGraph, Values } from '../../methods/method.ts';
+import type { LlavaConfig } from '../../models/llava/config.ts';
+import { decodeSequence, mergedEmbeddings, projectFeatures } from '../../models/llava/network.ts';
+import { Scope, type WeightProvider } from '../../nn/scope.ts';
+import { float32 } from '../../tensor/dtype.ts';
+import { input } from '../../tensor/ops.ts';
+import { Program, type ProgramOptions } from '../../tensor/program.ts';
+import { batchOptions, promptBatch } from '../../training/batches.ts';
 
 export interface GateReaderOptions {
   readonly config: LlavaConfig;

@@ -1,10 +1,10 @@
 // Runs the programs of generation: rows of tokens in, the next token of each and their caches out. Knows shapes and
 // buffers, not what a prompt or an answer is.
-import type { LlavaConfig } from '../models/llava/config.ts';
-import type { LinearAdapter, WeightProvider } from '../nn/scope.ts';
-import { Scope } from '../nn/scope.ts';
-import { float32, type HostTensor, int32 } from '../tensor/dtype.ts';
-import { DeviceTensor, Program, type ProgramOptions, type Value } from '../tensor/program.ts';
+import type { LlavaConfig } from '../../models/llava/config.ts';
+import type { LinearAdapter, WeightProvider } from '../../nn/scope.ts';
+import { Scope } from '../../nn/scope.ts';
+import { float32, type HostTensor, int32 } from '../../tensor/dtype.ts';
+import { DeviceTensor, Program, type ProgramOptions, type Value } from '../../tensor/program.ts';
 import { cacheNames, extendGraph, projectGraph } from './graphs.ts';
 import { type KeyValueStore, type KeyValues, openKeyValueStore } from './key-values.ts';
 

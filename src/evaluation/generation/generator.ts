@@ -1,6 +1,6 @@
 // Greedy generation with a KV cache and continuous refilling: a row whose answer has ended is given to the next prompt at
 // once. An answer's bits depend on its prompt alone, as every run has a shape that follows from the prompt (shapes.ts).
-import { RecentlyUsed } from '../formats/files/recently-used.ts';
+import { RecentlyUsed } from '../../formats/files/recently-used.ts';
 import { Extender, type ExtenderOptions, type Values } from './extender.ts';
 import type { KeyValues, Move } from './key-values.ts';
 import { type Prompt, PromptReader, type ReaderOptions, type ReadPrompt } from './prompt-reader.ts';

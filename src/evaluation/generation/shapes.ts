@@ -1,6 +1,6 @@
 // The shapes that generation runs in. Kernels round differently at different shapes, so every size here follows from the
 // model and from the prompt itself, never from how many prompts there are, which they are, or how many run side by side.
-import type { LlavaConfig } from '../models/llava/config.ts';
+import type { LlavaConfig } from '../../models/llava/config.ts';
 
 /** Tokens of a run that reads prompts, all its rows together: products of about this many rows are near their peak. */
 const READING_TOKENS = 256;

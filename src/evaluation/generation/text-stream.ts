@@ -1,6 +1,6 @@
 // Token ids to text as they come: a piece is given when it can no longer change, and all pieces together are the answer's
 // text without spaces at its ends.
-import type { Tokenizer } from '../formats/text/tokenizer.ts';
+import type { Tokenizer } from '../../formats/text/tokenizer.ts';
 
 export class TextStream {
   readonly #decode: Tokenizer['decode'];

@@ -1,8 +1,8 @@
 // Keys and values of some rows of tokens in fixed buffers: what a run returned, or what the next one reads. Rows are
 // replaced, nothing grows: in place on the host, by a small program where they stay on a device.
-import type { LlavaConfig } from '../models/llava/config.ts';
-import { float32, int32 } from '../tensor/dtype.ts';
-import { DeviceTensor, floats, Program, type ProgramOptions, type Value } from '../tensor/program.ts';
+import type { LlavaConfig } from '../../models/llava/config.ts';
+import { float32, int32 } from '../../tensor/dtype.ts';
+import { DeviceTensor, floats, Program, type ProgramOptions, type Value } from '../../tensor/program.ts';
 import { cacheNames, placeGraph } from './graphs.ts';
 
 /** `count` tokens of a source's row `from` go to row `to`, to the tokens from `at` on. */

@@ -1,14 +1,14 @@
 // Questions about pictures to answers: a model, perhaps with an adapter, behind one call. What a run does with its samples
 // is runs/engine.ts; here are questions that somebody asks.
-import { createAdapter } from '../adapters/index.ts';
-import { UserError } from '../base/errors.ts';
-import type { DiskCacheOptions } from '../formats/files/disk-cache.ts';
-import { adaptsTower, type ModelAdapter, projectorOf } from '../models/llava/adapters.ts';
-import { ImageEncoder } from '../models/llava/image-encoder.ts';
-import type { LlavaModel } from '../models/llava/model.ts';
-import { float32, type HostTensor } from '../tensor/dtype.ts';
-import type { Provider } from '../tensor/program.ts';
-import type { Rewrite } from '../tensor/rewrite.ts';
+import { createAdapter } from '../../adapters/index.ts';
+import { UserError } from '../../base/errors.ts';
+import type { DiskCacheOptions } from '../../formats/files/disk-cache.ts';
+import { adaptsTower, type ModelAdapter, projectorOf } from '../../models/llava/adapters.ts';
+import { ImageEncoder } from '../../models/llava/image-encoder.ts';
+import type { LlavaModel } from '../../models/llava/model.ts';
+import { float32, type HostTensor } from '../../tensor/dtype.ts';
+import type { Provider } from '../../tensor/program.ts';
+import type { Rewrite } from '../../tensor/rewrite.ts';
 import { Generator } from './generator.ts';
 import { TextStream } from './text-stream.ts';
 

@@ -1,7 +1,7 @@
 // Reads prompts, in an order in which what they share is read once: first the beginnings (system text and image), then
 // what is left of each prompt. A prompt's beginning is always read by itself, shared or not, so sharing changes no bit.
 import { createHash } from 'node:crypto';
-import type { RecentlyUsed } from '../formats/files/recently-used.ts';
+import type { RecentlyUsed } from '../../formats/files/recently-used.ts';
 import type { Extender, Values } from './extender.ts';
 import type { KeyValues } from './key-values.ts';
 import { paddedTokens, prefixLength, readingRows } from './shapes.ts';

@@ -4,22 +4,22 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { normal } from '../../test/support/plain.ts';
-import { writeToyModel } from '../../test/support/toy-model.ts';
-import { createAdapter } from '../adapters/index.ts';
-import type { LlavaConfig } from '../models/llava/config.ts';
-import { type LlavaModel, openLlava } from '../models/llava/model.ts';
+import { normal } from '../../../test/support/plain.ts';
+import { writeToyModel } from '../../../test/support/toy-model.ts';
+import { createAdapter } from '../../adapters/index.ts';
+import type { LlavaConfig } from '../../models/llava/config.ts';
+import { type LlavaModel, openLlava } from '../../models/llava/model.ts';
 import {
   decodeSequence,
   mergedEmbeddings,
   projectFeatures,
   vocabularyLogits,
-} from '../models/llava/network.ts';
-import { Scope } from '../nn/scope.ts';
-import { float32, type HostTensor, int32 } from '../tensor/dtype.ts';
-import { argmax, input } from '../tensor/ops.ts';
-import { floats, Program } from '../tensor/program.ts';
-import { RandomStream } from '../tensor/random.ts';
+} from '../../models/llava/network.ts';
+import { Scope } from '../../nn/scope.ts';
+import { float32, type HostTensor, int32 } from '../../tensor/dtype.ts';
+import { argmax, input } from '../../tensor/ops.ts';
+import { floats, Program } from '../../tensor/program.ts';
+import { RandomStream } from '../../tensor/random.ts';
 import { type GenerateOptions, Generator, type Prompt } from './generator.ts';
 import { capacityFor } from './shapes.ts';
 
