@@ -2,12 +2,12 @@
 // per shape to a folder; a worker of either side reads it from there.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildNanoData } from '../src/benchmarks/nano/build.ts';
 import { writeFileAtomic, writeJsonAtomic } from '../src/formats/files/files.ts';
 import { readImage } from '../src/formats/images/image.ts';
 import { serializeSafetensors } from '../src/formats/weights/safetensors.ts';
 import { openLlava } from '../src/models/llava/model.ts';
 import { transformImage } from '../src/models/parts/clip/processor.ts';
+import { buildNanoData } from '../src/nano/world/build.ts';
 import { tasks } from '../src/tasks/index.ts';
 import { RandomStream } from '../src/tensor/random.ts';
 import { planSteps } from '../src/training/batching.ts';

@@ -20,6 +20,7 @@ const rooms = [
   'data',
   'training',
   'evaluation',
+  'nano',
   'runs',
   'report',
   'cli',

@@ -3,8 +3,8 @@
 // Usage: npm run build && node tools/nano-questions.mjs [questions]
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { pretrainingSample } from '../dist/benchmarks/nano/pretraining.js';
-import { loadWorld } from '../dist/benchmarks/nano/world.js';
+import { pretrainingSample } from '../dist/nano/world/pretraining.js';
+import { loadWorld } from '../dist/nano/world/world.js';
 import { Generator } from '../dist/evaluation/generation/generator.js';
 import { imageFeatures } from '../dist/models/llava/network.js';
 import { openLlava } from '../dist/models/llava/model.js';
@@ -12,7 +12,7 @@ import { Scope } from '../dist/nn/scope.js';
 import { float32 } from '../dist/tensor/dtype.js';
 import { input } from '../dist/tensor/ops.js';
 import { floats, Program } from '../dist/tensor/program.js';
-import { NANO_IMAGE, normalisePixels } from '../dist/training/pretraining/nano-config.js';
+import { NANO_IMAGE, normalisePixels } from '../dist/nano/pretraining/nano-config.js';
 
 const SLOTS = 32;
 const questions = Number(process.argv[2] ?? 192);

@@ -1,7 +1,7 @@
 // `coin data nano`: writes the embedded data set to a folder, in the layout of CoIN.
 import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
-import { buildNanoData } from '../benchmarks/nano/build.ts';
+import { buildNanoData } from '../nano/world/build.ts';
 import { wholeNumber } from './options.ts';
 
 export const dataNano = defineCommand({

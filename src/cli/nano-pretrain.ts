@@ -1,6 +1,6 @@
 // `coin nano pretrain`: makes the embedded model from nothing, with this project's own engine.
 import { defineCommand } from 'citty';
-import { pretrainNano } from '../training/pretraining/pretrain.ts';
+import { pretrainNano } from '../nano/pretraining/pretrain.ts';
 
 export const nanoPretrain = defineCommand({
   meta: { name: 'pretrain', description: 'Make the embedded model from nothing; run it again to continue' },

@@ -91,7 +91,7 @@ export async function prepareData(
   try {
     if (!existsSync(join(root, 'manifest.json'))) onBuild?.(root);
     // Loaded only here: it brings the world of pictures with it.
-    const { buildNanoData } = await import('../benchmarks/nano/build.ts');
+    const { buildNanoData } = await import('../nano/world/build.ts');
     await buildNanoData({ folder: root, trainPerTask, testPerTask });
   } finally {
     release();

@@ -8,11 +8,11 @@ import { serializeSafetensors } from '../formats/weights/safetensors.ts';
 import type { Example, Query, StreamSample } from '../methods/method.ts';
 import { type LlavaConfig, parseLlavaConfig } from '../models/llava/config.ts';
 import { LlavaWeights, publishedName } from '../models/llava/weights.ts';
+import { FreshParameters } from '../nano/pretraining/fresh-parameters.ts';
 import { Scope } from '../nn/scope.ts';
 import type { TrainSample } from '../tasks/task.ts';
 import { normalArray } from '../tensor/random.ts';
 import { instructionLoss } from '../training/loss.ts';
-import { FreshParameters } from '../training/pretraining/fresh-parameters.ts';
 
 export const toyTasks = ['Alpha', 'Beta', 'Gamma', 'Delta'] as const;
 const instructions: Readonly<Record<string, string>> = {

@@ -1,14 +1,15 @@
 // A LLaVA with random weights, small enough to train in a second, in the layout of a published one.
-import { loadWorld } from '../../src/benchmarks/nano/world.ts';
+
 import { type LlavaConfig, parseLlavaConfig } from '../../src/models/llava/config.ts';
 import { imageFeatures } from '../../src/models/llava/network.ts';
+import { FreshParameters } from '../../src/nano/pretraining/fresh-parameters.ts';
+import { nanoConfig } from '../../src/nano/pretraining/nano-config.ts';
+import { learnVocabulary, writeNanoModel } from '../../src/nano/pretraining/pretrain.ts';
+import { loadWorld } from '../../src/nano/world/world.ts';
 import { Scope } from '../../src/nn/scope.ts';
 import { float32 } from '../../src/tensor/dtype.ts';
 import { input } from '../../src/tensor/ops.ts';
 import { instructionLoss } from '../../src/training/loss.ts';
-import { FreshParameters } from '../../src/training/pretraining/fresh-parameters.ts';
-import { nanoConfig } from '../../src/training/pretraining/nano-config.ts';
-import { learnVocabulary, writeNanoModel } from '../../src/training/pretraining/pretrain.ts';
 
 /** Writes the model folder. Equal seeds give equal bytes. */
 export async function writeToyModel(folder: string, { seed = 0 } = {}): Promise<LlavaConfig> {

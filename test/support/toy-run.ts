@@ -1,6 +1,6 @@
 // A whole run of a toy model on a few drawn samples, with the real engine in this process.
 import { join } from 'node:path';
-import { buildNanoData } from '../../src/benchmarks/nano/build.ts';
+import { buildNanoData } from '../../src/nano/world/build.ts';
 import { loadConfig, type RunConfig } from '../../src/runs/config.ts';
 import { openEngine } from '../../src/runs/engine.ts';
 import { executeRun } from '../../src/runs/execute.ts';

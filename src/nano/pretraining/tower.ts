@@ -1,8 +1,6 @@
 // Stage 1 of pretraining: the vision tower alone, taught densely what covers every patch and where that thing ends.
 // The boxes matter: a tower that is only taught what covers a patch throws positions away (docs/nano-model.md).
 
-import { type PretrainingSample, pretrainingSample } from '../../benchmarks/nano/pretraining.ts';
-import type { World } from '../../benchmarks/nano/world.ts';
 import type { LlavaConfig } from '../../models/llava/config.ts';
 import { imageFeatures } from '../../models/llava/network.ts';
 import { linear } from '../../nn/layers.ts';
@@ -13,7 +11,9 @@ import { float32, type HostTensor, int32 } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/graph.ts';
 import { add, argmax, flatten, input, mul, sqrt, square, sub, sum } from '../../tensor/ops.ts';
 import { Program, type Value } from '../../tensor/program.ts';
-import { Learner, type LearnerState } from '../learner.ts';
+import { Learner, type LearnerState } from '../../training/learner.ts';
+import { type PretrainingSample, pretrainingSample } from '../world/pretraining.ts';
+import type { World } from '../world/world.ts';
 import { FreshParameters } from './fresh-parameters.ts';
 import { NANO_IMAGE, normalisePixels } from './nano-config.ts';
 

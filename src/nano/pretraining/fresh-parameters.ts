@@ -5,7 +5,7 @@ import { elementCount } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/graph.ts';
 import { input } from '../../tensor/ops.ts';
 import { normalArray } from '../../tensor/random.ts';
-import type { Parameter } from '../learner.ts';
+import type { Parameter } from '../../training/learner.ts';
 
 /** Residual branches end in these; they start small, so that a deep network starts near the identity. */
 const RESIDUAL_OUTPUTS = /\.(out_proj|fc2|o_proj|down_proj)\.weight$/;

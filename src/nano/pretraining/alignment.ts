@@ -1,6 +1,6 @@
 // Stage 2 of pretraining: the projector brings patch features close to the embeddings of the words that name them
 // (a dense contrastive loss against all names). Without it, nothing that binds a name to a place is learnt.
-import type { World } from '../../benchmarks/nano/world.ts';
+
 import type { LlavaConfig } from '../../models/llava/config.ts';
 import { embeddingTable, projectFeatures } from '../../models/llava/network.ts';
 import { crossEntropy } from '../../nn/loss.ts';
@@ -23,7 +23,8 @@ import {
   sum,
 } from '../../tensor/ops.ts';
 import type { Value } from '../../tensor/program.ts';
-import { Learner } from '../learner.ts';
+import { Learner } from '../../training/learner.ts';
+import type { World } from '../world/world.ts';
 import type { FeatureExtractor } from './features.ts';
 import { FreshParameters } from './fresh-parameters.ts';
 import { imageSamples, type StageOptions } from './tower.ts';

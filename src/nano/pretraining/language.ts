@@ -1,15 +1,16 @@
 // Stage 3 of pretraining: projector and decoder learn to describe pictures and to answer in sentences. The tower stays
 // frozen, as in LLaVA's own pretraining.
-import { type PretrainingSample, pretrainingSample } from '../../benchmarks/nano/pretraining.ts';
+
 import type { LlavaConfig } from '../../models/llava/config.ts';
 import { HEAD } from '../../models/llava/weights.ts';
 import { learningRateFactor } from '../../nn/schedule.ts';
 import { Scope } from '../../nn/scope.ts';
 import type { HostTensor } from '../../tensor/dtype.ts';
-import { batchOptions, countAnswers, trainingBatch } from '../batches.ts';
-import { Learner } from '../learner.ts';
-import { instructionLoss } from '../loss.ts';
-import { type PackedSample, packedLayout } from '../packing.ts';
+import { batchOptions, countAnswers, trainingBatch } from '../../training/batches.ts';
+import { Learner } from '../../training/learner.ts';
+import { instructionLoss } from '../../training/loss.ts';
+import { type PackedSample, packedLayout } from '../../training/packing.ts';
+import { type PretrainingSample, pretrainingSample } from '../world/pretraining.ts';
 import type { FeatureExtractor } from './features.ts';
 import { FreshParameters } from './fresh-parameters.ts';
 import type { ImageSample, StageOptions } from './tower.ts';

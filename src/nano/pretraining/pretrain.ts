@@ -2,10 +2,6 @@
 // layout. Every stage leaves its result in the work folder, so an interrupted run goes on where it was.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { INSTRUCTION_LINES } from '../../benchmarks/nano/build.ts';
-import { type PretrainingSample, pretrainingText } from '../../benchmarks/nano/pretraining.ts';
-import { IMAGE_TOKEN, trainVocabulary, type VocabularyFiles } from '../../benchmarks/nano/vocabulary.ts';
-import { loadWorld, type World } from '../../benchmarks/nano/world.ts';
 import { makeFolder, writeFileAtomic, writeJsonAtomic } from '../../formats/files/files.ts';
 import { createTokenizer, type Tokenizer } from '../../formats/text/tokenizer.ts';
 import { float32ToFloat16 } from '../../formats/weights/half.ts';
@@ -19,9 +15,13 @@ import { type LlavaConfig, parseLlavaConfig } from '../../models/llava/config.ts
 import { createProcessor, type LlavaProcessor } from '../../models/llava/processor.ts';
 import { publishedName } from '../../models/llava/weights.ts';
 import { float32, type HostTensor } from '../../tensor/dtype.ts';
-import { readState, serializeState } from '../checkpoint.ts';
-import type { LearnerState } from '../learner.ts';
-import { type PackedSample, packTurns } from '../packing.ts';
+import { readState, serializeState } from '../../training/checkpoint.ts';
+import type { LearnerState } from '../../training/learner.ts';
+import { type PackedSample, packTurns } from '../../training/packing.ts';
+import { INSTRUCTION_LINES } from '../world/build.ts';
+import { type PretrainingSample, pretrainingText } from '../world/pretraining.ts';
+import { IMAGE_TOKEN, trainVocabulary, type VocabularyFiles } from '../world/vocabulary.ts';
+import { loadWorld, type World } from '../world/world.ts';
 import { alignProjector } from './alignment.ts';
 import { FeatureExtractor } from './features.ts';
 import { initialValues } from './fresh-parameters.ts';
