@@ -3,11 +3,11 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { UserError } from '../src/base/errors.ts';
+import type { BaseWeights } from '../src/config/schema.ts';
 import { methods } from '../src/methods/index.ts';
 import type { Example } from '../src/methods/method.ts';
 import { openLlava } from '../src/models/llava/model.ts';
 import { baseWeightRewrites } from '../src/runs/base-weights.ts';
-import type { BaseWeights } from '../src/runs/config-schema.ts';
 import { normalArray, RandomStream } from '../src/tensor/random.ts';
 import { StageTrainer } from '../src/training/stage.ts';
 import { trainOn } from './steps.ts';

@@ -21,6 +21,7 @@ const rooms = [
   'training',
   'evaluation',
   'nano',
+  'config',
   'runs',
   'report',
   'cli',

@@ -4,8 +4,8 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createProgress, renderLevels } from '../src/cli/progress.ts';
 import { clock, ProgressState } from '../src/cli/progress-state.ts';
+import { planRun, type Step } from '../src/config/plan.ts';
 import type { PlannedStep } from '../src/runs/execute.ts';
-import { planRun, type Step } from '../src/runs/plan.ts';
 
 const steps = planRun({
   tasks: ['GQA', 'VQAv2'],

@@ -4,7 +4,7 @@ import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunConfig } from '../src/runs/config.ts';
+import type { RunConfig } from '../src/config/load.ts';
 import { executeRun } from '../src/runs/execute.ts';
 import { recordProvenance } from '../src/runs/provenance.ts';
 import type { EvaluateRequest, RunEngine } from '../src/runs/run-engine.ts';

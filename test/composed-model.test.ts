@@ -4,13 +4,13 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { locateModel } from '../src/config/sources.ts';
 import { Generator } from '../src/evaluation/generation/generator.ts';
 import { openCheckpoint } from '../src/formats/weights/checkpoint.ts';
 import { serializeSafetensors, type TensorSource } from '../src/formats/weights/safetensors.ts';
 import { readTensor } from '../src/formats/weights/tensor-file.ts';
 import { type LlavaModel, openLlava } from '../src/models/llava/model.ts';
 import { canonicalName } from '../src/models/llava/weights.ts';
-import { locateModel } from '../src/runs/sources.ts';
 import { normalArray } from '../src/tensor/random.ts';
 import { writeToyModel } from './support/toy-model.ts';
 

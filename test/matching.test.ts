@@ -4,13 +4,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfig, type RunConfig } from '../src/config/load.ts';
+import { settingsOf } from '../src/config/schema.ts';
+import { locateModel } from '../src/config/sources.ts';
 import { type Method, methodNames, methods } from '../src/methods/index.ts';
 import { isMatched } from '../src/metrics/budget.ts';
-import { loadConfig, type RunConfig } from '../src/runs/config.ts';
-import { settingsOf } from '../src/runs/config-schema.ts';
 import { type ModelShape, matchParameters, methodSizes, openShape } from '../src/runs/matching.ts';
 import { readRunConfig } from '../src/runs/run-folder.ts';
-import { locateModel } from '../src/runs/sources.ts';
 import { traceTraining } from '../src/training/traced.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
 

@@ -1,7 +1,7 @@
 // A configuration that asks for what a method cannot do is refused before anything runs, with the reason.
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../src/base/errors.ts';
-import { loadConfig } from '../src/runs/config.ts';
+import { loadConfig } from '../src/config/load.ts';
 
 function issueOf(settings: Readonly<Record<string, unknown>>) {
   try {

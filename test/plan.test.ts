@@ -4,12 +4,12 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfig } from '../src/config/load.ts';
+import { trainSamples } from '../src/config/samples.ts';
 import { openLlava } from '../src/models/llava/model.ts';
 import { buildNanoData } from '../src/nano/world/build.ts';
-import { loadConfig } from '../src/runs/config.ts';
 import { openEngine } from '../src/runs/engine.ts';
 import { estimateRun } from '../src/runs/estimate.ts';
-import { trainSamples } from '../src/runs/samples.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
 import { writeToyModel } from './support/toy-model.ts';
 

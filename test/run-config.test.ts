@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Issue, UserError } from '../src/base/errors.ts';
-import { loadConfig, parseOverride } from '../src/runs/config.ts';
-import { configJsonSchema, renderConfig } from '../src/runs/config-text.ts';
-import { presets } from '../src/runs/presets.ts';
+import { loadConfig, parseOverride } from '../src/config/load.ts';
+import { presets } from '../src/config/presets.ts';
+import { configJsonSchema, renderConfig } from '../src/config/text.ts';
 import { taskNames } from '../src/tasks/index.ts';
 
 let workingFolder: string;

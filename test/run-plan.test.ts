@@ -1,6 +1,6 @@
 // The order of a run's steps.
 import { expect, it } from 'vitest';
-import { matrixRows, planRun } from '../src/runs/plan.ts';
+import { matrixRows, planRun } from '../src/config/plan.ts';
 
 const evaluation = { zeroShot: true, unseen: false };
 

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ConfigInput, configSchema } from '../src/runs/config-schema.ts';
-import { testSamples, trainSamples } from '../src/runs/samples.ts';
+import { testSamples, trainSamples } from '../src/config/samples.ts';
+import { type ConfigInput, configSchema } from '../src/config/schema.ts';
 import { writeTinyData } from './support/tiny-run.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'coin-samples-'));

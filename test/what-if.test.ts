@@ -5,12 +5,12 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunConfig } from '../src/config/load.ts';
+import { settingsOf } from '../src/config/schema.ts';
 import { methods } from '../src/methods/index.ts';
 import { blend, stageLora } from '../src/methods/shared/blend.ts';
 import { readStage } from '../src/methods/shared/stage-files.ts';
 import { AdapterAnswers } from '../src/runs/adapter-answers.ts';
-import type { RunConfig } from '../src/runs/config.ts';
-import { settingsOf } from '../src/runs/config-schema.ts';
 import { openRun } from '../src/runs/run-data.ts';
 import { whatIfResults } from '../src/runs/what-if.ts';
 import { buildIfStale, commandLine } from './support/built.ts';

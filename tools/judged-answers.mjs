@@ -6,9 +6,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { sha256, sha256OfFile } from '../dist/formats/files/files.js';
-import { configSchema } from '../dist/runs/config-schema.js';
+import { configSchema } from '../dist/config/schema.js';
 import { judgingOrigin } from '../dist/runs/judging/judge-files.js';
-import { planRun } from '../dist/runs/plan.js';
+import { planRun } from '../dist/config/plan.js';
 import { recordProvenance } from '../dist/runs/provenance.js';
 import { computeResults } from '../dist/runs/results.js';
 

@@ -11,10 +11,10 @@ import {
   WEIGHTS_FILE,
 } from '../adapters/peft.ts';
 import { UserError } from '../base/errors.ts';
+import { locateModel } from '../config/sources.ts';
 import { writeFileAtomic } from '../formats/files/files.ts';
 import { openModelAdapter } from '../models/llava/adapters.ts';
 import { openLlava } from '../models/llava/model.ts';
-import { locateModel } from '../runs/sources.ts';
 
 export const adapterConvert = defineCommand({
   meta: { name: 'convert', description: 'Write an adapter as PEFT reads it' },

@@ -1,9 +1,9 @@
 // `coin adapter merge`: a model with an adapter folded into its weights, as a checkpoint of its own.
 import { defineCommand } from 'citty';
+import { locateModel } from '../config/sources.ts';
 import { openModelAdapter } from '../models/llava/adapters.ts';
 import { mergeAdapter } from '../models/llava/merge.ts';
 import { openLlava } from '../models/llava/model.ts';
-import { locateModel } from '../runs/sources.ts';
 
 export const adapterMerge = defineCommand({
   meta: { name: 'merge', description: 'Fold an adapter into the weights of its model' },

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import type { ArgsDef, CommandDef, SubCommandsDef } from 'citty';
 import { UserError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
-import { type ConfigOverride, parseOverride } from '../runs/config.ts';
+import { type ConfigOverride, parseOverride } from '../config/load.ts';
 
 export interface FoundCommand {
   readonly command: CommandDef;

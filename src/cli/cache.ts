@@ -1,8 +1,8 @@
 // `coin cache`: what the image features kept on disk take, and a way to be rid of them.
 import { defineCommand } from 'citty';
+import { loadConfig } from '../config/load.ts';
+import { featureCache } from '../config/sources.ts';
 import { DiskCache } from '../formats/files/disk-cache.ts';
-import { loadConfig } from '../runs/config.ts';
-import { featureCache } from '../runs/sources.ts';
 import { overrideArguments, readOverrides } from './arguments.ts';
 
 const definitions = {

@@ -1,10 +1,10 @@
 // `coin config`: shows a configuration with every default, or the schema of configuration files.
 import { defineCommand } from 'citty';
+import { loadConfig, type RunConfig } from '../config/load.ts';
+import { locateModel } from '../config/sources.ts';
+import { configJsonSchema, renderConfig } from '../config/text.ts';
 import { renderSizes } from '../report/terminal-sizes.ts';
-import { loadConfig, type RunConfig } from '../runs/config.ts';
-import { configJsonSchema, renderConfig } from '../runs/config-text.ts';
 import { matchParameters, methodSizes, openShape } from '../runs/matching.ts';
-import { locateModel } from '../runs/sources.ts';
 import { overrideArguments, readOverrides } from './arguments.ts';
 import { widthOf } from './style.ts';
 

@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
+import { type ConfigOverride, loadConfig } from '../config/load.ts';
+import { locateModel, prepareData } from '../config/sources.ts';
 import { type AuditOptions, type AuditResult, auditRun } from '../runs/audit.ts';
-import { type ConfigOverride, loadConfig } from '../runs/config.ts';
 import { type EvaluatedTask, evaluateModel } from '../runs/evaluate-model.ts';
 import { readProvenance, requireSameData } from '../runs/provenance.ts';
 import { runFiles } from '../runs/run-folder.ts';
-import { locateModel, prepareData } from '../runs/sources.ts';
 import { overrideArguments, readList, readOverrides } from './arguments.ts';
 import { listenForInterruption } from './interruption.ts';
 

@@ -1,16 +1,16 @@
 // Executes a configured run from the command line: progress on stderr, Ctrl-C between two batches, how to go on after it.
 // Shows no results.
 import type { ArgsDef } from 'citty';
+import type { RunConfig } from '../config/load.ts';
+import { featureCache, locateModel, prepareData } from '../config/sources.ts';
 import type { FeatureCounts } from '../models/llava/image-encoder.ts';
 import { renderSizes } from '../report/terminal-sizes.ts';
-import type { RunConfig } from '../runs/config.ts';
 import { executeRun, type RunObserver } from '../runs/execute.ts';
 import { featureWarning } from '../runs/feature-storage.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
 import { jobsOf } from '../runs/jobs.ts';
 import { methodSizes, openShape } from '../runs/matching.ts';
 import { describeProtocol, recordProvenance } from '../runs/provenance.ts';
-import { featureCache, locateModel, prepareData } from '../runs/sources.ts';
 import { checkZeroShotGate } from '../runs/zero-shot-gate.ts';
 import { listenForInterruption } from './interruption.ts';
 import { wholeNumber } from './options.ts';

@@ -1,10 +1,10 @@
 // Executes a study from the command line: one run after another, then one table and one report.
 
 import { UserError } from '../base/errors.ts';
+import type { RunConfig } from '../config/load.ts';
 import { writeFileAtomic, writeJsonAtomic } from '../formats/files/files.ts';
 import { lockFolder } from '../formats/files/lock.ts';
 import { formatDuration } from '../report/numbers.ts';
-import type { RunConfig } from '../runs/config.ts';
 import { matchParameters } from '../runs/matching.ts';
 import type { Study, StudyRun } from '../runs/studies/load-study.ts';
 import { runsIn, type SharedStep, takeOverSteps } from '../runs/studies/sharing.ts';

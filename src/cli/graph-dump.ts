@@ -1,13 +1,13 @@
 // `coin graph dump`: one of a run's programs, as text or as an ONNX file.
 import { dirname, relative, resolve } from 'node:path';
 import { defineCommand } from 'citty';
+import { loadConfig } from '../config/load.ts';
+import { methodNames } from '../config/schema.ts';
+import { locateModel } from '../config/sources.ts';
 import { writeFileAtomic } from '../formats/files/files.ts';
 import { openLlava } from '../models/llava/model.ts';
-import { loadConfig } from '../runs/config.ts';
-import { methodNames } from '../runs/config-schema.ts';
 import { matchParameters } from '../runs/matching.ts';
 import { buildProgram, programNames } from '../runs/programs.ts';
-import { locateModel } from '../runs/sources.ts';
 import { writeOnnx } from '../tensor/onnx.ts';
 import { printGraph } from '../tensor/print.ts';
 import { oneOf, overrideArguments, readOverrides } from './arguments.ts';

@@ -1,17 +1,17 @@
 // `coin plan`: what a run will take, before it runs: steps, tokens, arithmetic, memory, disk, and hours by a short probe.
 import { defineCommand } from 'citty';
+import { loadConfig, type RunConfig } from '../config/load.ts';
+import { requireTrainable } from '../config/presets.ts';
+import { locateModel, prepareData } from '../config/sources.ts';
 import { methods } from '../methods/index.ts';
 import { openLlava } from '../models/llava/model.ts';
 import { absent, formatCount, formatDuration } from '../report/numbers.ts';
 import { type GridCell, renderGrid } from '../report/terminal-grid.ts';
 import { renderSizes } from '../report/terminal-sizes.ts';
-import { loadConfig, type RunConfig } from '../runs/config.ts';
 import { estimateRun, type RunEstimate, type StepEstimate } from '../runs/estimate.ts';
 import type { FeatureStorage } from '../runs/feature-storage.ts';
 import { matchParameters, methodSizes, type SizesOfRun } from '../runs/matching.ts';
-import { requireTrainable } from '../runs/presets.ts';
 import { type ProbeResult, probeRun } from '../runs/probe.ts';
-import { locateModel, prepareData } from '../runs/sources.ts';
 import { overrideArguments, readOverrides } from './arguments.ts';
 import { painter, useColor, widthOf } from './style.ts';
 

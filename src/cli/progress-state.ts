@@ -1,8 +1,8 @@
 // How far a run is: what the progress display shows, as numbers and words. Draws nothing.
 
+import type { Step } from '../config/plan.ts';
 import { methods } from '../methods/index.ts';
 import type { PlannedStep, RunObserver, StepProgress } from '../runs/execute.ts';
-import type { Step } from '../runs/plan.ts';
 
 /** One level of progress: the run, a stage of it, or a step. */
 export interface Level {

@@ -1,7 +1,8 @@
 // Shows how far a run is: on a terminal bars that are redrawn in place, elsewhere plain lines with the time, and
 // nothing when asked to be quiet. Writes to stderr, so that results on stdout stay clean.
+
+import type { Step } from '../config/plan.ts';
 import type { PlannedStep, RunObserver, StepProgress } from '../runs/execute.ts';
-import type { Step } from '../runs/plan.ts';
 import { type Level, ProgressState, stageName } from './progress-state.ts';
 import { painter, useColor } from './style.ts';
 

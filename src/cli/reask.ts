@@ -1,11 +1,11 @@
 // `coin reask`: asks a run's forgotten samples again with a reminder of the format, and says how many come back.
 import { defineCommand } from 'citty';
+import { locateModel } from '../config/sources.ts';
 import { renderGrid, style, wrap } from '../report/terminal-grid.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
 import type { ReaskResults } from '../runs/reask.ts';
 import { reask as askAgain } from '../runs/reask.ts';
 import { computeResults } from '../runs/results.ts';
-import { locateModel } from '../runs/sources.ts';
 import { listenForInterruption } from './interruption.ts';
 import { useColor, widthOf } from './style.ts';
 import { writeResults } from './write-results.ts';

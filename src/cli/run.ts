@@ -1,9 +1,9 @@
 // `coin run`: executes a run, or what is left of it, then shows its results and writes its report.
 import { existsSync } from 'node:fs';
 import { defineCommand } from 'citty';
-import { loadConfig } from '../runs/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { requireTrainable } from '../config/presets.ts';
 import { matchParameters } from '../runs/matching.ts';
-import { requireTrainable } from '../runs/presets.ts';
 import { computeResults } from '../runs/results.ts';
 import { runFiles } from '../runs/run-folder.ts';
 import { studyOfSeeds } from '../runs/studies/load-study.ts';

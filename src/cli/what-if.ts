@@ -1,15 +1,15 @@
 // `coin what-if`: models that a run never trained, out of its saved stages, and what they answer.
 import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
+import type { MethodName } from '../config/schema.ts';
+import { locateModel } from '../config/sources.ts';
 import { methods } from '../methods/index.ts';
 import { absent, formatScore } from '../report/numbers.ts';
 import { type GridCell, renderGrid, style, wrap } from '../report/terminal-grid.ts';
 import { modelInWords } from '../report/what-if-words.ts';
-import type { MethodName } from '../runs/config-schema.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
 import { computeResults } from '../runs/results.ts';
 import type { OpenedRun } from '../runs/run-data.ts';
-import { locateModel } from '../runs/sources.ts';
 import type { WhatIfResults } from '../runs/what-if.ts';
 import { whatIf as ask, trainedSteps } from '../runs/what-if.ts';
 import {

@@ -1,8 +1,8 @@
 // How the methods of a run stand to its budget of trainable numbers: a table, and words for those that are not within 5 %
 // of it. Nothing is counted here.
 
+import type { RunConfig } from '../config/schema.ts';
 import { formatRatio } from '../metrics/budget.ts';
-import type { RunConfig } from '../runs/config-schema.ts';
 import type { MethodSize, SizesOfRun } from '../runs/matching.ts';
 import { absent, formatCount } from './numbers.ts';
 import { type GridColumn, type GridOptions, renderGrid, wrap } from './terminal-grid.ts';

@@ -3,6 +3,8 @@
 import { rmSync } from 'node:fs';
 import { type AdapterSpec, createAdapter } from '../adapters/index.ts';
 import type { TensorValues } from '../adapters/peft.ts';
+import type { RunConfig } from '../config/schema.ts';
+import { featureCache } from '../config/sources.ts';
 import { Generator } from '../evaluation/generation/generator.ts';
 import { ImageEncoder } from '../models/llava/image-encoder.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
@@ -13,8 +15,6 @@ import { float32 } from '../tensor/dtype.ts';
 import { projectorNames } from '../training/traced.ts';
 import { answerSamples, aspectOf, openModel } from './answering.ts';
 import { programOptions } from './base-weights.ts';
-import type { RunConfig } from './config-schema.ts';
-import { featureCache } from './sources.ts';
 
 export interface AdaptedModel {
   readonly spec: AdapterSpec;

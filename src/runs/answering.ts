@@ -1,6 +1,7 @@
 // Test samples to lines of a prediction file: prompts in, answers decoded. Which model and adapter answer is the
 // generator's and the parameters' matter; which samples are left is the caller's.
 import { appendFileSync } from 'node:fs';
+import type { RunConfig } from '../config/schema.ts';
 import type { GenerationStatistics, Generator, Prompt } from '../evaluation/generation/generator.ts';
 import type { ImageEncoder } from '../models/llava/image-encoder.ts';
 import { type LlavaModel, openLlava } from '../models/llava/model.ts';
@@ -8,7 +9,6 @@ import type { ImageAspect } from '../models/parts/clip/processor.ts';
 import { type TaskName, tasks } from '../tasks/index.ts';
 import type { Prediction, TestSample } from '../tasks/task.ts';
 import type { Value } from '../tensor/program.ts';
-import type { RunConfig } from './config-schema.ts';
 
 /** How pictures of a task are shown in its evaluation; in training they are always padded. */
 export function aspectOf({ imageTransform }: Pick<RunConfig, 'imageTransform'>, task: TaskName): ImageAspect {

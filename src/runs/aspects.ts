@@ -1,5 +1,8 @@
 // What became of single answers over a run: their kind of error and their life lines, in strict scoring. The samples
 // behind every count can be asked for; nothing here is shown.
+
+import type { EvaluateStep } from '../config/plan.ts';
+import type { MethodName } from '../config/schema.ts';
 import {
   type Attribution,
   attributeError,
@@ -14,10 +17,8 @@ import { type Fate, fates, type LifeLine, lifeLine, transitions } from '../metri
 import { type TaskName, tasks } from '../tasks/index.ts';
 import { ownAnswers } from '../tasks/styles.ts';
 import type { TestSample, Verdict } from '../tasks/task.ts';
-import type { MethodName } from './config-schema.ts';
 import { type JudgeDescription, Judgings, listJudges } from './judging/judge-files.ts';
 import type { Stages } from './mode-results.ts';
-import type { EvaluateStep } from './plan.ts';
 import type { OpenedRun } from './run-data.ts';
 
 /** What kind the wrong answers are, in strict scoring. */

@@ -4,16 +4,16 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { type EvaluateStep, planRun, trainedStage } from '../config/plan.ts';
+import { testSamples } from '../config/samples.ts';
+import type { RunConfig } from '../config/schema.ts';
 import type { TaskName } from '../tasks/index.ts';
 import { readPredictions } from '../tasks/predictions.ts';
 import type { TaskSource, TestSample } from '../tasks/task.ts';
 import { RandomStream } from '../tensor/random.ts';
-import type { RunConfig } from './config-schema.ts';
 import { readJournal, recordsByKey } from './journal.ts';
-import { type EvaluateStep, planRun, trainedStage } from './plan.ts';
 import type { RunEngine } from './run-engine.ts';
 import { runFiles } from './run-folder.ts';
-import { testSamples } from './samples.ts';
 
 export interface AuditOptions {
   readonly folder: string;

@@ -1,5 +1,6 @@
 // How a run's programs are compiled: on which provider, and with the frozen weights in how many bits.
 import { dirname, join } from 'node:path';
+import type { BaseWeights, RunConfig } from '../config/schema.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
 import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
 import { layerMatrices } from '../models/parts/llama/matrices.ts';
@@ -8,7 +9,6 @@ import { Scope } from '../nn/scope.ts';
 import type { ProgramOptions } from '../tensor/program.ts';
 import { quantizeWeights } from '../tensor/quantization.ts';
 import type { Rewrite } from '../tensor/rewrite.ts';
-import type { BaseWeights, RunConfig } from './config-schema.ts';
 
 const bitsOf = { float32: undefined, int8: 8, int4: 4 } as const;
 

@@ -1,16 +1,16 @@
 // Runs read for a comparison: which methods, stages and seeds can be compared, their scores added up by image, and what
 // each method costs. The statistics are in `metrics/`; the words are the command's.
 import { UserError } from '../base/errors.ts';
+import type { EvaluateStep } from '../config/plan.ts';
+import type { RunConfig } from '../config/schema.ts';
 import { type MethodName, methods as registry } from '../methods/index.ts';
 import { type ClusteredScores, fewestResamples } from '../metrics/bootstrap.ts';
 import { matchedWithin } from '../metrics/budget.ts';
 import { type Comparison, compareMethods } from '../metrics/comparison.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { SampleScore, ScoringMode, TestSample } from '../tasks/task.ts';
-import type { RunConfig } from './config-schema.ts';
 import type { JournalRecord } from './journal.ts';
 import { type Stages, wholeStages } from './mode-results.ts';
-import type { EvaluateStep } from './plan.ts';
 import { type OpenedRun, openRun } from './run-data.ts';
 import { namedIn } from './sample-query.ts';
 

@@ -2,9 +2,9 @@
 // files have the recorded hashes. Everything else is done again.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Step, TrainStep } from '../config/plan.ts';
 import { listFiles, sha256, sha256OfFile } from '../formats/files/files.ts';
 import { appendRecord, type JournalRecord, openJournal, recordsByKey } from './journal.ts';
-import type { Step, TrainStep } from './plan.ts';
 import { runFiles } from './run-folder.ts';
 
 export class Completion {

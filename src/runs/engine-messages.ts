@@ -1,8 +1,8 @@
 // What a run and an engine in another thread say to each other, and how errors travel.
 import { UserError } from '../base/errors.ts';
+import type { RunConfig } from '../config/schema.ts';
 import type { FeatureCounts } from '../models/llava/image-encoder.ts';
 import type { TaskSource } from '../tasks/task.ts';
-import type { RunConfig } from './config-schema.ts';
 import type {
   EvaluateMeasurements,
   EvaluateProgress,

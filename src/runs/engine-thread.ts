@@ -1,11 +1,11 @@
 // The thread of an engine: does what `remote-engine.ts` asks for, one request at a time.
 import { parentPort, workerData } from 'node:worker_threads';
 import { present } from '../base/errors.ts';
+import { trainSamples } from '../config/samples.ts';
 import type { FeatureCounts } from '../models/llava/image-encoder.ts';
 import { openEngine } from './engine.ts';
 import { type FromThread, type ThreadData, type ToThread, toPlainError } from './engine-messages.ts';
 import type { EvaluateProgress, RunEngine, TrainProgress } from './run-engine.ts';
-import { trainSamples } from './samples.ts';
 
 const { config, modelFolder, source, threads } = workerData as ThreadData;
 const port = present(parentPort, 'the port of an engine thread');

@@ -1,5 +1,10 @@
 // The engine of a run: a LLaVA model behind the interface of `run-engine.ts`. Programs are compiled once per method and
 // serve every stage; only the parameters fed to them change.
+
+import type { TrainedStage } from '../config/plan.ts';
+import { tasksUpTo } from '../config/plan.ts';
+import { type MethodName, type RunConfig, settingsOf } from '../config/schema.ts';
+import { featureCache } from '../config/sources.ts';
 import { GateReader } from '../evaluation/generation/gate-reader.ts';
 import { type GenerationStatistics, Generator, type Prompt } from '../evaluation/generation/generator.ts';
 import { methods } from '../methods/index.ts';
@@ -16,9 +21,6 @@ import type { ProgramOptions } from '../tensor/program.ts';
 import { projectorNames } from '../training/traced.ts';
 import { answerSamples, aspectOf, openModel } from './answering.ts';
 import { programOptions } from './base-weights.ts';
-import { type MethodName, type RunConfig, settingsOf } from './config-schema.ts';
-import type { TrainedStage } from './plan.ts';
-import { tasksUpTo } from './plan.ts';
 import type {
   EvaluateMeasurements,
   EvaluateRequest,
@@ -27,7 +29,6 @@ import type {
   TrainMeasurements,
   TrainRequest,
 } from './run-engine.ts';
-import { featureCache } from './sources.ts';
 import { StageTraining } from './stage-training.ts';
 
 export interface EngineOptions {

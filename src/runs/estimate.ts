@@ -1,5 +1,9 @@
 // What a run will take, before anything runs: steps, tokens, arithmetic, memory and disk, out of the data, the model's
 // headers and the traced graphs. Nothing is computed with the model; times come from a probe (`probe.ts`).
+
+import { planRun, type Step } from '../config/plan.ts';
+import { testSamples, trainSamples } from '../config/samples.ts';
+import { type MethodName, type RunConfig, settingsOf } from '../config/schema.ts';
 import { methods } from '../methods/index.ts';
 import { expectedWeights } from '../models/llava/inventory.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
@@ -11,11 +15,8 @@ import { isMadeBy, type Tensor, topologicalOrder } from '../tensor/graph.ts';
 import { evaluateDim, sizeOf } from '../tensor/shape.ts';
 import { planSteps } from '../training/batching.ts';
 import { traceTraining } from '../training/traced.ts';
-import { type MethodName, type RunConfig, settingsOf } from './config-schema.ts';
 import { type FeatureStorage, featureStorage, largestStage } from './feature-storage.ts';
-import { planRun, type Step } from './plan.ts';
 import { buildProgram } from './programs.ts';
-import { testSamples, trainSamples } from './samples.ts';
 
 /** Floating-point operations of matrix products: 2·rows·inner·columns each. */
 type Flops = number;

@@ -2,14 +2,14 @@
 // no run. A run's own evaluations are `execute.ts`.
 import { join } from 'node:path';
 import { hasProjector, readAdapter, readProjector, type TensorValues } from '../adapters/peft.ts';
+import { testSamples } from '../config/samples.ts';
+import type { RunConfig } from '../config/schema.ts';
 import { makeFolder } from '../formats/files/files.ts';
 import { canonicalName } from '../models/llava/weights.ts';
 import { tasks as allTasks, type TaskName } from '../tasks/index.ts';
 import { readPredictions } from '../tasks/predictions.ts';
 import type { ScoringMode, TaskSource } from '../tasks/task.ts';
 import { type AdaptedModel, AdapterAnswers } from './adapter-answers.ts';
-import type { RunConfig } from './config-schema.ts';
-import { testSamples } from './samples.ts';
 
 export interface EvaluateModelOptions {
   readonly modelFolder: string;

@@ -2,18 +2,18 @@
 // an incomplete one is done again from its checkpoint or its partial predictions. Shows nothing; an observer may.
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { type EvaluateStep, planRun, type Step, type TrainStep, trainedStage } from '../config/plan.ts';
+import { testSamples, trainSamples } from '../config/samples.ts';
+import type { RunConfig } from '../config/schema.ts';
 import { makeFolder, publishFolder, removeTemporaryFiles, writeError } from '../formats/files/files.ts';
 import { lockFolder } from '../formats/files/lock.ts';
 import type { TaskName } from '../tasks/index.ts';
 import { partialFiles, readPartialPredictions, writePredictions } from '../tasks/predictions.ts';
 import type { TaskSource } from '../tasks/task.ts';
 import { Completion } from './completion.ts';
-import type { RunConfig } from './config-schema.ts';
 import { RunInterrupted } from './interrupted.ts';
-import { type EvaluateStep, planRun, type Step, type TrainStep, trainedStage } from './plan.ts';
 import type { RunEngine } from './run-engine.ts';
 import { claimRunFolder } from './run-folder.ts';
-import { testSamples, trainSamples } from './samples.ts';
 import { StepBoard } from './step-board.ts';
 
 export interface ExecuteOptions {

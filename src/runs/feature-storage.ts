@@ -1,11 +1,12 @@
 // What the patch features of a run's pictures take, and where they are kept between two uses. Computes none.
+
+import { planRun } from '../config/plan.ts';
+import { trainSamples } from '../config/samples.ts';
+import type { RunConfig } from '../config/schema.ts';
+import { featureCache } from '../config/sources.ts';
 import type { LlavaConfig } from '../models/llava/config.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { TaskSource } from '../tasks/task.ts';
-import type { RunConfig } from './config-schema.ts';
-import { planRun } from './plan.ts';
-import { trainSamples } from './samples.ts';
-import { featureCache } from './sources.ts';
 
 export interface FeatureStorage {
   /** Bytes of the features of the largest training set. */

@@ -3,6 +3,7 @@
 
 import { targetPattern } from '../adapters/adapter.ts';
 import { type Issue, UserError } from '../base/errors.ts';
+import { type BaseWeights, baseWeightNames } from '../config/schema.ts';
 import { extendGraph } from '../evaluation/generation/graphs.ts';
 import { loadTokenizer, type Tokenizer } from '../formats/text/tokenizer.ts';
 import { methods } from '../methods/index.ts';
@@ -17,7 +18,6 @@ import { peakActivationBytes } from '../tensor/memory.ts';
 import { BLOCK } from '../tensor/quantization.ts';
 import { gradientGraph } from '../training/learner.ts';
 import { projectorNames, traceTraining } from '../training/traced.ts';
-import { type BaseWeights, baseWeightNames } from './config-schema.ts';
 
 export interface ModelPart {
   readonly name: string;

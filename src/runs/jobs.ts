@@ -3,7 +3,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
-import type { RunConfig } from './config-schema.ts';
+import type { RunConfig } from '../config/schema.ts';
 
 export interface Jobs {
   readonly jobs: number;

@@ -1,6 +1,9 @@
 // Methods brought to one budget of trainable numbers: what LoRA of the run's rank trains, projector included. A method's
 // rank is the one whose traced training graph comes nearest, among those the method can work with; α goes along with it,
 // so that the scale of its update, α/r, stays. What a configuration gives for a method by itself is left as it is.
+
+import { type RunConfig, settingsOf } from '../config/schema.ts';
+import { locateModel } from '../config/sources.ts';
 import { type MethodName, methods } from '../methods/index.ts';
 import type { MethodSettings } from '../methods/method.ts';
 import { formatRatio, isMatched } from '../metrics/budget.ts';
@@ -8,8 +11,6 @@ import type { LlavaConfig } from '../models/llava/config.ts';
 import { openSources } from '../models/llava/sources.ts';
 import { LlavaWeights } from '../models/llava/weights.ts';
 import { projectorNames, traceTraining } from '../training/traced.ts';
-import { type RunConfig, settingsOf } from './config-schema.ts';
-import { locateModel } from './sources.ts';
 
 /** What tracing needs of a model. */
 export interface ModelShape {

@@ -1,12 +1,13 @@
 // From scored evaluations to a matrix per method with its figures. Whose scores they are (a scorer's, a judge's) is the
 // caller's business.
+
+import { type EvaluateStep, matrixRows } from '../config/plan.ts';
+import type { MethodName, RunConfig } from '../config/schema.ts';
 import type { AccuracyMatrix, MatrixRow } from '../metrics/matrix.ts';
 import { summarise } from '../metrics/summary.ts';
 import type { ForwardTransfer } from '../metrics/transfer.ts';
 import { forwardTransfer } from '../metrics/transfer.ts';
 import type { TaskName } from '../tasks/index.ts';
-import type { MethodName, RunConfig } from './config-schema.ts';
-import { type EvaluateStep, matrixRows } from './plan.ts';
 
 export interface ModeResults {
   /** Task name to percent. */

@@ -3,13 +3,13 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { DataError } from '../base/errors.ts';
+import type { EvaluateStep, TrainStep } from '../config/plan.ts';
+import { type MethodName, settingsOf } from '../config/schema.ts';
 import { sha256, writeFileAtomic } from '../formats/files/files.ts';
 import { readJsonObject } from '../formats/records/json.ts';
 import { methods } from '../methods/index.ts';
 import type { TaskUse } from '../metrics/routing.ts';
 import { filesHash } from './completion.ts';
-import { type MethodName, settingsOf } from './config-schema.ts';
-import type { EvaluateStep, TrainStep } from './plan.ts';
 import type { OpenedRun } from './run-data.ts';
 import { runFiles } from './run-folder.ts';
 

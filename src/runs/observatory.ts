@@ -1,6 +1,7 @@
 // Looks at how the mixtures of a run route: reads some test questions of each task, with their right answers, through
 // the saved stages, and keeps the use of the experts. Trains nothing and answers nothing.
 
+import { type TrainStep, trainedStage } from '../config/plan.ts';
 import { lockFolder } from '../formats/files/lock.ts';
 import { type TaskUse, type TokenKind, tokenKinds, UseTally } from '../metrics/routing.ts';
 import type { TestSample } from '../tasks/task.ts';
@@ -14,7 +15,6 @@ import {
   readObservatory,
   writeObservatory,
 } from './observatory-file.ts';
-import { type TrainStep, trainedStage } from './plan.ts';
 import { type OpenedRun, openRun } from './run-data.ts';
 import type { ObservingEngine, SampleGates } from './run-engine.ts';
 

@@ -4,12 +4,12 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { present } from '../base/errors.ts';
+import { planRun, type TrainStep } from '../config/plan.ts';
+import { testSamples, trainSamples } from '../config/samples.ts';
+import type { RunConfig } from '../config/schema.ts';
 import { methods } from '../methods/index.ts';
 import type { TaskSource } from '../tasks/task.ts';
-import type { RunConfig } from './config-schema.ts';
-import { planRun, type TrainStep } from './plan.ts';
 import type { RunEngine } from './run-engine.ts';
-import { testSamples, trainSamples } from './samples.ts';
 
 export interface ProbeResult {
   /** Batches trained and timed, after a first one that is not; absent where the run trains nothing. */

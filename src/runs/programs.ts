@@ -1,4 +1,6 @@
 // The programs of a run as graphs, by name, for looking at: as text, or as ONNX in a viewer such as Netron.
+
+import { type MethodName, type RunConfig, settingsOf } from '../config/schema.ts';
 import { extendGraph, projectGraph } from '../evaluation/generation/graphs.ts';
 import { methods } from '../methods/index.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
@@ -8,7 +10,6 @@ import type { Tensor } from '../tensor/graph.ts';
 import { input } from '../tensor/ops.ts';
 import { gradientGraph } from '../training/learner.ts';
 import { projectorNames, traceTraining } from '../training/traced.ts';
-import { type MethodName, type RunConfig, settingsOf } from './config-schema.ts';
 
 type Outputs = Readonly<Record<string, Tensor>>;
 type Build = (model: LlavaModel, config: RunConfig, method: MethodName | undefined) => Outputs;

@@ -7,13 +7,13 @@ import { basename, join, relative, sep } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
 import { packageVersion, versionIn } from '../base/package.ts';
+import type { RunConfig } from '../config/schema.ts';
 import { listFiles, sha256, sha256OfFile, writeJsonAtomic } from '../formats/files/files.ts';
 import { checkRow, readJson } from '../formats/records/json.ts';
 import { modelFiles } from '../models/llava/sources.ts';
 import { describeTaskOrder } from '../streams/coin/order.ts';
 import { instructionFolder } from '../tasks/layout/instruction-files.ts';
 import type { TaskSource } from '../tasks/task.ts';
-import type { RunConfig } from './config-schema.ts';
 import { runFiles } from './run-folder.ts';
 
 const fileSetSchema = z.object({

@@ -2,6 +2,7 @@
 // lost the answer, only the form. Files: reask/journal.jsonl, and reask/<method>/<n>-<Task>/<Task>.jsonl with the answers.
 import { existsSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { type EvaluateStep, trainedStage } from '../config/plan.ts';
 import { makeFolder, sha256, sha256OfFile } from '../formats/files/files.ts';
 import { lockFolder } from '../formats/files/lock.ts';
 import { tasks } from '../tasks/index.ts';
@@ -10,7 +11,6 @@ import type { TestSample } from '../tasks/task.ts';
 import { Aspects } from './aspects.ts';
 import { appendRecord, openJournal, readJournal, recordsByKey } from './journal.ts';
 import { wholeStages } from './mode-results.ts';
-import { type EvaluateStep, trainedStage } from './plan.ts';
 import { type OpenedRun, openRun } from './run-data.ts';
 import type { RunEngine } from './run-engine.ts';
 

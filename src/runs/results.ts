@@ -1,13 +1,14 @@
 // The results of a run, computed from its predictions on disk and the test data, in both scoring modes.
 // Nothing here trusts a figure that was computed before; the journal gives only times and which steps are there.
 import { existsSync, readFileSync } from 'node:fs';
+import type { Step } from '../config/plan.ts';
+import type { MethodName, RunConfig } from '../config/schema.ts';
 import { writeJsonAtomic } from '../formats/files/files.ts';
 import type { BesideRow } from '../streams/coin/published.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import type { ErrorResults, LifeLineResults } from './aspects.ts';
 import { Aspects } from './aspects.ts';
 import { costOf } from './comparison.ts';
-import type { MethodName, RunConfig } from './config-schema.ts';
 import type { ExampleResult } from './examples.ts';
 import { exampleResults } from './examples.ts';
 import type { IntervalResults } from './intervals.ts';
@@ -18,7 +19,6 @@ import type { ModeResults } from './mode-results.ts';
 import { modeResults, wholeStages } from './mode-results.ts';
 import type { RoutingResults } from './observatory-file.ts';
 import { routingResults } from './observatory-file.ts';
-import type { Step } from './plan.ts';
 import type { Provenance } from './provenance.ts';
 import type { ReaskResults } from './reask.ts';
 import { reaskResults } from './reask.ts';

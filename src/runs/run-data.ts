@@ -2,16 +2,16 @@
 // scored once. Knows nothing of what is made of them.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { type EvaluateStep, planRun, type Step } from '../config/plan.ts';
+import { testSamples } from '../config/samples.ts';
+import type { RunConfig } from '../config/schema.ts';
+import { prepareData } from '../config/sources.ts';
 import { type TaskName, tasks } from '../tasks/index.ts';
 import { readPredictions, requireKnownIds } from '../tasks/predictions.ts';
 import type { Prediction, ScoringMode, TaskScore, TaskSource, TestSample } from '../tasks/task.ts';
-import type { RunConfig } from './config-schema.ts';
 import { type JournalRecord, readJournal, recordsByKey } from './journal.ts';
-import { type EvaluateStep, planRun, type Step } from './plan.ts';
 import { type Provenance, readProvenance, requireSameData } from './provenance.ts';
 import { readRunConfig, runFiles } from './run-folder.ts';
-import { testSamples } from './samples.ts';
-import { prepareData } from './sources.ts';
 
 export interface OpenedRun {
   readonly folder: string;

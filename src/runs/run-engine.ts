@@ -1,10 +1,11 @@
 // What a run needs from whoever trains and generates. The plan, the journal and the files around it are `execute.ts`;
 // a test gives an engine that computes nothing.
+
+import type { TrainedStage } from '../config/plan.ts';
+import type { MethodName, RunConfig } from '../config/schema.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { TestSample, TrainSample } from '../tasks/task.ts';
 import type { HostTensor } from '../tensor/dtype.ts';
-import type { MethodName, RunConfig } from './config-schema.ts';
-import type { TrainedStage } from './plan.ts';
 
 export interface RunEngine {
   /**

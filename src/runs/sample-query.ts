@@ -1,11 +1,11 @@
 // The samples behind a number: found by task, method, kind of error, or what their life lines did at a stage.
 import { UserError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
+import type { MethodName } from '../config/schema.ts';
 import type { ErrorLabel } from '../evaluation/attribution.ts';
 import type { Fate } from '../metrics/lifelines.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { Aspects, SampleHistory } from './aspects.ts';
-import type { MethodName } from './config-schema.ts';
 
 /** All that are given must hold. Stages are named by the task that they train. */
 export interface SampleQuery {

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { ExpectedTensors } from '../adapters/peft.ts';
 import { UserError } from '../base/errors.ts';
+import { tasksUpTo } from '../config/plan.ts';
+import { type MethodName, type RunConfig, settingsOf } from '../config/schema.ts';
 import { writeFileAtomic } from '../formats/files/files.ts';
 import { methods } from '../methods/index.ts';
 import type { Embeddings, Example, OpenMethod, StageState, StreamSample } from '../methods/method.ts';
@@ -17,8 +19,6 @@ import type { ProgramOptions } from '../tensor/program.ts';
 import { readState, serializeState } from '../training/checkpoint.ts';
 import type { FetchFeatures } from '../training/feature-batches.ts';
 import { StageTrainer } from '../training/stage.ts';
-import { type MethodName, type RunConfig, settingsOf } from './config-schema.ts';
-import { tasksUpTo } from './plan.ts';
 import type { TrainMeasurements, TrainRequest } from './run-engine.ts';
 
 export interface StageTrainingOptions {

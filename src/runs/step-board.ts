@@ -1,6 +1,6 @@
 // Which step of a plan is done next, and by whom, where several engines work side by side. A training waits for the stage
 // before it, an evaluation for its training, and every training for the zero-shot answers. Computes nothing.
-import type { Step } from './plan.ts';
+import type { Step } from '../config/plan.ts';
 
 /** Hands out steps, each once, as soon as what they need is there. */
 export class StepBoard {

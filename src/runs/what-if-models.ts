@@ -1,8 +1,8 @@
 // The models that a what-if asks: weighted sums of a method's stages, and the reasons why some cannot be had.
 import { type Issue, UserError } from '../base/errors.ts';
+import { type MethodName, type RunConfig, settingsOf } from '../config/schema.ts';
 import { methods } from '../methods/index.ts';
 import { hasStageLora } from '../methods/shared/blend.ts';
-import { type MethodName, type RunConfig, settingsOf } from './config-schema.ts';
 
 export interface StageWeight {
   /** Counted from 1; 0 is the base model. */

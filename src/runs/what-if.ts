@@ -5,6 +5,8 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { present } from '../base/errors.ts';
+import { type EvaluateStep, type TrainStep, trainedStage } from '../config/plan.ts';
+import { type MethodName, settingsOf } from '../config/schema.ts';
 import { makeFolder, sha256, sha256OfFile, writeJsonAtomic } from '../formats/files/files.ts';
 import { lockFolder } from '../formats/files/lock.ts';
 import { readRows } from '../formats/records/json.ts';
@@ -20,9 +22,7 @@ import {
 } from '../tasks/predictions.ts';
 import type { ScoringMode, TaskScore } from '../tasks/task.ts';
 import { AdapterAnswers } from './adapter-answers.ts';
-import { type MethodName, settingsOf } from './config-schema.ts';
 import { appendRecord, type JournalRecord, openJournal, readJournal, recordsByKey } from './journal.ts';
-import { type EvaluateStep, type TrainStep, trainedStage } from './plan.ts';
 import { type OpenedRun, openRun } from './run-data.ts';
 import type { RunEngine } from './run-engine.ts';
 import { nameOf, onlyStage, type WhatIfModel } from './what-if-models.ts';

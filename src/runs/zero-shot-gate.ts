@@ -3,6 +3,9 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { planRun } from '../config/plan.ts';
+import { testSamples } from '../config/samples.ts';
+import type { RunConfig } from '../config/schema.ts';
 import { sha256OfFile } from '../formats/files/files.ts';
 import { formatPercent } from '../metrics/summary.ts';
 import { type ZeroShotBand, zeroShotBand } from '../metrics/zero-shot-band.ts';
@@ -10,11 +13,8 @@ import { publishedRow } from '../streams/coin/published.ts';
 import { tasks } from '../tasks/index.ts';
 import { readPredictions } from '../tasks/predictions.ts';
 import type { TaskSource } from '../tasks/task.ts';
-import type { RunConfig } from './config-schema.ts';
 import { appendRecord, readJournal } from './journal.ts';
-import { planRun } from './plan.ts';
 import { runFiles } from './run-folder.ts';
-import { testSamples } from './samples.ts';
 
 export interface GateOptions {
   readonly config: RunConfig;

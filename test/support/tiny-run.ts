@@ -1,8 +1,8 @@
 // A data folder with three small tasks, a configuration for it, and what two runs are compared by.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import type { RunConfig } from '../../src/runs/config.ts';
-import { configSchema } from '../../src/runs/config-schema.ts';
+import type { RunConfig } from '../../src/config/load.ts';
+import { configSchema } from '../../src/config/schema.ts';
 import type { TaskSource } from '../../src/tasks/task.ts';
 
 const testFiles = { OCRVQA: 'test.json', VQAv2: 'val.json', ImageNet: 'test.json' } as const;

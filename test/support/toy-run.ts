@@ -1,7 +1,7 @@
 // A whole run of a toy model on a few drawn samples, with the real engine in this process.
 import { join } from 'node:path';
+import { loadConfig, type RunConfig } from '../../src/config/load.ts';
 import { buildNanoData } from '../../src/nano/world/build.ts';
-import { loadConfig, type RunConfig } from '../../src/runs/config.ts';
 import { openEngine } from '../../src/runs/engine.ts';
 import { executeRun } from '../../src/runs/execute.ts';
 import { recordProvenance } from '../../src/runs/provenance.ts';

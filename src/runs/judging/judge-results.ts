@@ -1,9 +1,10 @@
 // A run's matrices of general knowledge, one per judge, computed from the judges' own words on disk in both parser modes.
+
+import type { EvaluateStep } from '../../config/plan.ts';
 import { type JudgedFigure, judgedFigure } from '../../evaluation/judging/parser.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
 import type { ModeResults } from '../mode-results.ts';
 import { modeResults, wholeStages } from '../mode-results.ts';
-import type { EvaluateStep } from '../plan.ts';
 import type { OpenedRun } from '../run-data.ts';
 import { type JudgeDescription, Judgings, listJudges } from './judge-files.ts';
 

@@ -3,11 +3,11 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
+import type { EvaluateStep } from '../../config/plan.ts';
 import { sha256OfFile, writeFileAtomic, writeJsonAtomic } from '../../formats/files/files.ts';
 import { lockFolder } from '../../formats/files/lock.ts';
 import { tasks } from '../../tasks/index.ts';
 import { appendRecord, openJournal } from '../journal.ts';
-import type { EvaluateStep } from '../plan.ts';
 import { type OpenedRun, openRun } from '../run-data.ts';
 import type { CellJudge, JudgeItem, Workload } from './cell-judge.ts';
 import {

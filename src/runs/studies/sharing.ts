@@ -2,12 +2,12 @@
 // the journal gets a record that says where they came from. What is taken over is checked by its hashes first.
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { planRun, type Step } from '../../config/plan.ts';
+import type { RunConfig } from '../../config/schema.ts';
 import { linkFile, listFiles, makeFolder, publishFolder } from '../../formats/files/files.ts';
 import { partialFiles } from '../../tasks/predictions.ts';
 import { Completion } from '../completion.ts';
-import type { RunConfig } from '../config-schema.ts';
 import { readJournal, recordsByKey } from '../journal.ts';
-import { planRun, type Step } from '../plan.ts';
 import { readProvenance } from '../provenance.ts';
 import { readRunConfig, runFiles } from '../run-folder.ts';
 import { stepKeys } from './step-keys.ts';

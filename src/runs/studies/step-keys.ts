@@ -1,9 +1,10 @@
 // What a step of a run depends on, as a hash: two steps with the same key, in two runs, make the same bytes. A stage
 // depends on its method and the tasks up to it, never on later ones (`tasksUpTo`), so streams that begin alike share their
 // beginnings. What a step surely does not depend on is left out by name; a setting that is not known here counts.
+
+import { planRun, type Step } from '../../config/plan.ts';
+import { type RunConfig, settingsOf } from '../../config/schema.ts';
 import { sha256 } from '../../formats/files/files.ts';
-import { type RunConfig, settingsOf } from '../config-schema.ts';
-import { planRun, type Step } from '../plan.ts';
 import type { Provenance } from '../provenance.ts';
 
 /** Where results go, what a run has beside the step, and what is put into the key by itself. */

@@ -11,7 +11,7 @@ import { publishedRow } from '../streams/coin/published.ts';
 import { type TaskName, taskNames } from '../tasks/index.ts';
 import { instructionTypes } from '../tasks/layout/instruction-files.ts';
 import type { Provider } from '../tensor/program.ts';
-import type { ConfigProblem } from './schema-problems.ts';
+import type { ConfigProblem } from './problems.ts';
 
 const providers = ['cpu', 'webgpu', 'cuda'] as const satisfies readonly Provider[];
 export const baseWeightNames = ['float32', 'int8', 'int4'] as const;

@@ -6,11 +6,11 @@ import { type Issue, UserError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { isObject } from '../formats/records/json.ts';
 import { readYaml, type Source } from '../formats/records/yaml-source.ts';
-import { configSchema, crossCheck, type RunConfig } from './config-schema.ts';
 import { givenByUser, presets } from './presets.ts';
-import { type ConfigProblem, formatPath, problemsOf } from './schema-problems.ts';
+import { type ConfigProblem, formatPath, problemsOf } from './problems.ts';
+import { configSchema, crossCheck, type RunConfig } from './schema.ts';
 
-export type { RunConfig } from './config-schema.ts';
+export type { RunConfig } from './schema.ts';
 
 /** A value given on the command line or in another file, and how it was written there. */
 export interface ConfigOverride {

@@ -10,7 +10,7 @@ import { lockFolder } from '../formats/files/lock.ts';
 import { readJsonObject } from '../formats/records/json.ts';
 import { COMPOSITION_FILE, isModelFolder } from '../models/llava/sources.ts';
 import type { TaskSource } from '../tasks/task.ts';
-import type { RunConfig } from './config-schema.ts';
+import type { RunConfig } from './schema.ts';
 
 const nanoSizes = { trainSamples: 500, testSamples: 100 };
 const lockPollMs = 500;

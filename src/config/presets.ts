@@ -3,7 +3,7 @@
 import { UserError } from '../base/errors.ts';
 import { type Recipe, recipes } from '../streams/coin/recipes.ts';
 import type { ScoredModel } from '../tasks/task.ts';
-import type { ConfigInput } from './config-schema.ts';
+import type { ConfigInput } from './schema.ts';
 
 /** What a configuration needs that a preset may leave to the user, and how it is given. */
 export const givenByUser: Readonly<Record<string, string>> = {

@@ -4,7 +4,7 @@ import { slimTestCount } from '../streams/coin/facts.ts';
 import { type TaskName, tasks } from '../tasks/index.ts';
 import type { TaskSource, TestSample, TrainSample } from '../tasks/task.ts';
 import { RandomStream } from '../tensor/random.ts';
-import type { RunConfig } from './config-schema.ts';
+import type { RunConfig } from './schema.ts';
 
 /** The training samples of a task in file order; a subset depends on the seed of the run. */
 export function trainSamples(config: RunConfig, source: TaskSource, task: TaskName): readonly TrainSample[] {

@@ -2,7 +2,7 @@
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { isObject } from '../formats/records/json.ts';
-import { configSchema, type RunConfig } from './config-schema.ts';
+import { configSchema, type RunConfig } from './schema.ts';
 
 const commentColumn = 34;
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { dirname } from 'node:path/posix';
 import { methods, type Stream } from '../methods/index.ts';
 import type { TaskName } from '../tasks/index.ts';
-import type { MethodName, RunConfig } from './config-schema.ts';
+import type { MethodName, RunConfig } from './schema.ts';
 
 /** A trained stage whose model answers. */
 export interface TrainedStage {
