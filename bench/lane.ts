@@ -1,4 +1,4 @@
-// One of several engines that share a line's work: a thread of one core, as a run has them (src/runs/jobs.ts).
+// One of several engines that share a line's work: a thread of one core, as a run has them (src/engine/jobs.ts).
 import { parentPort, workerData } from 'node:worker_threads';
 import { present } from '../src/base/errors.ts';
 import { installMeter } from './meter.ts';

@@ -2,12 +2,12 @@
 // file changes with them, and no other of this folder.
 import { dirname, join } from 'node:path';
 import type { BaseWeights } from '../src/config/schema.ts';
+import { baseWeightRewrites } from '../src/engine/base-weights.ts';
 import { Generator } from '../src/evaluation/generation/generator.ts';
 import { type MethodName, methods, type OpenMethod } from '../src/methods/index.ts';
 import type { Example, StageState } from '../src/methods/method.ts';
 import { ImageEncoder } from '../src/models/llava/image-encoder.ts';
 import { type LlavaModel, openLlava } from '../src/models/llava/model.ts';
-import { baseWeightRewrites } from '../src/runs/base-weights.ts';
 import { float32 } from '../src/tensor/dtype.ts';
 import type { ProgramOptions, Value } from '../src/tensor/program.ts';
 import { StageTrainer } from '../src/training/stage.ts';

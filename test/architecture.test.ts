@@ -22,6 +22,7 @@ const rooms = [
   'evaluation',
   'nano',
   'config',
+  'engine',
   'runs',
   'report',
   'cli',

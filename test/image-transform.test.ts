@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { packageFolder } from '../src/base/package.ts';
 import { loadConfig } from '../src/config/load.ts';
+import { openEngine } from '../src/engine/engine.ts';
 import { encodePng } from '../src/formats/images/image.ts';
 import { ImageEncoder } from '../src/models/llava/image-encoder.ts';
 import { parseImageTransform } from '../src/models/parts/clip/processor.ts';
-import { openEngine } from '../src/runs/engine.ts';
 import { type TaskName, tasks } from '../src/tasks/index.ts';
 import { config, weights } from './support/llava-tiny.ts';
 

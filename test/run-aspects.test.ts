@@ -4,6 +4,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EvaluateRequest } from '../src/engine/contract.ts';
 import { renderReport } from '../src/report/html.ts';
 import { renderTables } from '../src/report/terminal.ts';
 import { executeRun } from '../src/runs/execute.ts';
@@ -16,7 +17,6 @@ import { reask } from '../src/runs/reask.ts';
 import type { RunResults } from '../src/runs/results.ts';
 import { computeResults } from '../src/runs/results.ts';
 import { openRun } from '../src/runs/run-data.ts';
-import type { EvaluateRequest } from '../src/runs/run-engine.ts';
 import { readPredictions } from '../src/tasks/predictions.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
 import { FakeEngine } from './support/fake-engine.mjs';

@@ -5,8 +5,8 @@ import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
 import { type ConfigOverride, loadConfig } from '../config/load.ts';
 import { locateModel, prepareData } from '../config/sources.ts';
+import { type EvaluatedTask, evaluateModel } from '../engine/evaluate-model.ts';
 import { type AuditOptions, type AuditResult, auditRun } from '../runs/audit.ts';
-import { type EvaluatedTask, evaluateModel } from '../runs/evaluate-model.ts';
 import { readProvenance, requireSameData } from '../runs/provenance.ts';
 import { runFiles } from '../runs/run-folder.ts';
 import { overrideArguments, readList, readOverrides } from './arguments.ts';
@@ -120,7 +120,7 @@ async function auditFolder(
     config: audited,
     source,
     openEngine: async () => {
-      const { openEngine } = await import('../runs/engine.ts');
+      const { openEngine } = await import('../engine/engine.ts');
       return openEngine({ config: audited, modelFolder: locateModel(audited) });
     },
     onProgress: (done, total) => showProgress(`${done}/${total} answered again`, done === total, json),

@@ -3,12 +3,12 @@
 import type { ArgsDef } from 'citty';
 import type { RunConfig } from '../config/load.ts';
 import { featureCache, locateModel, prepareData } from '../config/sources.ts';
+import { jobsOf } from '../engine/jobs.ts';
 import type { FeatureCounts } from '../models/llava/image-encoder.ts';
 import { renderSizes } from '../report/terminal-sizes.ts';
 import { executeRun, type RunObserver } from '../runs/execute.ts';
 import { featureWarning } from '../runs/feature-storage.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
-import { jobsOf } from '../runs/jobs.ts';
 import { methodSizes, openShape } from '../runs/matching.ts';
 import { describeProtocol, recordProvenance } from '../runs/provenance.ts';
 import { checkZeroShotGate } from '../runs/zero-shot-gate.ts';
@@ -91,10 +91,10 @@ export async function executeConfig(config: RunConfig, options: ExecuteArguments
         const onClose = (counts: FeatureCounts) => void features.push(counts);
         // Loaded only here: with nothing left to do, no runtime is needed.
         if (jobs === 1) {
-          const { openEngine } = await import('../runs/engine.ts');
+          const { openEngine } = await import('../engine/engine.ts');
           return openEngine({ config, modelFolder, onClose });
         }
-        const { openRemoteEngine } = await import('../runs/remote-engine.ts');
+        const { openRemoteEngine } = await import('../engine/remote-engine.ts');
         return openRemoteEngine({ config, modelFolder, source, threads: threads ?? 1, onClose });
       },
       observer: quiet || !sizes ? progress : announcing(progress, () => showSizes(config, modelFolder)),

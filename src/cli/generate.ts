@@ -7,11 +7,11 @@ import { z } from 'zod';
 import { DataError, UserError } from '../base/errors.ts';
 import { baseWeightNames, providersOf } from '../config/schema.ts';
 import { locateModel } from '../config/sources.ts';
+import { baseWeightRewrites } from '../engine/base-weights.ts';
 import { Answerer, type AskedQuestion } from '../evaluation/generation/answerer.ts';
 import { checkRow, readText } from '../formats/records/json.ts';
 import { openModelAdapter } from '../models/llava/adapters.ts';
 import { openLlava, templateChoices } from '../models/llava/model.ts';
-import { baseWeightRewrites } from '../runs/base-weights.ts';
 import { oneOf } from './arguments.ts';
 import { checkProvider, wholeNumber } from './options.ts';
 

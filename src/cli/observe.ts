@@ -32,7 +32,7 @@ export const observe = defineCommand({
         seed: wholeNumber('--seed', args.seed, 0),
         signal: interruption.signal,
         openEngine: async ({ config }) => {
-          const { openEngine } = await import('../runs/engine.ts');
+          const { openEngine } = await import('../engine/engine.ts');
           return openEngine({ config, modelFolder: locateModel(config) });
         },
         onStage: ({ key }) => process.stderr.write(`${key.replace(/\/train$/, '')}: looked at\n`),

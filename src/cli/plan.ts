@@ -43,7 +43,7 @@ export const plan = defineCommand({
       ? undefined
       : await probeRun(config, source, async (probed) => {
           process.stderr.write('Probing: a few training steps and a few answers.\n');
-          const { openEngine } = await import('../runs/engine.ts');
+          const { openEngine } = await import('../engine/engine.ts');
           return openEngine({ config: probed, modelFolder });
         });
     const stages = stagesOf(estimate, config, probe);

@@ -30,7 +30,7 @@ export const reask = defineCommand({
         everyStage: args['every-stage'] === true,
         signal: interruption.signal,
         openEngine: async ({ config }) => {
-          const { openEngine } = await import('../runs/engine.ts');
+          const { openEngine } = await import('../engine/engine.ts');
           return openEngine({ config, modelFolder: locateModel(config) });
         },
         onCell: ({ key }, asked) => process.stderr.write(`${key}: ${asked} asked again\n`),

@@ -80,7 +80,7 @@ export const whatIf = defineCommand({
         modelFolder: ({ config }) => locateModel(config),
         signal: interruption.signal,
         openEngine: async ({ config }) => {
-          const { openEngine } = await import('../runs/engine.ts');
+          const { openEngine } = await import('../engine/engine.ts');
           return openEngine({ config, modelFolder: locateModel(config) });
         },
         onPlan: (left, there) =>

@@ -7,12 +7,12 @@ import { UserError } from '../base/errors.ts';
 import { type EvaluateStep, planRun, trainedStage } from '../config/plan.ts';
 import { testSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
+import type { RunEngine } from '../engine/contract.ts';
 import type { TaskName } from '../tasks/index.ts';
 import { readPredictions } from '../tasks/predictions.ts';
 import type { TaskSource, TestSample } from '../tasks/task.ts';
 import { RandomStream } from '../tensor/random.ts';
 import { readJournal, recordsByKey } from './journal.ts';
-import type { RunEngine } from './run-engine.ts';
 import { runFiles } from './run-folder.ts';
 
 export interface AuditOptions {

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { type EvaluateStep, planRun, type Step, type TrainStep, trainedStage } from '../config/plan.ts';
 import { testSamples, trainSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
+import type { RunEngine } from '../engine/contract.ts';
 import { makeFolder, publishFolder, removeTemporaryFiles, writeError } from '../formats/files/files.ts';
 import { lockFolder } from '../formats/files/lock.ts';
 import type { TaskName } from '../tasks/index.ts';
@@ -12,7 +13,6 @@ import { partialFiles, readPartialPredictions, writePredictions } from '../tasks
 import type { TaskSource } from '../tasks/task.ts';
 import { Completion } from './completion.ts';
 import { RunInterrupted } from './interrupted.ts';
-import type { RunEngine } from './run-engine.ts';
 import { claimRunFolder } from './run-folder.ts';
 import { StepBoard } from './step-board.ts';
 

@@ -2,6 +2,7 @@
 // the saved stages, and keeps the use of the experts. Trains nothing and answers nothing.
 
 import { type TrainStep, trainedStage } from '../config/plan.ts';
+import type { ObservingEngine, SampleGates } from '../engine/contract.ts';
 import { lockFolder } from '../formats/files/lock.ts';
 import { type TaskUse, type TokenKind, tokenKinds, UseTally } from '../metrics/routing.ts';
 import type { TestSample } from '../tasks/task.ts';
@@ -16,7 +17,6 @@ import {
   writeObservatory,
 } from './observatory-file.ts';
 import { type OpenedRun, openRun } from './run-data.ts';
-import type { ObservingEngine, SampleGates } from './run-engine.ts';
 
 export interface ObserveOptions {
   readonly folder: string;

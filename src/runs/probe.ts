@@ -7,9 +7,9 @@ import { present } from '../base/errors.ts';
 import { planRun, type TrainStep } from '../config/plan.ts';
 import { testSamples, trainSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
+import type { RunEngine } from '../engine/contract.ts';
 import { methods } from '../methods/index.ts';
 import type { TaskSource } from '../tasks/task.ts';
-import type { RunEngine } from './run-engine.ts';
 
 export interface ProbeResult {
   /** Batches trained and timed, after a first one that is not; absent where the run trains nothing. */

@@ -3,6 +3,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type EvaluateStep, trainedStage } from '../config/plan.ts';
+import type { RunEngine } from '../engine/contract.ts';
 import { makeFolder, sha256, sha256OfFile } from '../formats/files/files.ts';
 import { lockFolder } from '../formats/files/lock.ts';
 import { tasks } from '../tasks/index.ts';
@@ -12,7 +13,6 @@ import { Aspects } from './aspects.ts';
 import { appendRecord, openJournal, readJournal, recordsByKey } from './journal.ts';
 import { wholeStages } from './mode-results.ts';
 import { type OpenedRun, openRun } from './run-data.ts';
-import type { RunEngine } from './run-engine.ts';
 
 export interface ReaskResults {
   readonly cells: readonly {

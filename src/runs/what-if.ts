@@ -7,6 +7,8 @@ import { z } from 'zod';
 import { present } from '../base/errors.ts';
 import { type EvaluateStep, type TrainStep, trainedStage } from '../config/plan.ts';
 import { type MethodName, settingsOf } from '../config/schema.ts';
+import { AdapterAnswers } from '../engine/adapter-answers.ts';
+import type { RunEngine } from '../engine/contract.ts';
 import { makeFolder, sha256, sha256OfFile, writeJsonAtomic } from '../formats/files/files.ts';
 import { lockFolder } from '../formats/files/lock.ts';
 import { readRows } from '../formats/records/json.ts';
@@ -21,10 +23,8 @@ import {
   writePredictions,
 } from '../tasks/predictions.ts';
 import type { ScoringMode, TaskScore } from '../tasks/task.ts';
-import { AdapterAnswers } from './adapter-answers.ts';
 import { appendRecord, type JournalRecord, openJournal, readJournal, recordsByKey } from './journal.ts';
 import { type OpenedRun, openRun } from './run-data.ts';
-import type { RunEngine } from './run-engine.ts';
 import { nameOf, onlyStage, type WhatIfModel } from './what-if-models.ts';
 
 export interface WhatIfResults {

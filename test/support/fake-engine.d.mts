@@ -1,5 +1,5 @@
 // Types of `fake-engine.mjs`. Nothing else.
-import type { RunEngine } from '../../src/runs/run-engine.ts';
+import type { RunEngine } from '../../src/engine/contract.ts';
 
 export interface FakeEngineOptions {
   readonly machine?: string;

@@ -1,8 +1,8 @@
 // A whole run of a toy model on a few drawn samples, with the real engine in this process.
 import { join } from 'node:path';
 import { loadConfig, type RunConfig } from '../../src/config/load.ts';
+import { openEngine } from '../../src/engine/engine.ts';
 import { buildNanoData } from '../../src/nano/world/build.ts';
-import { openEngine } from '../../src/runs/engine.ts';
 import { executeRun } from '../../src/runs/execute.ts';
 import { recordProvenance } from '../../src/runs/provenance.ts';
 import type { TaskSource } from '../../src/tasks/task.ts';

@@ -3,9 +3,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { present } from '../base/errors.ts';
 import { trainSamples } from '../config/samples.ts';
 import type { FeatureCounts } from '../models/llava/image-encoder.ts';
+import type { EvaluateProgress, RunEngine, TrainProgress } from './contract.ts';
 import { openEngine } from './engine.ts';
 import { type FromThread, type ThreadData, type ToThread, toPlainError } from './engine-messages.ts';
-import type { EvaluateProgress, RunEngine, TrainProgress } from './run-engine.ts';
 
 const { config, modelFolder, source, threads } = workerData as ThreadData;
 const port = present(parentPort, 'the port of an engine thread');

@@ -19,7 +19,7 @@ import type { ProgramOptions } from '../tensor/program.ts';
 import { readState, serializeState } from '../training/checkpoint.ts';
 import type { FetchFeatures } from '../training/feature-batches.ts';
 import { StageTrainer } from '../training/stage.ts';
-import type { TrainMeasurements, TrainRequest } from './run-engine.ts';
+import type { TrainMeasurements, TrainRequest } from './contract.ts';
 
 export interface StageTrainingOptions {
   readonly config: RunConfig;

@@ -28,7 +28,7 @@ import type {
   ObservingEngine,
   TrainMeasurements,
   TrainRequest,
-} from './run-engine.ts';
+} from './contract.ts';
 import { StageTraining } from './stage-training.ts';
 
 export interface EngineOptions {

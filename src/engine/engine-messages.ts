@@ -10,7 +10,7 @@ import type {
   TrainMeasurements,
   TrainProgress,
   TrainRequest,
-} from './run-engine.ts';
+} from './contract.ts';
 
 /** What an engine's thread is started with. */
 export interface ThreadData {

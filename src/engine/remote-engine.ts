@@ -2,7 +2,6 @@
 // one whose operators share both. The bytes are the same.
 import { Worker } from 'node:worker_threads';
 import type { FeatureCounts } from '../models/llava/image-encoder.ts';
-import { type FromThread, fromPlainError, type ThreadData, type ToThread } from './engine-messages.ts';
 import type {
   EvaluateMeasurements,
   EvaluateProgress,
@@ -11,7 +10,8 @@ import type {
   TrainMeasurements,
   TrainProgress,
   TrainRequest,
-} from './run-engine.ts';
+} from './contract.ts';
+import { type FromThread, fromPlainError, type ThreadData, type ToThread } from './engine-messages.ts';
 
 export interface RemoteEngineOptions extends ThreadData {
   /** Told when the engine is closed where the features of its pictures came from. */
