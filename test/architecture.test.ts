@@ -23,6 +23,7 @@ const rooms = [
   'nano',
   'config',
   'engine',
+  'forecast',
   'runs',
   'report',
   'cli',

@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig, type RunConfig } from '../src/config/load.ts';
 import { openEngine } from '../src/engine/engine.ts';
+import { featureWarning } from '../src/forecast/feature-storage.ts';
 import { listFiles, sha256OfFile } from '../src/formats/files/files.ts';
 import type { FeatureCounts } from '../src/models/llava/image-encoder.ts';
 import { openLlava } from '../src/models/llava/model.ts';
 import { buildNanoData } from '../src/nano/world/build.ts';
 import { executeRun } from '../src/runs/execute.ts';
-import { featureWarning } from '../src/runs/feature-storage.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
 import { writeToyModel } from './support/toy-model.ts';
 

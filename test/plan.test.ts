@@ -7,9 +7,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../src/config/load.ts';
 import { trainSamples } from '../src/config/samples.ts';
 import { openEngine } from '../src/engine/engine.ts';
+import { estimateRun } from '../src/forecast/estimate.ts';
 import { openLlava } from '../src/models/llava/model.ts';
 import { buildNanoData } from '../src/nano/world/build.ts';
-import { estimateRun } from '../src/runs/estimate.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
 import { writeToyModel } from './support/toy-model.ts';
 

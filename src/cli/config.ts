@@ -3,8 +3,8 @@ import { defineCommand } from 'citty';
 import { loadConfig, type RunConfig } from '../config/load.ts';
 import { locateModel } from '../config/sources.ts';
 import { configJsonSchema, renderConfig } from '../config/text.ts';
+import { matchParameters, methodSizes, openShape } from '../forecast/sizes.ts';
 import { renderSizes } from '../report/terminal-sizes.ts';
-import { matchParameters, methodSizes, openShape } from '../runs/matching.ts';
 import { overrideArguments, readOverrides } from './arguments.ts';
 import { widthOf } from './style.ts';
 

@@ -2,10 +2,10 @@
 
 import { UserError } from '../base/errors.ts';
 import type { RunConfig } from '../config/load.ts';
+import { matchParameters } from '../forecast/sizes.ts';
 import { writeFileAtomic, writeJsonAtomic } from '../formats/files/files.ts';
 import { lockFolder } from '../formats/files/lock.ts';
 import { formatDuration } from '../report/numbers.ts';
-import { matchParameters } from '../runs/matching.ts';
 import type { Study, StudyRun } from '../runs/studies/load-study.ts';
 import { runsIn, type SharedStep, takeOverSteps } from '../runs/studies/sharing.ts';
 import { claimStudyFolder, studyFiles, withEarlierMethods } from '../runs/studies/study-folder.ts';

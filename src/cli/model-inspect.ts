@@ -1,8 +1,8 @@
 // `coin model inspect`: what a model's folder holds, what of it is missing, and what it takes to train and to ask it.
 import { defineCommand } from 'citty';
 import { locateModel } from '../config/sources.ts';
+import { inspectModel } from '../forecast/inspection.ts';
 import { renderInspection } from '../report/model.ts';
-import { inspectModel } from '../runs/inspection.ts';
 import { wholeNumber } from './options.ts';
 import { useColor, widthOf } from './style.ts';
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { defineCommand } from 'citty';
 import { loadConfig } from '../config/load.ts';
 import { requireTrainable } from '../config/presets.ts';
-import { matchParameters } from '../runs/matching.ts';
+import { matchParameters } from '../forecast/sizes.ts';
 import { computeResults } from '../runs/results.ts';
 import { runFiles } from '../runs/run-folder.ts';
 import { studyOfSeeds } from '../runs/studies/load-study.ts';

@@ -1,6 +1,6 @@
 // What a model's folder holds, for a terminal. Numbers come from runs/inspection.ts; nothing is computed here.
 import { formatIssue } from '../base/errors.ts';
-import type { MemoryEstimate, ModelInspection } from '../runs/inspection.ts';
+import type { MemoryEstimate, ModelInspection } from '../forecast/inspection.ts';
 import { formatBytes, formatCount } from './numbers.ts';
 import { type GridCell, type GridOptions, printable, renderGrid, style, wrap } from './terminal-grid.ts';
 

@@ -2,8 +2,8 @@
 // of it. Nothing is counted here.
 
 import type { RunConfig } from '../config/schema.ts';
+import type { MethodSize, SizesOfRun } from '../forecast/sizes.ts';
 import { formatRatio } from '../metrics/budget.ts';
-import type { MethodSize, SizesOfRun } from '../runs/matching.ts';
 import { absent, formatCount } from './numbers.ts';
 import { type GridColumn, type GridOptions, renderGrid, wrap } from './terminal-grid.ts';
 
