@@ -15,13 +15,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { EndpointJudge } from '../src/evaluation/judging/endpoint-judge.ts';
 import { samplings } from '../src/evaluation/judging/judge-model.ts';
 import { ownRules } from '../src/evaluation/judging/prompt.ts';
-import { renderReport } from '../src/report/html.ts';
+import { renderReport } from '../src/report/page/html.ts';
+import { computeResults } from '../src/report/results.ts';
 import { executeRun } from '../src/runs/execute.ts';
 import { lexicalCellJudge, modelCellJudge } from '../src/runs/judging/cell-judge.ts';
 import { estimateJudging } from '../src/runs/judging/estimate.ts';
 import { type JudgingPlan, judgeRun } from '../src/runs/judging/judge-run.ts';
 import { recordProvenance } from '../src/runs/provenance.ts';
-import { computeResults } from '../src/runs/results.ts';
 import { openRun } from '../src/runs/run-data.ts';
 import { readPredictions, writePredictions } from '../src/tasks/predictions.ts';
 import { buildIfStale, commandLine } from './support/built.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageFolder } from '../src/base/package.ts';
 import { inspectModel, type MemoryEstimate } from '../src/forecast/inspection.ts';
-import { renderInspection } from '../src/report/model.ts';
+import { renderInspection } from '../src/report/terminal/model.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
 
 const nano = join(packageFolder, 'assets', 'nano');

@@ -4,9 +4,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { besideFigures } from '../src/report/beside.ts';
-import { renderReport } from '../src/report/html.ts';
-import { renderTables } from '../src/report/terminal.ts';
+import { renderReport } from '../src/report/page/html.ts';
+import { renderTables } from '../src/report/terminal/terminal.ts';
+import { besideFigures } from '../src/report/words/beside.ts';
 import { executeRun } from '../src/runs/execute.ts';
 import { readJournal } from '../src/runs/journal.ts';
 import { describeProtocol, readProvenance, recordProvenance } from '../src/runs/provenance.ts';

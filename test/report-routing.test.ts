@@ -1,9 +1,9 @@
 // Routing on the page and on a terminal, out of made-up uses of experts.
 import { describe, expect, test } from 'vitest';
-import { renderReport } from '../src/report/html.ts';
-import { mixtureFigures, routingSentences } from '../src/report/routing-figures.ts';
-import { renderRouting } from '../src/report/terminal-routing.ts';
-import type { RunResults } from '../src/runs/results.ts';
+import { renderReport } from '../src/report/page/html.ts';
+import type { RunResults } from '../src/report/results.ts';
+import { renderRouting } from '../src/report/terminal/terminal-routing.ts';
+import { mixtureFigures, routingSentences } from '../src/report/words/routing-figures.ts';
 import { fakeResults, fakeTasks } from './support/fake-results.ts';
 import { fakeRouting } from './support/fake-routing.ts';
 

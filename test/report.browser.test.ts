@@ -6,8 +6,8 @@ import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { renderReport } from '../src/report/html.ts';
-import type { RunResults } from '../src/runs/results.ts';
+import { renderReport } from '../src/report/page/html.ts';
+import type { RunResults } from '../src/report/results.ts';
 import { fakeResults, fakeTasks } from './support/fake-results.ts';
 import { fakeRouting } from './support/fake-routing.ts';
 

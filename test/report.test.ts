@@ -1,9 +1,9 @@
 // The report as text: one file that fetches nothing, with every figure of the run and nothing of its input unescaped.
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { besideFigures, besideNotes } from '../src/report/beside.ts';
-import { renderReport } from '../src/report/html.ts';
-import type { RunResults } from '../src/runs/results.ts';
+import { renderReport } from '../src/report/page/html.ts';
+import type { RunResults } from '../src/report/results.ts';
+import { besideFigures, besideNotes } from '../src/report/words/beside.ts';
 import { fakeResults, picture } from './support/fake-results.ts';
 
 const results = fakeResults();

@@ -1,9 +1,9 @@
 // What is shown of a study, from results made by hand: tables, words, Markdown and the page.
 import { describe, expect, it } from 'vitest';
 import type { Difference, Estimate } from '../src/metrics/comparison.ts';
-import { renderStudyPage } from '../src/report/study-page.ts';
-import { sharingSentence, studyTables, studyWords } from '../src/report/study-tables.ts';
-import { renderStudy, studyMarkdown } from '../src/report/study-text.ts';
+import { renderStudyPage } from '../src/report/page/study-page.ts';
+import { renderStudy, studyMarkdown } from '../src/report/terminal/study-text.ts';
+import { sharingSentence, studyTables, studyWords } from '../src/report/words/study-tables.ts';
 import type { ArmResults, StudyResults } from '../src/runs/studies/study-results.ts';
 
 const names = ['ACC', 'MAA', 'BWT'];

@@ -4,9 +4,9 @@ import { adaptationOf } from '../adapters/adapter.ts';
 import { hasProjector, readAdapter } from '../adapters/peft.ts';
 import { adaptsTower } from '../models/llava/adapters.ts';
 import { canonicalName } from '../models/llava/weights.ts';
-import { formatCount } from '../report/numbers.ts';
-import { wrap } from '../report/terminal-grid.ts';
-import { painter, useColor, widthOf } from './style.ts';
+import { painter, useColor, widthOf } from '../report/terminal/paint.ts';
+import { wrap } from '../report/terminal/terminal-grid.ts';
+import { formatCount } from '../report/words/numbers.ts';
 
 const kinds = { lora: 'LoRA', moelora: 'MoELoRA' } as const;
 

@@ -1,14 +1,14 @@
 // `coin compare`: the methods of a run against each other, with intervals; several runs are seeds of one configuration.
 import { defineCommand } from 'citty';
-import { inWords, withInterval } from '../report/comparison-words.ts';
-import { costCells, costHeadings } from '../report/costs.ts';
-import { absent, formatCount } from '../report/numbers.ts';
-import { type GridColumn, renderGrid } from '../report/terminal-grid.ts';
+import { painter, useColor, widthOf } from '../report/terminal/paint.ts';
+import { type GridColumn, renderGrid } from '../report/terminal/terminal-grid.ts';
+import { inWords, withInterval } from '../report/words/comparison-words.ts';
+import { costCells, costHeadings } from '../report/words/costs.ts';
+import { absent, formatCount } from '../report/words/numbers.ts';
 import { compareRuns, fewImages, type RunComparison } from '../runs/comparison.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { oneOf } from './arguments.ts';
 import { wholeNumber } from './options.ts';
-import { painter, useColor, widthOf } from './style.ts';
 
 const modes = ['strict', 'reference'] as const satisfies readonly ScoringMode[];
 

@@ -4,9 +4,9 @@ import { loadConfig, type RunConfig } from '../config/load.ts';
 import { locateModel } from '../config/sources.ts';
 import { configJsonSchema, renderConfig } from '../config/text.ts';
 import { matchParameters, methodSizes, openShape } from '../forecast/sizes.ts';
-import { renderSizes } from '../report/terminal-sizes.ts';
+import { widthOf } from '../report/terminal/paint.ts';
+import { renderSizes } from '../report/terminal/terminal-sizes.ts';
 import { overrideArguments, readOverrides } from './arguments.ts';
-import { widthOf } from './style.ts';
 
 const definitions = {
   config: {

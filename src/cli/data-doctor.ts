@@ -2,11 +2,11 @@
 import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
 import { examineData } from '../data/doctor/doctor.ts';
+import { renderDoctorPage } from '../report/terminal/doctor-page.ts';
+import { useColor } from '../report/terminal/paint.ts';
 import { instructionTypes } from '../tasks/layout/instruction-files.ts';
 import { oneOf } from './arguments.ts';
 import { CountLine } from './count-line.ts';
-import { renderDoctorPage } from './doctor-page.ts';
-import { useColor } from './style.ts';
 
 export const dataDoctor = defineCommand({
   meta: {

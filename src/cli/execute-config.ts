@@ -7,7 +7,8 @@ import { jobsOf } from '../engine/jobs.ts';
 import { featureWarning } from '../forecast/feature-storage.ts';
 import { methodSizes, openShape } from '../forecast/sizes.ts';
 import type { FeatureCounts } from '../models/llava/image-encoder.ts';
-import { renderSizes } from '../report/terminal-sizes.ts';
+import { useColor, widthOf } from '../report/terminal/paint.ts';
+import { renderSizes } from '../report/terminal/terminal-sizes.ts';
 import { executeRun, type RunObserver } from '../runs/execute.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
 import { describeProtocol, recordProvenance } from '../runs/provenance.ts';
@@ -15,7 +16,6 @@ import { checkZeroShotGate } from '../runs/zero-shot-gate.ts';
 import { listenForInterruption } from './interruption.ts';
 import { wholeNumber } from './options.ts';
 import { createProgress } from './progress.ts';
-import { useColor, widthOf } from './style.ts';
 
 /** The options of whatever executes runs. */
 export const executionArguments = {

@@ -5,14 +5,14 @@ import type { RunConfig } from '../config/load.ts';
 import { matchParameters } from '../forecast/sizes.ts';
 import { writeFileAtomic, writeJsonAtomic } from '../formats/files/files.ts';
 import { lockFolder } from '../formats/files/lock.ts';
-import { formatDuration } from '../report/numbers.ts';
+import { useColor, widthOf } from '../report/terminal/paint.ts';
+import { formatDuration } from '../report/words/numbers.ts';
 import type { Study, StudyRun } from '../runs/studies/load-study.ts';
 import { runsIn, type SharedStep, takeOverSteps } from '../runs/studies/sharing.ts';
 import { claimStudyFolder, studyFiles, withEarlierMethods } from '../runs/studies/study-folder.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { executeConfig, judgeLexically } from './execute-config.ts';
 import { wholeNumber } from './options.ts';
-import { useColor, widthOf } from './style.ts';
 import { writeResults } from './write-results.ts';
 
 export interface ShowStudyOptions {
@@ -77,7 +77,7 @@ async function executeOne(
   });
   const judged = await judgeLexically(config);
   if (executed + shared.length + judged > 0) {
-    const { computeResults } = await import('../runs/results.ts');
+    const { computeResults } = await import('../report/results.ts');
     await writeResults(config.output, await computeResults(config.output));
   }
 }
@@ -87,8 +87,8 @@ export async function showStudy(loaded: Study, { mode, write, again }: ShowStudy
   // Loaded only here: they bring what draws tables and pages.
   const [{ computeStudyResults }, { renderStudy, studyMarkdown }, { renderStudyPage }] = await Promise.all([
     import('../runs/studies/study-results.ts'),
-    import('../report/study-text.ts'),
-    import('../report/study-page.ts'),
+    import('../report/terminal/study-text.ts'),
+    import('../report/page/study-page.ts'),
   ]);
   const { folder } = loaded;
   if (runsIn(folder).length === 0) {

@@ -3,18 +3,18 @@ import { dirname, join, resolve } from 'node:path';
 import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
 import { samplingModes } from '../evaluation/judging/judge-model.ts';
-import { formatCount, formatDuration } from '../report/numbers.ts';
-import { renderJudges } from '../report/terminal-judges.ts';
+import { computeResults } from '../report/results.ts';
+import { useColor, widthOf } from '../report/terminal/paint.ts';
+import { renderJudges } from '../report/terminal/terminal-judges.ts';
+import { formatCount, formatDuration } from '../report/words/numbers.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
 import type { CellJudge } from '../runs/judging/cell-judge.ts';
 import { type Estimate, estimateJudging, type Prices } from '../runs/judging/estimate.ts';
 import { type JudgeObserver, type JudgingPlan, judgeRun } from '../runs/judging/judge-run.ts';
 import { openJudge } from '../runs/judging/open-judge.ts';
-import { computeResults } from '../runs/results.ts';
 import { oneOf } from './arguments.ts';
 import { listenForInterruption } from './interruption.ts';
 import { numberOption, wholeNumber } from './options.ts';
-import { useColor, widthOf } from './style.ts';
 import { writeResults } from './write-results.ts';
 
 export const judge = defineCommand({

@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import { defineCommand } from 'citty';
 import { packageVersion } from '../base/package.ts';
 import { writeFileAtomic } from '../formats/files/files.ts';
-import { renderLedger } from '../report/ledger-text.ts';
+import { renderLedger } from '../report/words/ledger-text.ts';
 import { ToyLaboratory } from '../runs/laboratory.ts';
 import { makeLedger } from '../runs/ledger.ts';
 

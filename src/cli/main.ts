@@ -5,10 +5,10 @@ import { stripVTControlCharacters } from 'node:util';
 import { type CommandDef, renderUsage, runCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
 import { packageVersion } from '../base/package.ts';
+import { useColor } from '../report/terminal/paint.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
 import { checkArguments, findCommand } from './arguments.ts';
 import { coin } from './commands.ts';
-import { useColor } from './style.ts';
 
 // A reader such as `head` may close the pipe.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

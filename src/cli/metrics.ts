@@ -3,9 +3,9 @@ import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
 import { readJson } from '../formats/records/json.ts';
 import { formatPercent, summarise, validateMatrix } from '../metrics/summary.ts';
-import { renderTables } from '../report/terminal.ts';
-import { computeResults, metricsAgree, metricsOf } from '../runs/results.ts';
-import { useColor, widthOf } from './style.ts';
+import { computeResults, metricsAgree, metricsOf } from '../report/results.ts';
+import { useColor, widthOf } from '../report/terminal/paint.ts';
+import { renderTables } from '../report/terminal/terminal.ts';
 
 export const metrics = defineCommand({
   meta: { name: 'metrics', description: 'Recompute the figures of a run, or of an accuracy matrix' },

@@ -2,9 +2,9 @@
 import { defineCommand } from 'citty';
 import { locateModel } from '../config/sources.ts';
 import { inspectModel } from '../forecast/inspection.ts';
-import { renderInspection } from '../report/model.ts';
+import { renderInspection } from '../report/terminal/model.ts';
+import { useColor, widthOf } from '../report/terminal/paint.ts';
 import { wholeNumber } from './options.ts';
-import { useColor, widthOf } from './style.ts';
 
 export const modelInspect = defineCommand({
   meta: { name: 'inspect', description: 'Say what a model is, what it needs, and what of it is missing' },

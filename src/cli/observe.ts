@@ -1,13 +1,13 @@
 // `coin observe`: how the mixtures of a run use their experts, read off saved stages; goes into the report.
 import { defineCommand } from 'citty';
 import { locateModel } from '../config/sources.ts';
-import { renderRouting } from '../report/terminal-routing.ts';
+import { computeResults } from '../report/results.ts';
+import { useColor, widthOf } from '../report/terminal/paint.ts';
+import { renderRouting } from '../report/terminal/terminal-routing.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
 import { observeRun } from '../runs/observatory.ts';
-import { computeResults } from '../runs/results.ts';
 import { listenForInterruption } from './interruption.ts';
 import { wholeNumber } from './options.ts';
-import { useColor, widthOf } from './style.ts';
 import { writeResults } from './write-results.ts';
 
 export const observe = defineCommand({

@@ -9,11 +9,11 @@ import { type ProbeResult, probeRun } from '../forecast/probe.ts';
 import { matchParameters, methodSizes, type SizesOfRun } from '../forecast/sizes.ts';
 import { methods } from '../methods/index.ts';
 import { openLlava } from '../models/llava/model.ts';
-import { absent, formatCount, formatDuration } from '../report/numbers.ts';
-import { type GridCell, renderGrid } from '../report/terminal-grid.ts';
-import { renderSizes } from '../report/terminal-sizes.ts';
+import { painter, useColor, widthOf } from '../report/terminal/paint.ts';
+import { type GridCell, renderGrid } from '../report/terminal/terminal-grid.ts';
+import { renderSizes } from '../report/terminal/terminal-sizes.ts';
+import { absent, formatCount, formatDuration } from '../report/words/numbers.ts';
 import { overrideArguments, readOverrides } from './arguments.ts';
-import { painter, useColor, widthOf } from './style.ts';
 
 const definitions = {
   config: {

@@ -2,9 +2,9 @@
 // nothing when asked to be quiet. Writes to stderr, so that results on stdout stay clean.
 
 import type { Step } from '../config/plan.ts';
+import { painter, useColor } from '../report/terminal/paint.ts';
 import type { PlannedStep, RunObserver, StepProgress } from '../runs/execute.ts';
 import { type Level, ProgressState, stageName } from './progress-state.ts';
-import { painter, useColor } from './style.ts';
 
 export interface Progress extends RunObserver {
   /** Says something beside the progress. */

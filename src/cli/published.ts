@@ -1,10 +1,10 @@
 // What `coin metrics --published` shows: the list of the authors' rows, or one of them with what follows from it.
 import { type PublishedRow, publishedMatrix, publishedSummary, reproduce } from '../metrics/published.ts';
 import { formatPercent } from '../metrics/summary.ts';
-import { formatChange, formatScore } from '../report/numbers.ts';
-import { type GridCell, renderGrid } from '../report/terminal-grid.ts';
+import { painter, useColor, widthOf } from '../report/terminal/paint.ts';
+import { type GridCell, renderGrid } from '../report/terminal/terminal-grid.ts';
+import { formatChange, formatScore } from '../report/words/numbers.ts';
 import { labelOf, publishedRow, readPublished } from '../streams/coin/published.ts';
-import { painter, useColor, widthOf } from './style.ts';
 
 export function showPublished(name: string | undefined, json: boolean): void {
   const text = name === undefined ? list(json) : one(publishedRow(name), json);

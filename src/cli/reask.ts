@@ -1,13 +1,13 @@
 // `coin reask`: asks a run's forgotten samples again with a reminder of the format, and says how many come back.
 import { defineCommand } from 'citty';
 import { locateModel } from '../config/sources.ts';
-import { renderGrid, style, wrap } from '../report/terminal-grid.ts';
+import { computeResults } from '../report/results.ts';
+import { useColor, widthOf } from '../report/terminal/paint.ts';
+import { renderGrid, style, wrap } from '../report/terminal/terminal-grid.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
 import type { ReaskResults } from '../runs/reask.ts';
 import { reask as askAgain } from '../runs/reask.ts';
-import { computeResults } from '../runs/results.ts';
 import { listenForInterruption } from './interruption.ts';
-import { useColor, widthOf } from './style.ts';
 import { writeResults } from './write-results.ts';
 
 export const reask = defineCommand({

@@ -1,13 +1,13 @@
 // `coin report`: writes a run's report.html again from its predictions; beside a published row, shows both.
 import { defineCommand } from 'citty';
 import { writeFileAtomic } from '../formats/files/files.ts';
-import { renderReport } from '../report/html.ts';
-import { renderBeside } from '../report/terminal-beside.ts';
-import { computeResults } from '../runs/results.ts';
+import { renderReport } from '../report/page/html.ts';
+import { computeResults } from '../report/results.ts';
+import { useColor, widthOf } from '../report/terminal/paint.ts';
+import { renderBeside } from '../report/terminal/terminal-beside.ts';
 import { runFiles } from '../runs/run-folder.ts';
 import { besideRow, publishedRow } from '../streams/coin/published.ts';
 import { wholeNumber } from './options.ts';
-import { useColor, widthOf } from './style.ts';
 
 export const report = defineCommand({
   meta: { name: 'report', description: "Write a run's report.html again" },

@@ -4,7 +4,8 @@ import { defineCommand } from 'citty';
 import { loadConfig } from '../config/load.ts';
 import { requireTrainable } from '../config/presets.ts';
 import { matchParameters } from '../forecast/sizes.ts';
-import { computeResults } from '../runs/results.ts';
+import { computeResults } from '../report/results.ts';
+import { useColor, widthOf } from '../report/terminal/paint.ts';
 import { runFiles } from '../runs/run-folder.ts';
 import { studyOfSeeds } from '../runs/studies/load-study.ts';
 import { overrideArguments, readOverrides } from './arguments.ts';
@@ -16,7 +17,6 @@ import {
   judgeLexically,
 } from './execute-config.ts';
 import { executeStudy, readSeeds } from './execute-study.ts';
-import { useColor, widthOf } from './style.ts';
 import { writeResults } from './write-results.ts';
 
 const definitions = {
@@ -60,7 +60,7 @@ export const run = defineCommand({
 });
 
 async function showResults(folder: string, changed: boolean): Promise<void> {
-  const { renderTables } = await import('../report/terminal.ts');
+  const { renderTables } = await import('../report/terminal/terminal.ts');
   const results = await computeResults(folder);
   const absent = [runFiles.metrics(folder), runFiles.report(folder)].some((file) => !existsSync(file));
   if (changed || absent) await writeResults(folder, results);

@@ -2,7 +2,7 @@
 import { defineCommand } from 'citty';
 import { errorLabels } from '../evaluation/attribution.ts';
 import { fates } from '../metrics/lifelines.ts';
-import { printable } from '../report/terminal-grid.ts';
+import { printable } from '../report/terminal/terminal-grid.ts';
 import { Aspects } from '../runs/aspects.ts';
 import { wholeStages } from '../runs/mode-results.ts';
 import { openRun } from '../runs/run-data.ts';

@@ -2,8 +2,9 @@
 import { once } from 'node:events';
 import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
-import { formatCount, formatScore } from '../report/numbers.ts';
-import { renderGrid } from '../report/terminal-grid.ts';
+import { painter, useColor, widthOf } from '../report/terminal/paint.ts';
+import { renderGrid } from '../report/terminal/terminal-grid.ts';
+import { formatCount, formatScore } from '../report/words/numbers.ts';
 import { type TaskName, taskNames, tasks } from '../tasks/index.ts';
 import { streamPredictions } from '../tasks/prediction-file.ts';
 import {
@@ -14,7 +15,6 @@ import {
   type TaskScore,
 } from '../tasks/task.ts';
 import { oneOf } from './arguments.ts';
-import { painter, useColor, widthOf } from './style.ts';
 
 const modes = ['reference', 'strict'] as const satisfies readonly ScoringMode[];
 

@@ -4,11 +4,12 @@ import { UserError } from '../base/errors.ts';
 import type { MethodName } from '../config/schema.ts';
 import { locateModel } from '../config/sources.ts';
 import { methods } from '../methods/index.ts';
-import { absent, formatScore } from '../report/numbers.ts';
-import { type GridCell, renderGrid, style, wrap } from '../report/terminal-grid.ts';
-import { modelInWords } from '../report/what-if-words.ts';
+import { computeResults } from '../report/results.ts';
+import { useColor, widthOf } from '../report/terminal/paint.ts';
+import { type GridCell, renderGrid, style, wrap } from '../report/terminal/terminal-grid.ts';
+import { absent, formatScore } from '../report/words/numbers.ts';
+import { modelInWords } from '../report/words/what-if-words.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
-import { computeResults } from '../runs/results.ts';
 import type { OpenedRun } from '../runs/run-data.ts';
 import type { WhatIfResults } from '../runs/what-if.ts';
 import { whatIf as ask, trainedSteps } from '../runs/what-if.ts';
@@ -25,7 +26,6 @@ import {
 import type { ScoringMode } from '../tasks/task.ts';
 import { oneOf } from './arguments.ts';
 import { listenForInterruption } from './interruption.ts';
-import { useColor, widthOf } from './style.ts';
 import { writeResults } from './write-results.ts';
 
 const definitions = {

@@ -3,9 +3,9 @@
 import { deflateSync } from 'node:zlib';
 import type { MatrixRow } from '../../src/metrics/matrix.ts';
 import { summarise } from '../../src/metrics/summary.ts';
+import type { RunResults } from '../../src/report/results.ts';
 import type { ExampleResult } from '../../src/runs/examples.ts';
 import type { MethodResults, ModeResults } from '../../src/runs/mode-results.ts';
-import type { RunResults } from '../../src/runs/results.ts';
 import type { ScoringMode, Verdict } from '../../src/tasks/task.ts';
 
 export const fakeTasks = [
