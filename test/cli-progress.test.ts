@@ -2,8 +2,8 @@
 import { Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { createProgress, renderLevels } from '../src/cli/progress.ts';
-import { clock, ProgressState } from '../src/cli/progress-state.ts';
+import { createProgress, renderLevels } from '../src/cli/shell/progress.ts';
+import { clock, ProgressState } from '../src/cli/shell/progress-state.ts';
 import { planRun, type Step } from '../src/config/plan.ts';
 import type { PlannedStep } from '../src/runs/execute.ts';
 

@@ -7,8 +7,8 @@ import { UserError } from '../base/errors.ts';
 import { packageVersion } from '../base/package.ts';
 import { useColor } from '../report/terminal/paint.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
-import { checkArguments, findCommand } from './arguments.ts';
-import { coin } from './commands.ts';
+import { checkArguments, findCommand } from './shell/arguments.ts';
+import { coin } from './shell/commands.ts';
 
 // A reader such as `head` may close the pipe.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

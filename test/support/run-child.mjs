@@ -2,7 +2,7 @@
 // Arguments: the run's folder, the data folder, the configuration as JSON, milliseconds per batch.
 import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { listenForInterruption } from '../../dist/cli/interruption.js';
+import { listenForInterruption } from '../../dist/cli/shell/interruption.js';
 import { executeRun } from '../../dist/runs/execute.js';
 import { RunInterrupted } from '../../dist/runs/interrupted.js';
 import { FakeEngine } from './fake-engine.mjs';

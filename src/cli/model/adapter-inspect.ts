@@ -1,0 +1,63 @@
+// `coin adapter inspect`: what an adapter's folder holds. Needs no model; whether it fits one is checked when it is used.
+import { defineCommand } from 'citty';
+import { adaptationOf } from '../../adapters/adapter.ts';
+import { hasProjector, readAdapter } from '../../adapters/peft.ts';
+import { adaptsTower } from '../../models/llava/adapters.ts';
+import { canonicalName } from '../../models/llava/weights.ts';
+import { painter, useColor, widthOf } from '../../report/terminal/paint.ts';
+import { wrap } from '../../report/terminal/terminal-grid.ts';
+import { formatCount } from '../../report/words/numbers.ts';
+
+const kinds = { lora: 'LoRA', moelora: 'MoELoRA' } as const;
+
+export const adapterInspect = defineCommand({
+  meta: { name: 'inspect', description: 'Say what an adapter is' },
+  args: {
+    adapter: { type: 'positional', required: true, description: "a folder: PEFT's, a run's or CoIN's" },
+    json: { type: 'boolean', description: 'print JSON' },
+  },
+  run({ args }) {
+    const facts = inspectAdapter(args.adapter);
+    if (args.json === true) {
+      process.stdout.write(`${JSON.stringify(facts, undefined, 2)}\n`);
+      return;
+    }
+    const paint = painter(useColor(process.stdout));
+    const ranks = facts.ranks.join(', ');
+    const entries: readonly (readonly [string, string])[] = [
+      ['rank', facts.experts === undefined ? ranks : `${ranks}, shared among ${facts.experts} experts`],
+      ['scale', facts.scales.map((scale) => Number(scale.toPrecision(4))).join(', ')],
+      ['layers', `${formatCount(facts.layers)}: ${facts.modules.join(', ')}`],
+      ['parameters', formatCount(facts.parameters)],
+      ['projector', facts.projector],
+      ...(facts.tower ? [['tower', 'is adapted too: merge the adapter to use it'] as const] : []),
+    ];
+    const lines = entries.flatMap(([name, value]) => {
+      const [first = '', ...more] = wrap(value, widthOf(process.stdout) - 12);
+      return [paint('dim', name.padEnd(12)) + first, ...more.map((line) => ' '.repeat(12) + line)];
+    });
+    process.stdout.write(
+      `${paint('bold', `${kinds[facts.kind]} in ${args.adapter}`)}\n${lines.join('\n')}\n`,
+    );
+  },
+});
+
+function inspectAdapter(folder: string) {
+  const { spec, values, saved } = readAdapter(folder, { canonicalName });
+  const layers = [...new Set([...values.keys()].map((name) => name.replace(/\.lora_\w+\.weight$/, '')))];
+  const sizes = layers.map((layer) => adaptationOf(spec, layer));
+  const distinct = (key: 'rank' | 'scale') =>
+    [...new Set(sizes.flatMap((size) => (size === undefined ? [] : [size[key]])))].sort((a, b) => a - b);
+  return {
+    kind: spec.kind,
+    ranks: distinct('rank'),
+    scales: distinct('scale'),
+    ...(spec.experts === undefined ? {} : { experts: spec.experts }),
+    dropout: spec.dropout,
+    layers: layers.length,
+    modules: [...new Set(layers.map((layer) => layer.split('.').at(-1) ?? ''))].sort(),
+    parameters: [...values.values()].reduce((total, { data }) => total + data.length, 0),
+    projector: saved.size > 0 ? 'inside' : hasProjector(folder) ? 'beside' : "none: the model's own",
+    tower: adaptsTower({ spec, values }),
+  };
+}

@@ -1,0 +1,54 @@
+// `coin graph dump`: one of a run's programs, as text or as an ONNX file.
+import { dirname, relative, resolve } from 'node:path';
+import { defineCommand } from 'citty';
+import { loadConfig } from '../../config/load.ts';
+import { methodNames } from '../../config/schema.ts';
+import { locateModel } from '../../config/sources.ts';
+import { buildProgram, programNames } from '../../forecast/programs.ts';
+import { matchParameters } from '../../forecast/sizes.ts';
+import { writeFileAtomic } from '../../formats/files/files.ts';
+import { openLlava } from '../../models/llava/model.ts';
+import { writeOnnx } from '../../tensor/onnx.ts';
+import { printGraph } from '../../tensor/print.ts';
+import { oneOf, overrideArguments, readOverrides } from '../shell/arguments.ts';
+
+const definitions = {
+  program: { type: 'positional', required: true, description: programNames.join(', ') },
+  config: { type: 'string', default: 'nano', valueHint: 'CONFIG', description: 'nano, or a YAML file' },
+  method: {
+    type: 'string',
+    valueHint: 'NAME',
+    description: `${methodNames.join(' or ')}; none for the base model`,
+  },
+  to: {
+    type: 'string',
+    valueHint: 'FILE',
+    description: 'an .onnx file to write, to look at in Netron; text without it',
+  },
+  ...overrideArguments,
+} as const;
+
+export const graphDump = defineCommand({
+  meta: { name: 'dump', description: 'Print a program as text, or write it as ONNX' },
+  args: definitions,
+  run({ args, rawArgs }) {
+    const program = oneOf('program', args.program, programNames);
+    const method = args.method === undefined ? undefined : oneOf('--method', args.method, methodNames);
+    const loaded = loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });
+    const model = openLlava(locateModel(loaded));
+    const config = matchParameters({ ...loaded, methods: method === undefined ? [] : [method] }, model);
+    const outputs = buildProgram(program, model, config, method);
+    if (args.to === undefined) {
+      process.stdout.write(`${printGraph(outputs)}\n`);
+      return;
+    }
+    const target = resolve(args.to);
+    // Weights stay where they are; the file only points at them.
+    const { bytes, nodeCount } = writeOnnx(outputs, {
+      provider: config.provider,
+      locate: (file) => relative(dirname(target), resolve(file)),
+    });
+    writeFileAtomic(target, bytes);
+    process.stdout.write(`${args.to}: ${nodeCount} nodes, ${(bytes.length / 1024).toFixed(0)} KiB\n`);
+  },
+});

@@ -1,0 +1,48 @@
+// `coin config`: shows a configuration with every default, or the schema of configuration files.
+import { defineCommand } from 'citty';
+import { loadConfig, type RunConfig } from '../../config/load.ts';
+import { locateModel } from '../../config/sources.ts';
+import { configJsonSchema, renderConfig } from '../../config/text.ts';
+import { matchParameters, methodSizes, openShape } from '../../forecast/sizes.ts';
+import { widthOf } from '../../report/terminal/paint.ts';
+import { renderSizes } from '../../report/terminal/terminal-sizes.ts';
+import { overrideArguments, readOverrides } from '../shell/arguments.ts';
+
+const definitions = {
+  config: {
+    type: 'positional',
+    required: false,
+    default: 'nano',
+    description: 'nano, or a YAML file',
+  },
+  resolved: {
+    type: 'boolean',
+    description:
+      'with what the model decides: the rank of each method, and how its size stands to the budget',
+  },
+  schema: { type: 'boolean', description: 'print the JSON schema of configuration files' },
+  ...overrideArguments,
+} as const;
+
+export const config = defineCommand({
+  meta: { name: 'config', description: 'Print a configuration with every default and what it means' },
+  args: definitions,
+  run({ args, rawArgs }) {
+    const config = () => loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });
+    const text = args.schema
+      ? `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`
+      : args.resolved
+        ? renderResolved(config())
+        : renderConfig(config());
+    process.stdout.write(text);
+  },
+});
+
+/** The sizes stand in comments, so that the whole reads back. */
+function renderResolved(loaded: RunConfig): string {
+  const shape = openShape(locateModel(loaded));
+  const config = matchParameters(loaded, shape);
+  const options = { width: widthOf(process.stdout) - 2, color: false };
+  const lines = renderSizes(methodSizes(config, shape), config.adapter, options);
+  return `${lines.map((line) => `# ${line}`).join('\n')}\n${renderConfig(config)}`;
+}

@@ -1,0 +1,178 @@
+// `coin evaluate`: answers the questions of some tasks with a model and an adapter, without training; or audits a run.
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { defineCommand } from 'citty';
+import { UserError } from '../../base/errors.ts';
+import { type ConfigOverride, loadConfig } from '../../config/load.ts';
+import { locateModel, prepareData } from '../../config/sources.ts';
+import { type EvaluatedTask, evaluateModel } from '../../engine/evaluate-model.ts';
+import { type AuditOptions, type AuditResult, auditRun } from '../../runs/audit.ts';
+import { readProvenance, requireSameData } from '../../runs/provenance.ts';
+import { runFiles } from '../../runs/run-folder.ts';
+import { overrideArguments, readList, readOverrides } from '../shell/arguments.ts';
+import { listenForInterruption } from '../shell/interruption.ts';
+
+const definitions = {
+  target: {
+    type: 'positional',
+    required: true,
+    description: 'the folder of a run or of a model in the llava-hf layout, or nano',
+  },
+  adapter: {
+    type: 'string',
+    valueHint: 'FOLDER',
+    description: "an adapter in PEFT's layout; without it the model answers by itself",
+  },
+  task: {
+    type: 'string',
+    valueHint: 'NAME',
+    description: 'a task to evaluate; may be repeated; all without it',
+  },
+  config: {
+    type: 'string',
+    default: 'nano',
+    valueHint: 'CONFIG',
+    description: "nano, or a YAML file: benchmark, samples, tokens; a run's own where the target is a run",
+  },
+  audit: {
+    type: 'string',
+    valueHint: 'K',
+    description: 'answer K samples of the run again, each alone, and compare; exit code 1 where one differs',
+  },
+  json: { type: 'boolean', description: 'print JSON' },
+  ...overrideArguments,
+} as const;
+
+/** Options that say nothing to an audit: it takes the run as it is. */
+const notAudited = ['adapter', 'task', 'output', 'set'] as const;
+
+export const evaluate = defineCommand({
+  meta: { name: 'evaluate', description: 'Evaluate a model and an adapter without training, or audit a run' },
+  args: definitions,
+  async run({ args, rawArgs }) {
+    const { target, adapter, audit, provider } = args;
+    const json = args.json === true;
+    const isRun = existsSync(runFiles.provenance(target));
+    const interruption = listenForInterruption(() => process.stderr.write('Stopping.\n'));
+    const { signal } = interruption;
+    try {
+      if (audit !== undefined) {
+        if (!isRun) throw new UserError({ file: target, message: '--audit expects the folder of a run' });
+        const given = notAudited.find((name) => args[name] !== undefined);
+        if (given !== undefined) throw new UserError(`--${given} has no meaning with --audit`);
+        const count = wholeNumber('--audit', audit);
+        const seed = args.seed === undefined ? 0 : wholeNumber('--seed', args.seed);
+        const result = await auditFolder(target, { count, seed, signal, provider, json });
+        showAudit(result, json);
+        return result.disagreements.length === 0 ? 0 : 1;
+      }
+      const outputFolder = args.output ?? join('runs', 'evaluation');
+      const config = loadConfig(isRun ? runFiles.config(target) : args.config, {
+        overrides: [
+          ...(isRun ? [] : [{ path: ['model'], value: target, label: target }]),
+          ...tasksOf(rawArgs),
+          ...readOverrides(rawArgs, definitions),
+          { path: ['output'], value: outputFolder, label: '--output' },
+        ],
+      });
+      const evaluated = await evaluateModel({
+        modelFolder: locateModel(config),
+        config,
+        source: await prepareData(config, isRun ? target : outputFolder),
+        outputFolder,
+        signal,
+        onProgress: (task, done, total) => showProgress(`${task}  ${done}/${total}`, done === total, json),
+        ...(adapter === undefined ? {} : { adapterFolder: adapter }),
+      });
+      showTasks(evaluated, json);
+      return 0;
+    } catch (error) {
+      if (signal.aborted) return 130;
+      throw error;
+    } finally {
+      interruption.stop();
+    }
+  },
+});
+
+async function auditFolder(
+  folder: string,
+  options: Pick<AuditOptions, 'count' | 'seed' | 'signal'> & {
+    readonly provider: string | undefined;
+    readonly json: boolean;
+  },
+): Promise<AuditResult> {
+  const { provider, json, ...rest } = options;
+  const { cache, ...config } = loadConfig(runFiles.config(folder), {
+    overrides: [
+      { path: ['output'], value: folder, label: folder },
+      ...(provider === undefined
+        ? []
+        : [{ path: ['provider'], value: provider, label: `--provider ${provider}` }]),
+    ],
+  });
+  const audited = { ...config, cache: { ...cache, use: false, memoryBytes: 0 } };
+  const source = await prepareData(audited, folder);
+  requireSameData(readProvenance(folder), { source, tasks: audited.tasks });
+  return auditRun({
+    ...rest,
+    folder,
+    config: audited,
+    source,
+    openEngine: async () => {
+      const { openEngine } = await import('../../engine/engine.ts');
+      return openEngine({ config: audited, modelFolder: locateModel(audited) });
+    },
+    onProgress: (done, total) => showProgress(`${done}/${total} answered again`, done === total, json),
+  });
+}
+
+function tasksOf(rawArguments: readonly string[]): readonly ConfigOverride[] {
+  const names = readList(rawArguments, definitions, 'task');
+  return names.length === 0 ? [] : [{ path: ['tasks'], value: names, label: `--task ${names.join(' ')}` }];
+}
+
+function wholeNumber(option: string, text: string): number {
+  if (!/^[1-9]\d{0,8}$|^0$/.test(text))
+    throw new UserError(`${option}: expected a whole number, found "${text}"`);
+  return Number(text);
+}
+
+function showTasks(evaluated: readonly EvaluatedTask[], json: boolean): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ tasks: evaluated }, undefined, 2)}\n`);
+    return;
+  }
+  const width = Math.max(...evaluated.map(({ task }) => task.length));
+  process.stdout.write(`${'task'.padEnd(width)}  samples  strict  reference\n`);
+  for (const { task, samples, accuracy } of evaluated) {
+    const [strict, reference] = [accuracy.strict, accuracy.reference].map((percent) => percent.toFixed(1));
+    process.stdout.write(
+      `${task.padEnd(width)}  ${String(samples).padStart(7)}  ${strict?.padStart(6)}  ${reference?.padStart(9)}\n`,
+    );
+  }
+  const [first] = evaluated;
+  if (first !== undefined) process.stdout.write(`\nPredictions: ${dirname(first.predictionFile)}\n`);
+}
+
+function showAudit(result: AuditResult, json: boolean): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
+    return;
+  }
+  const { checked, recorded, disagreements } = result;
+  for (const { step, id, recorded: was, alone } of disagreements) {
+    process.stdout.write(
+      `${step}  ${id}\n  recorded  ${was === undefined ? 'no answer' : JSON.stringify(was)}\n  alone     ${JSON.stringify(alone)}\n`,
+    );
+  }
+  const verdict =
+    disagreements.length === 0 ? 'all agree' : `${disagreements.length} of them are not what was recorded`;
+  process.stdout.write(`${checked} of ${recorded} answers given again, each alone: ${verdict}\n`);
+}
+
+/** One line that is written over, on a terminal only. */
+function showProgress(text: string, last: boolean, json: boolean): void {
+  if (json || !process.stderr.isTTY) return;
+  process.stderr.write(`\r${text}${last ? '\n' : ''}`);
+}
