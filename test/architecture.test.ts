@@ -25,6 +25,7 @@ const rooms = [
   'engine',
   'forecast',
   'runs',
+  'verification',
   'report',
   'cli',
 ] as const;

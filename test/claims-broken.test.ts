@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest';
 import type { Laboratory } from '../src/methods/claim.ts';
 import { type Method, type MethodName, methods } from '../src/methods/index.ts';
 import type { OpenMethod, StageState, Values } from '../src/methods/method.ts';
-import { ToyLaboratory } from '../src/runs/laboratory.ts';
 import { float32 } from '../src/tensor/dtype.ts';
 import { normalArray } from '../src/tensor/random.ts';
+import { ToyLaboratory } from '../src/verification/laboratory.ts';
 
 type Sabotage = (open: OpenMethod) => Partial<OpenMethod>;
 

@@ -1,7 +1,7 @@
 // Every method's claims, on the toy. That a claim fails when its mechanism is switched off is in claims-broken.test.ts.
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Method, methods } from '../src/methods/index.ts';
-import { ToyLaboratory } from '../src/runs/laboratory.ts';
+import { ToyLaboratory } from '../src/verification/laboratory.ts';
 
 const laboratory = new ToyLaboratory();
 afterAll(() => laboratory.dispose());

@@ -3,11 +3,17 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { GateReader } from '../src/evaluation/generation/gate-reader.ts';
 import { type Method, methodNames, methods } from '../src/methods/index.ts';
 import type { OpenMethod, Values } from '../src/methods/method.ts';
-import { createToyModel, type ToyModel, toyExample, toyFeatures, toySamples } from '../src/runs/toy-world.ts';
 import { float32 } from '../src/tensor/dtype.ts';
 import { normalArray } from '../src/tensor/random.ts';
 import { Probes } from '../src/training/probes.ts';
 import { projectorNames, traceTraining } from '../src/training/traced.ts';
+import {
+  createToyModel,
+  type ToyModel,
+  toyExample,
+  toyFeatures,
+  toySamples,
+} from '../src/verification/toy-world.ts';
 
 const experts = 2;
 const settings = { adapter: { rank: 4, alpha: 8, dropout: 0, experts }, own: {} };

@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Method, type MethodName, methods } from '../src/methods/index.ts';
 import { valuesDifference } from '../src/methods/shared/matrices.ts';
-import { ToyLaboratory } from '../src/runs/laboratory.ts';
+import { ToyLaboratory } from '../src/verification/laboratory.ts';
 
 const laboratory = new ToyLaboratory();
 afterAll(() => laboratory.dispose());

@@ -4,8 +4,8 @@ import { defineCommand } from 'citty';
 import { packageVersion } from '../../base/package.ts';
 import { writeFileAtomic } from '../../formats/files/files.ts';
 import { renderLedger } from '../../report/words/ledger-text.ts';
-import { ToyLaboratory } from '../../runs/laboratory.ts';
-import { makeLedger } from '../../runs/ledger.ts';
+import { ToyLaboratory } from '../../verification/laboratory.ts';
+import { makeLedger } from '../../verification/ledger.ts';
 
 export const ledger = defineCommand({
   meta: { name: 'ledger', description: 'Write which methods are verified, and what that rests on' },

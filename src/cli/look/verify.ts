@@ -3,7 +3,7 @@ import { defineCommand } from 'citty';
 import { UserError } from '../../base/errors.ts';
 import { didYouMean } from '../../base/nearest.ts';
 import { type Method, methods } from '../../methods/index.ts';
-import { ToyLaboratory } from '../../runs/laboratory.ts';
+import { ToyLaboratory } from '../../verification/laboratory.ts';
 
 const known: Readonly<Record<string, Method>> = methods;
 

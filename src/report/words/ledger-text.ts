@@ -1,7 +1,7 @@
 // The ledger of methods as Markdown: the rule, a row per method, then what each row rests on. The same entries give the
 // same text.
 import { confidenceInterval, mean } from '../../metrics/statistics.ts';
-import type { LedgerEntry, MethodRun, RunGroup, Verdict } from '../../runs/ledger.ts';
+import type { LedgerEntry, MethodRun, RunGroup, Verdict } from '../../verification/ledger.ts';
 import { absent, formatChange, formatCount, formatDuration, formatScore } from './numbers.ts';
 
 export interface LedgerText {

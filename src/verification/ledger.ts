@@ -12,11 +12,11 @@ import { type Method, type MethodName, methodNames, methods } from '../methods/i
 import type { Origin } from '../methods/method.ts';
 import { type PublishedRow, publishedSummary } from '../metrics/published.ts';
 import type { Summary } from '../metrics/summary.ts';
+import { type JournalRecord, readJournal, recordsByKey } from '../runs/journal.ts';
+import { readProvenance } from '../runs/provenance.ts';
+import { readRunConfig, runFiles } from '../runs/run-folder.ts';
+import { studyFiles } from '../runs/studies/study-folder.ts';
 import { readPublished } from '../streams/coin/published.ts';
-import { type JournalRecord, readJournal, recordsByKey } from './journal.ts';
-import { readProvenance } from './provenance.ts';
-import { readRunConfig, runFiles } from './run-folder.ts';
-import { studyFiles } from './studies/study-folder.ts';
 
 /**
  * verified: it has claims, every one holds, and its mechanism is its paper's. partly: the claims hold, but something is
