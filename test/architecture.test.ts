@@ -25,6 +25,7 @@ const rooms = [
   'engine',
   'forecast',
   'runs',
+  'studies',
   'verification',
   'report',
   'cli',

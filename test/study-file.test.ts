@@ -7,10 +7,10 @@ import { type Issue, present, UserError } from '../src/base/errors.ts';
 import { parseOverride } from '../src/config/load.ts';
 import { methodNames } from '../src/config/schema.ts';
 import type { Provenance } from '../src/runs/provenance.ts';
-import { finishedArms, type OpenedRuns } from '../src/runs/studies/arm-scores.ts';
-import { armsOf, pairsOf } from '../src/runs/studies/arms.ts';
-import { type LoadStudyOptions, loadStudy, shippedStudies } from '../src/runs/studies/load-study.ts';
-import { stepKeys } from '../src/runs/studies/step-keys.ts';
+import { finishedArms, type OpenedRuns } from '../src/studies/arm-scores.ts';
+import { armsOf, pairsOf } from '../src/studies/arms.ts';
+import { type LoadStudyOptions, loadStudy, shippedStudies } from '../src/studies/load-study.ts';
+import { stepKeys } from '../src/studies/step-keys.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'coin-study-file-'));
 beforeAll(() => {

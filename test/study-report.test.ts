@@ -4,7 +4,7 @@ import type { Difference, Estimate } from '../src/metrics/comparison.ts';
 import { renderStudyPage } from '../src/report/page/study-page.ts';
 import { renderStudy, studyMarkdown } from '../src/report/terminal/study-text.ts';
 import { sharingSentence, studyTables, studyWords } from '../src/report/words/study-tables.ts';
-import type { ArmResults, StudyResults } from '../src/runs/studies/study-results.ts';
+import type { ArmResults, StudyResults } from '../src/studies/study-results.ts';
 
 const names = ['ACC', 'MAA', 'BWT'];
 const figures = (value: number): readonly Estimate[] =>

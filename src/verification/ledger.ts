@@ -15,8 +15,8 @@ import type { Summary } from '../metrics/summary.ts';
 import { type JournalRecord, readJournal, recordsByKey } from '../runs/journal.ts';
 import { readProvenance } from '../runs/provenance.ts';
 import { readRunConfig, runFiles } from '../runs/run-folder.ts';
-import { studyFiles } from '../runs/studies/study-folder.ts';
 import { readPublished } from '../streams/coin/published.ts';
+import { studyFiles } from '../studies/study-folder.ts';
 
 /**
  * verified: it has claims, every one holds, and its mechanism is its paper's. partly: the claims hold, but something is

@@ -7,9 +7,9 @@ import { writeFileAtomic, writeJsonAtomic } from '../../formats/files/files.ts';
 import { lockFolder } from '../../formats/files/lock.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { formatDuration } from '../../report/words/numbers.ts';
-import type { Study, StudyRun } from '../../runs/studies/load-study.ts';
-import { runsIn, type SharedStep, takeOverSteps } from '../../runs/studies/sharing.ts';
-import { claimStudyFolder, studyFiles, withEarlierMethods } from '../../runs/studies/study-folder.ts';
+import type { Study, StudyRun } from '../../studies/load-study.ts';
+import { runsIn, type SharedStep, takeOverSteps } from '../../studies/sharing.ts';
+import { claimStudyFolder, studyFiles, withEarlierMethods } from '../../studies/study-folder.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
 import { wholeNumber } from '../shell/options.ts';
 import { writeResults } from '../shell/write-results.ts';
@@ -86,7 +86,7 @@ async function executeOne(
 export async function showStudy(loaded: Study, { mode, write, again }: ShowStudyOptions): Promise<void> {
   // Loaded only here: they bring what draws tables and pages.
   const [{ computeStudyResults }, { renderStudy, studyMarkdown }, { renderStudyPage }] = await Promise.all([
-    import('../../runs/studies/study-results.ts'),
+    import('../../studies/study-results.ts'),
     import('../../report/terminal/study-text.ts'),
     import('../../report/page/study-page.ts'),
   ]);

@@ -7,7 +7,7 @@ import { matchParameters } from '../../forecast/sizes.ts';
 import { computeResults } from '../../report/results.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { runFiles } from '../../runs/run-folder.ts';
-import { studyOfSeeds } from '../../runs/studies/load-study.ts';
+import { studyOfSeeds } from '../../studies/load-study.ts';
 import { overrideArguments, readOverrides } from '../shell/arguments.ts';
 import { writeResults } from '../shell/write-results.ts';
 import {

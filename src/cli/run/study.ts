@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineCommand } from 'citty';
 import { runFiles } from '../../runs/run-folder.ts';
-import { loadStudy, type Study, shippedStudies, studyFile } from '../../runs/studies/load-study.ts';
+import { loadStudy, type Study, shippedStudies, studyFile } from '../../studies/load-study.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
 import { oneOf, overrideArguments, readOverrides } from '../shell/arguments.ts';
 import { commandLine, executionArguments, jobsOption } from './execute-config.ts';

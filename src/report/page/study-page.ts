@@ -1,6 +1,6 @@
 // The report of a study as one HTML file: its tables, with links to the reports of its runs. Same frame and style as the
 // report of a run.
-import type { StudyResults } from '../../runs/studies/study-results.ts';
+import type { StudyResults } from '../../studies/study-results.ts';
 import {
   type StudyCell,
   type StudyTable,

@@ -1,5 +1,5 @@
 // A study's results for the terminal and as Markdown.
-import type { StudyResults } from '../../runs/studies/study-results.ts';
+import type { StudyResults } from '../../studies/study-results.ts';
 import { type StudyTable, sharingSentence, studyTables, studyWords } from '../words/study-tables.ts';
 import { type GridColumn, printable, renderGrid, style, wrap } from './terminal-grid.ts';
 

@@ -1,7 +1,7 @@
 // The tables of a study as text in rows and columns: terminal, Markdown and page draw the same ones.
 import type { Difference, Estimate } from '../../metrics/comparison.ts';
-import { methodAxis } from '../../runs/studies/arms.ts';
-import type { ArmResults, StudyResults } from '../../runs/studies/study-results.ts';
+import { methodAxis } from '../../studies/arms.ts';
+import type { ArmResults, StudyResults } from '../../studies/study-results.ts';
 import type { Track } from '../page/svg.ts';
 import { differenceCell, withInterval } from './comparison-words.ts';
 import {

@@ -5,9 +5,9 @@
 //   results.json, results.md, report.html
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { UserError } from '../../base/errors.ts';
-import { writeJsonAtomic } from '../../formats/files/files.ts';
-import { configChanges, readRunConfig, runFiles } from '../run-folder.ts';
+import { UserError } from '../base/errors.ts';
+import { writeJsonAtomic } from '../formats/files/files.ts';
+import { configChanges, readRunConfig, runFiles } from '../runs/run-folder.ts';
 import type { Study, StudyRun } from './load-study.ts';
 
 export const studyFiles = {

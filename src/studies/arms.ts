@@ -1,8 +1,8 @@
 // The rows of a study's table: an arm is one method under one combination of the varied settings, over all seeds. Which
 // arms are finished, and which two differ in one thing only. Computes no scores.
 
-import type { MethodName } from '../../config/schema.ts';
-import { methods as registry } from '../../methods/index.ts';
+import type { MethodName } from '../config/schema.ts';
+import { methods as registry } from '../methods/index.ts';
 import type { Study, StudyRun } from './load-study.ts';
 
 export interface Arm {

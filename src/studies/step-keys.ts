@@ -2,10 +2,10 @@
 // depends on its method and the tasks up to it, never on later ones (`tasksUpTo`), so streams that begin alike share their
 // beginnings. What a step surely does not depend on is left out by name; a setting that is not known here counts.
 
-import { planRun, type Step } from '../../config/plan.ts';
-import { type RunConfig, settingsOf } from '../../config/schema.ts';
-import { sha256 } from '../../formats/files/files.ts';
-import type { Provenance } from '../provenance.ts';
+import { planRun, type Step } from '../config/plan.ts';
+import { type RunConfig, settingsOf } from '../config/schema.ts';
+import { sha256 } from '../formats/files/files.ts';
+import type { Provenance } from '../runs/provenance.ts';
 
 /** Where results go, what a run has beside the step, and what is put into the key by itself. */
 const besideTheStep = [

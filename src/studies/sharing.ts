@@ -2,14 +2,14 @@
 // the journal gets a record that says where they came from. What is taken over is checked by its hashes first.
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { planRun, type Step } from '../../config/plan.ts';
-import type { RunConfig } from '../../config/schema.ts';
-import { linkFile, listFiles, makeFolder, publishFolder } from '../../formats/files/files.ts';
-import { partialFiles } from '../../tasks/predictions.ts';
-import { Completion } from '../completion.ts';
-import { readJournal, recordsByKey } from '../journal.ts';
-import { readProvenance } from '../provenance.ts';
-import { readRunConfig, runFiles } from '../run-folder.ts';
+import { planRun, type Step } from '../config/plan.ts';
+import type { RunConfig } from '../config/schema.ts';
+import { linkFile, listFiles, makeFolder, publishFolder } from '../formats/files/files.ts';
+import { Completion } from '../runs/completion.ts';
+import { readJournal, recordsByKey } from '../runs/journal.ts';
+import { readProvenance } from '../runs/provenance.ts';
+import { readRunConfig, runFiles } from '../runs/run-folder.ts';
+import { partialFiles } from '../tasks/predictions.ts';
 import { stepKeys } from './step-keys.ts';
 
 /** A step that was not computed again. */

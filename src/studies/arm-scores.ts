@@ -1,12 +1,12 @@
 // The scores of a study's arms: which are finished with which seeds, and their answers added up by image.
-import type { ClusteredScores } from '../../metrics/bootstrap.ts';
-import { accuracyOf } from '../../metrics/bootstrap.ts';
-import { mean } from '../../metrics/statistics.ts';
-import type { TaskName } from '../../tasks/index.ts';
-import type { ScoringMode } from '../../tasks/task.ts';
-import { addUp, clustersOf } from '../comparison.ts';
-import { type Stages, wholeStages } from '../mode-results.ts';
-import { type OpenedRun, openRun } from '../run-data.ts';
+import type { ClusteredScores } from '../metrics/bootstrap.ts';
+import { accuracyOf } from '../metrics/bootstrap.ts';
+import { mean } from '../metrics/statistics.ts';
+import { addUp, clustersOf } from '../runs/comparison.ts';
+import { type Stages, wholeStages } from '../runs/mode-results.ts';
+import { type OpenedRun, openRun } from '../runs/run-data.ts';
+import type { TaskName } from '../tasks/index.ts';
+import type { ScoringMode } from '../tasks/task.ts';
 import type { Arm } from './arms.ts';
 
 export interface OpenedStudyRun {

@@ -1,9 +1,9 @@
 // What a study varies: axes with values, each value a few settings of the configuration and a name. Names become folders,
 // so they are stable: one value's does not depend on the others.
-import type { Issue } from '../../base/errors.ts';
-import type { ConfigOverride } from '../../config/load.ts';
-import { sha256 } from '../../formats/files/files.ts';
-import { isObject } from '../../formats/records/json.ts';
+import type { Issue } from '../base/errors.ts';
+import type { ConfigOverride } from '../config/load.ts';
+import { sha256 } from '../formats/files/files.ts';
+import { isObject } from '../formats/records/json.ts';
 
 export interface AxisValue {
   /** In folder names. */

@@ -2,15 +2,15 @@
 // for all runs at once, before anything is computed.
 import { existsSync, readdirSync } from 'node:fs';
 import { isAbsolute, join, relative, resolve } from 'node:path';
-import { formatIssue, type Issue, UserError } from '../../base/errors.ts';
-import { didYouMean } from '../../base/nearest.ts';
-import { packageFolder } from '../../base/package.ts';
-import { type ConfigOverride, loadConfig, type RunConfig } from '../../config/load.ts';
-import { presets, requireTrainable } from '../../config/presets.ts';
-import { type ConfigProblem, formatPath, keysAt, problemsOf } from '../../config/problems.ts';
-import { configSchema, type MethodName, methodNames } from '../../config/schema.ts';
-import { isObject } from '../../formats/records/json.ts';
-import { readYaml, type Source } from '../../formats/records/yaml-source.ts';
+import { formatIssue, type Issue, UserError } from '../base/errors.ts';
+import { didYouMean } from '../base/nearest.ts';
+import { packageFolder } from '../base/package.ts';
+import { type ConfigOverride, loadConfig, type RunConfig } from '../config/load.ts';
+import { presets, requireTrainable } from '../config/presets.ts';
+import { type ConfigProblem, formatPath, keysAt, problemsOf } from '../config/problems.ts';
+import { configSchema, type MethodName, methodNames } from '../config/schema.ts';
+import { isObject } from '../formats/records/json.ts';
+import { readYaml, type Source } from '../formats/records/yaml-source.ts';
 import {
   type Axis,
   type AxisValue,

@@ -1,13 +1,13 @@
 // The results of a study, computed from the predictions of its runs: figures of every arm with intervals, and what
 // differs between arms that differ in one thing. Nothing is trusted that was computed before.
 import { join } from 'node:path';
-import type { Step } from '../../config/plan.ts';
-import { fewestResamples } from '../../metrics/bootstrap.ts';
-import { type Comparison, compareMethods, type Difference, type Estimate } from '../../metrics/comparison.ts';
-import { mean } from '../../metrics/statistics.ts';
-import type { ScoringMode } from '../../tasks/task.ts';
-import { alpha, costOf, type MethodCost } from '../comparison.ts';
-import type { OpenedRun } from '../run-data.ts';
+import type { Step } from '../config/plan.ts';
+import { fewestResamples } from '../metrics/bootstrap.ts';
+import { type Comparison, compareMethods, type Difference, type Estimate } from '../metrics/comparison.ts';
+import { mean } from '../metrics/statistics.ts';
+import { alpha, costOf, type MethodCost } from '../runs/comparison.ts';
+import type { OpenedRun } from '../runs/run-data.ts';
+import type { ScoringMode } from '../tasks/task.ts';
 import {
   finishedArms,
   type OpenedRuns,
