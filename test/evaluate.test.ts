@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunConfig } from '../src/config/load.ts';
 import { openEngine } from '../src/engine/engine.ts';
 import { evaluateModel } from '../src/engine/evaluate-model.ts';
-import { auditRun } from '../src/runs/audit.ts';
+import { auditRun } from '../src/followups/audit.ts';
 import { readJournal } from '../src/runs/journal.ts';
 import { runFiles } from '../src/runs/run-folder.ts';
 import { readPredictions } from '../src/tasks/predictions.ts';

@@ -15,12 +15,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { EndpointJudge } from '../src/evaluation/judging/endpoint-judge.ts';
 import { samplings } from '../src/evaluation/judging/judge-model.ts';
 import { ownRules } from '../src/evaluation/judging/prompt.ts';
+import { lexicalCellJudge, modelCellJudge } from '../src/followups/judging/cell-judge.ts';
+import { estimateJudging } from '../src/followups/judging/estimate.ts';
+import { type JudgingPlan, judgeRun } from '../src/followups/judging/judge-run.ts';
 import { renderReport } from '../src/report/page/html.ts';
 import { computeResults } from '../src/report/results.ts';
 import { executeRun } from '../src/runs/execute.ts';
-import { lexicalCellJudge, modelCellJudge } from '../src/runs/judging/cell-judge.ts';
-import { estimateJudging } from '../src/runs/judging/estimate.ts';
-import { type JudgingPlan, judgeRun } from '../src/runs/judging/judge-run.ts';
 import { recordProvenance } from '../src/runs/provenance.ts';
 import { openRun } from '../src/runs/run-data.ts';
 import { readPredictions, writePredictions } from '../src/tasks/predictions.ts';

@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import type { ChoiceCell, MixtureResults } from '../src/followups/observatory-file.ts';
 import { listFiles, sha256OfFile } from '../src/formats/files/files.ts';
 import { type Method, methodNames, methods } from '../src/methods/index.ts';
 import { buildNanoData } from '../src/nano/world/build.ts';
 import { readJournal } from '../src/runs/journal.ts';
-import type { ChoiceCell, MixtureResults } from '../src/runs/observatory-file.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
 import { writeToyModel } from './support/toy-model.ts';
 

@@ -5,17 +5,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EvaluateRequest } from '../src/engine/contract.ts';
+import {
+  agreementOf,
+  judgeRater,
+  readSheet,
+  unitsOf,
+  writeSheet,
+} from '../src/followups/judging/agreement.ts';
+import { lexicalCellJudge } from '../src/followups/judging/cell-judge.ts';
+import { judgeRun } from '../src/followups/judging/judge-run.ts';
+import { reask } from '../src/followups/reask.ts';
 import { renderReport } from '../src/report/page/html.ts';
 import type { RunResults } from '../src/report/results.ts';
 import { computeResults } from '../src/report/results.ts';
 import { renderTables } from '../src/report/terminal/terminal.ts';
 import { executeRun } from '../src/runs/execute.ts';
-import { agreementOf, judgeRater, readSheet, unitsOf, writeSheet } from '../src/runs/judging/agreement.ts';
-import { lexicalCellJudge } from '../src/runs/judging/cell-judge.ts';
 import { listJudges } from '../src/runs/judging/judge-files.ts';
-import { judgeRun } from '../src/runs/judging/judge-run.ts';
 import { recordProvenance } from '../src/runs/provenance.ts';
-import { reask } from '../src/runs/reask.ts';
 import { openRun } from '../src/runs/run-data.ts';
 import { readPredictions } from '../src/tasks/predictions.ts';
 import { buildIfStale, commandLine } from './support/built.ts';

@@ -8,11 +8,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunConfig } from '../src/config/load.ts';
 import { settingsOf } from '../src/config/schema.ts';
 import { AdapterAnswers } from '../src/engine/adapter-answers.ts';
+import { whatIfResults } from '../src/followups/what-if.ts';
 import { methods } from '../src/methods/index.ts';
 import { blend, stageLora } from '../src/methods/shared/blend.ts';
 import { readStage } from '../src/methods/shared/stage-files.ts';
 import { openRun } from '../src/runs/run-data.ts';
-import { whatIfResults } from '../src/runs/what-if.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
 import { executeToyRun } from './support/toy-run.ts';
 

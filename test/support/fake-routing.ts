@@ -1,6 +1,7 @@
 // Made-up routing of a mixture and of a method that chooses a task's expert, for tests of the report.
+
+import type { ChoiceCell, RoutingResults } from '../../src/followups/observatory-file.ts';
 import type { LayerUse } from '../../src/metrics/routing.ts';
-import type { ChoiceCell, RoutingResults } from '../../src/runs/observatory-file.ts';
 
 const modules = ['self_attn.q_proj', 'self_attn.v_proj', 'mlp.down_proj'];
 const layers = [0, 1].flatMap((layer) =>

@@ -1,10 +1,16 @@
 // `coin judge agreement`: how far judges of a run agree, or a judge and a person; writes the sheet for the person.
 import { defineCommand } from 'citty';
 import { UserError } from '../../base/errors.ts';
+import type { Agreement } from '../../followups/judging/agreement.ts';
+import {
+  agreementOf,
+  judgeRater,
+  readSheet,
+  unitsOf,
+  writeSheet,
+} from '../../followups/judging/agreement.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { printable, renderGrid } from '../../report/terminal/terminal-grid.ts';
-import type { Agreement } from '../../runs/judging/agreement.ts';
-import { agreementOf, judgeRater, readSheet, unitsOf, writeSheet } from '../../runs/judging/agreement.ts';
 import { listJudges } from '../../runs/judging/judge-files.ts';
 import { openRun } from '../../runs/run-data.ts';
 import { namedIn } from '../../runs/sample-query.ts';

@@ -1,11 +1,11 @@
 // `coin observe`: how the mixtures of a run use their experts, read off saved stages; goes into the report.
 import { defineCommand } from 'citty';
 import { locateModel } from '../../config/sources.ts';
+import { observeRun } from '../../followups/observatory.ts';
 import { computeResults } from '../../report/results.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { renderRouting } from '../../report/terminal/terminal-routing.ts';
 import { RunInterrupted } from '../../runs/interrupted.ts';
-import { observeRun } from '../../runs/observatory.ts';
 import { listenForInterruption } from '../shell/interruption.ts';
 import { wholeNumber } from '../shell/options.ts';
 import { writeResults } from '../shell/write-results.ts';

@@ -1,12 +1,12 @@
 // `coin reask`: asks a run's forgotten samples again with a reminder of the format, and says how many come back.
 import { defineCommand } from 'citty';
 import { locateModel } from '../../config/sources.ts';
+import type { ReaskResults } from '../../followups/reask.ts';
+import { reask as askAgain } from '../../followups/reask.ts';
 import { computeResults } from '../../report/results.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { renderGrid, style, wrap } from '../../report/terminal/terminal-grid.ts';
 import { RunInterrupted } from '../../runs/interrupted.ts';
-import type { ReaskResults } from '../../runs/reask.ts';
-import { reask as askAgain } from '../../runs/reask.ts';
 import { listenForInterruption } from '../shell/interruption.ts';
 import { writeResults } from '../shell/write-results.ts';
 

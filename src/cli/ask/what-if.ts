@@ -3,16 +3,8 @@ import { defineCommand } from 'citty';
 import { UserError } from '../../base/errors.ts';
 import type { MethodName } from '../../config/schema.ts';
 import { locateModel } from '../../config/sources.ts';
-import { methods } from '../../methods/index.ts';
-import { computeResults } from '../../report/results.ts';
-import { useColor, widthOf } from '../../report/terminal/paint.ts';
-import { type GridCell, renderGrid, style, wrap } from '../../report/terminal/terminal-grid.ts';
-import { absent, formatScore } from '../../report/words/numbers.ts';
-import { modelInWords } from '../../report/words/what-if-words.ts';
-import { RunInterrupted } from '../../runs/interrupted.ts';
-import type { OpenedRun } from '../../runs/run-data.ts';
-import type { WhatIfResults } from '../../runs/what-if.ts';
-import { whatIf as ask, trainedSteps } from '../../runs/what-if.ts';
+import type { WhatIfResults } from '../../followups/what-if.ts';
+import { whatIf as ask, trainedSteps } from '../../followups/what-if.ts';
 import {
   averaged,
   interpolated,
@@ -22,7 +14,15 @@ import {
   rolledBack,
   type WhatIfModel,
   whyNotMixable,
-} from '../../runs/what-if-models.ts';
+} from '../../followups/what-if-models.ts';
+import { methods } from '../../methods/index.ts';
+import { computeResults } from '../../report/results.ts';
+import { useColor, widthOf } from '../../report/terminal/paint.ts';
+import { type GridCell, renderGrid, style, wrap } from '../../report/terminal/terminal-grid.ts';
+import { absent, formatScore } from '../../report/words/numbers.ts';
+import { modelInWords } from '../../report/words/what-if-words.ts';
+import { RunInterrupted } from '../../runs/interrupted.ts';
+import type { OpenedRun } from '../../runs/run-data.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
 import { oneOf } from '../shell/arguments.ts';
 import { listenForInterruption } from '../shell/interruption.ts';

@@ -6,7 +6,7 @@ import { UserError } from '../../base/errors.ts';
 import { type ConfigOverride, loadConfig } from '../../config/load.ts';
 import { locateModel, prepareData } from '../../config/sources.ts';
 import { type EvaluatedTask, evaluateModel } from '../../engine/evaluate-model.ts';
-import { type AuditOptions, type AuditResult, auditRun } from '../../runs/audit.ts';
+import { type AuditOptions, type AuditResult, auditRun } from '../../followups/audit.ts';
 import { readProvenance, requireSameData } from '../../runs/provenance.ts';
 import { runFiles } from '../../runs/run-folder.ts';
 import { overrideArguments, readList, readOverrides } from '../shell/arguments.ts';

@@ -150,8 +150,8 @@ function describeFeatures(engines: readonly FeatureCounts[], folder: string | un
 export async function judgeLexically({ evaluation, output: folder }: RunConfig): Promise<number> {
   if (evaluation.judge !== 'lexical') return 0;
   const [{ lexicalCellJudge }, { judgeRun }] = await Promise.all([
-    import('../../runs/judging/cell-judge.ts'),
-    import('../../runs/judging/judge-run.ts'),
+    import('../../followups/judging/cell-judge.ts'),
+    import('../../followups/judging/judge-run.ts'),
   ]);
   return judgeRun({ folder, judge: lexicalCellJudge() });
 }

@@ -1,6 +1,6 @@
 // The report of a run as one HTML file: which sections it has; they draw themselves, and the frame is `page.ts`. Both scorings are in the page, and two radio buttons with style rules show one of them.
 
-import type { JudgeResults } from '../../runs/judging/judge-results.ts';
+import type { JudgeResults } from '../../followups/judging/judge-results.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
 import type { RunResults } from '../results.ts';
 import { besideFigures } from '../words/beside.ts';

@@ -1,7 +1,8 @@
 // The drawing of a mixture's use: for each kind of token a row per decoder layer, a block per module in it, a column per
 // expert. Squares of one colour are one path, so that large models stay small on the page.
+
+import type { MixtureResults } from '../../followups/observatory-file.ts';
 import { type TaskUse, type TokenKind, tokenKinds } from '../../metrics/routing.ts';
-import type { MixtureResults } from '../../runs/observatory-file.ts';
 import { layerPlace } from '../words/routing-figures.ts';
 import { heatStep } from './colours.ts';
 import { html, type Markup } from './markup.ts';

@@ -1,7 +1,7 @@
 // General knowledge: the second matrix, one per judge, beside the figures of exact scoring. A comparison of words is
 // called that wherever it stands.
 
-import type { JudgeResults } from '../../runs/judging/judge-results.ts';
+import type { JudgeResults } from '../../followups/judging/judge-results.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
 import type { RunResults } from '../results.ts';
 import { type MethodFigures, methodFigures } from '../words/figures.ts';

@@ -1,7 +1,8 @@
 // Routing on the page: how each mixture uses its experts by layer, task and kind of token, how that moved, and where
 // methods that choose a task's expert for a question sent them.
+
+import type { ChoiceCell } from '../../followups/observatory-file.ts';
 import { meanOf } from '../../metrics/routing.ts';
-import type { ChoiceCell } from '../../runs/observatory-file.ts';
 import type { RunResults } from '../results.ts';
 import { own } from '../words/figures.ts';
 import { formatCount, formatShort } from '../words/numbers.ts';

@@ -1,6 +1,6 @@
 // General knowledge on a terminal: per judge a matrix per method with its figures, and what could not be read.
 
-import type { JudgeResults } from '../../runs/judging/judge-results.ts';
+import type { JudgeResults } from '../../followups/judging/judge-results.ts';
 import type { RunResults } from '../results.ts';
 import { methodFigures } from '../words/figures.ts';
 import { formatChange, formatCount, formatScore } from '../words/numbers.ts';

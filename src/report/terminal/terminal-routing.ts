@@ -1,6 +1,6 @@
 // Routing on a terminal: how each mixture uses its experts, and where methods that choose a task's expert sent questions.
 
-import type { ChoiceCell } from '../../runs/observatory-file.ts';
+import type { ChoiceCell } from '../../followups/observatory-file.ts';
 import type { RunResults } from '../results.ts';
 import { formatCount, formatShort } from '../words/numbers.ts';
 import {

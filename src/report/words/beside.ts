@@ -1,9 +1,10 @@
 // A run beside a published row: both over the tasks that both have. Published figures are those of the reference's scorers
 // and of its judge's parser, so the run is shown under reference scoring or parsing whatever the page shows; judge scores
 // stand beside the run's own. Pure; the tables draw from it.
+
+import type { JudgeResults } from '../../followups/judging/judge-results.ts';
 import { isWhole, restrictTo } from '../../metrics/published.ts';
 import { type Summary, summarise } from '../../metrics/summary.ts';
-import type { JudgeResults } from '../../runs/judging/judge-results.ts';
 import type { ModeResults } from '../../runs/mode-results.ts';
 import type { BesideRow } from '../../streams/coin/published.ts';
 import type { RunResults } from '../results.ts';

@@ -1,4 +1,6 @@
 // What is said of routing, for the page and the terminal: figures per kind of token and per task, and sentences.
+
+import type { MixtureResults } from '../../followups/observatory-file.ts';
 import {
   betweenTasks,
   betweenUses,
@@ -14,7 +16,6 @@ import {
   type TokenKind,
   tokenKinds,
 } from '../../metrics/routing.ts';
-import type { MixtureResults } from '../../runs/observatory-file.ts';
 import type { RunResults } from '../results.ts';
 
 /** Where a token's gates have at least this share of the largest entropy, all experts count as mixed alike. */

@@ -1,5 +1,5 @@
 // How a model between stages is written in tables.
-import type { WhatIfRow } from '../../runs/what-if.ts';
+import type { WhatIfRow } from '../../followups/what-if.ts';
 
 /** "base model", "stage 3", "¼ stage 3 + ¾ stage 8": weights with as many digits as they need, four at most. */
 export function modelInWords({ parts, isTrained }: Pick<WhatIfRow, 'parts' | 'isTrained'>): string {

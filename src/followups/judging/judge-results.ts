@@ -2,11 +2,11 @@
 
 import type { EvaluateStep } from '../../config/plan.ts';
 import { type JudgedFigure, judgedFigure } from '../../evaluation/judging/parser.ts';
+import { type JudgeDescription, Judgings, listJudges } from '../../runs/judging/judge-files.ts';
+import type { ModeResults } from '../../runs/mode-results.ts';
+import { modeResults, wholeStages } from '../../runs/mode-results.ts';
+import type { OpenedRun } from '../../runs/run-data.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
-import type { ModeResults } from '../mode-results.ts';
-import { modeResults, wholeStages } from '../mode-results.ts';
-import type { OpenedRun } from '../run-data.ts';
-import { type JudgeDescription, Judgings, listJudges } from './judge-files.ts';
 
 /** General knowledge as one judge sees it. A cell's unread judgements are its `unparseable`. */
 export interface JudgeResults {

@@ -8,12 +8,12 @@ import { type EvaluateStep, planRun, trainedStage } from '../config/plan.ts';
 import { testSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
 import type { RunEngine } from '../engine/contract.ts';
+import { readJournal, recordsByKey } from '../runs/journal.ts';
+import { runFiles } from '../runs/run-folder.ts';
 import type { TaskName } from '../tasks/index.ts';
 import { readPredictions } from '../tasks/predictions.ts';
 import type { TaskSource, TestSample } from '../tasks/task.ts';
 import { RandomStream } from '../tensor/random.ts';
-import { readJournal, recordsByKey } from './journal.ts';
-import { runFiles } from './run-folder.ts';
 
 export interface AuditOptions {
   readonly folder: string;

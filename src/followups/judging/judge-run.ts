@@ -6,10 +6,7 @@ import { UserError } from '../../base/errors.ts';
 import type { EvaluateStep } from '../../config/plan.ts';
 import { sha256OfFile, writeFileAtomic, writeJsonAtomic } from '../../formats/files/files.ts';
 import { lockFolder } from '../../formats/files/lock.ts';
-import { tasks } from '../../tasks/index.ts';
-import { appendRecord, openJournal } from '../journal.ts';
-import { type OpenedRun, openRun } from '../run-data.ts';
-import type { CellJudge, JudgeItem, Workload } from './cell-judge.ts';
+import { appendRecord, openJournal } from '../../runs/journal.ts';
 import {
   descriptionFile,
   type JudgeAnswer,
@@ -17,7 +14,10 @@ import {
   journalFile,
   judgingFolder,
   judgingOrigin,
-} from './judge-files.ts';
+} from '../../runs/judging/judge-files.ts';
+import { type OpenedRun, openRun } from '../../runs/run-data.ts';
+import { tasks } from '../../tasks/index.ts';
+import type { CellJudge, JudgeItem, Workload } from './cell-judge.ts';
 
 export interface JudgeRunOptions {
   /** The folder of the run. */

@@ -15,6 +15,8 @@ import { readRows } from '../formats/records/json.ts';
 import { methods } from '../methods/index.ts';
 import { blend, stageLora } from '../methods/shared/blend.ts';
 import { readStage } from '../methods/shared/stage-files.ts';
+import { appendRecord, type JournalRecord, openJournal, readJournal, recordsByKey } from '../runs/journal.ts';
+import { type OpenedRun, openRun } from '../runs/run-data.ts';
 import { type TaskName, tasks } from '../tasks/index.ts';
 import {
   readPartialPredictions,
@@ -23,8 +25,6 @@ import {
   writePredictions,
 } from '../tasks/predictions.ts';
 import type { ScoringMode, TaskScore } from '../tasks/task.ts';
-import { appendRecord, type JournalRecord, openJournal, readJournal, recordsByKey } from './journal.ts';
-import { type OpenedRun, openRun } from './run-data.ts';
 import { nameOf, onlyStage, type WhatIfModel } from './what-if-models.ts';
 
 export interface WhatIfResults {

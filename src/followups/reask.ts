@@ -6,13 +6,13 @@ import { type EvaluateStep, trainedStage } from '../config/plan.ts';
 import type { RunEngine } from '../engine/contract.ts';
 import { makeFolder, sha256, sha256OfFile } from '../formats/files/files.ts';
 import { lockFolder } from '../formats/files/lock.ts';
+import { Aspects } from '../runs/aspects.ts';
+import { appendRecord, openJournal, readJournal, recordsByKey } from '../runs/journal.ts';
+import { wholeStages } from '../runs/mode-results.ts';
+import { type OpenedRun, openRun } from '../runs/run-data.ts';
 import { tasks } from '../tasks/index.ts';
 import { readPartialPredictions, readPredictions, writePredictions } from '../tasks/predictions.ts';
 import type { TestSample } from '../tasks/task.ts';
-import { Aspects } from './aspects.ts';
-import { appendRecord, openJournal, readJournal, recordsByKey } from './journal.ts';
-import { wholeStages } from './mode-results.ts';
-import { type OpenedRun, openRun } from './run-data.ts';
 
 export interface ReaskResults {
   readonly cells: readonly {

@@ -12,9 +12,9 @@ import {
   judgePrompt,
 } from '../../evaluation/judging/prompt.ts';
 import { sha256 } from '../../formats/files/files.ts';
+import type { JudgeAnswer, JudgeDescription } from '../../runs/judging/judge-files.ts';
 import type { AnswerStyle } from '../../tasks/styles.ts';
 import type { TestSample } from '../../tasks/task.ts';
-import type { JudgeAnswer, JudgeDescription } from './judge-files.ts';
 
 /** One answer to be judged. */
 export interface JudgeItem {

@@ -9,9 +9,9 @@ import { sha256, writeFileAtomic } from '../formats/files/files.ts';
 import { readJsonObject } from '../formats/records/json.ts';
 import { methods } from '../methods/index.ts';
 import type { TaskUse } from '../metrics/routing.ts';
-import { filesHash } from './completion.ts';
-import type { OpenedRun } from './run-data.ts';
-import { runFiles } from './run-folder.ts';
+import { filesHash } from '../runs/completion.ts';
+import type { OpenedRun } from '../runs/run-data.ts';
+import { runFiles } from '../runs/run-folder.ts';
 
 export interface RoutingResults {
   readonly mixtures: readonly MixtureResults[];

@@ -13,9 +13,9 @@ import {
   type MeasurementLevel,
   measurementLevels,
 } from '../../metrics/agreement.ts';
+import { type JudgeDescription, Judgings } from '../../runs/judging/judge-files.ts';
+import type { OpenedRun } from '../../runs/run-data.ts';
 import { RandomStream } from '../../tensor/random.ts';
-import type { OpenedRun } from '../run-data.ts';
-import { type JudgeDescription, Judgings } from './judge-files.ts';
 
 /** The scores of one rater, 0 to 10, by unit. */
 export interface Rater {
