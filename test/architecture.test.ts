@@ -25,6 +25,7 @@ const rooms = [
   'engine',
   'forecast',
   'runs',
+  'results',
   'followups',
   'studies',
   'verification',

@@ -2,8 +2,8 @@
 import type { ClusteredScores } from '../metrics/bootstrap.ts';
 import { accuracyOf } from '../metrics/bootstrap.ts';
 import { mean } from '../metrics/statistics.ts';
-import { addUp, clustersOf } from '../runs/comparison.ts';
-import { type Stages, wholeStages } from '../runs/mode-results.ts';
+import { addUp, clustersOf } from '../results/comparison.ts';
+import { type Stages, wholeStages } from '../results/matrices.ts';
 import { type OpenedRun, openRun } from '../runs/run-data.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { ScoringMode } from '../tasks/task.ts';

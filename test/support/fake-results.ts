@@ -4,8 +4,8 @@ import { deflateSync } from 'node:zlib';
 import type { MatrixRow } from '../../src/metrics/matrix.ts';
 import { summarise } from '../../src/metrics/summary.ts';
 import type { RunResults } from '../../src/report/results.ts';
-import type { ExampleResult } from '../../src/runs/examples.ts';
-import type { MethodResults, ModeResults } from '../../src/runs/mode-results.ts';
+import type { ExampleResult } from '../../src/results/examples.ts';
+import type { MethodResults, ModeResults } from '../../src/results/matrices.ts';
 import type { ScoringMode, Verdict } from '../../src/tasks/task.ts';
 
 export const fakeTasks = [

@@ -11,9 +11,9 @@ import {
 } from '../../followups/judging/agreement.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { printable, renderGrid } from '../../report/terminal/terminal-grid.ts';
+import { namedIn } from '../../results/sample-query.ts';
 import { listJudges } from '../../runs/judging/judge-files.ts';
 import { openRun } from '../../runs/run-data.ts';
-import { namedIn } from '../../runs/sample-query.ts';
 import { wholeNumber } from '../shell/options.ts';
 
 export const judgeAgreement = defineCommand({

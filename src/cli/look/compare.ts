@@ -5,7 +5,7 @@ import { type GridColumn, renderGrid } from '../../report/terminal/terminal-grid
 import { inWords, withInterval } from '../../report/words/comparison-words.ts';
 import { costCells, costHeadings } from '../../report/words/costs.ts';
 import { absent, formatCount } from '../../report/words/numbers.ts';
-import { compareRuns, fewImages, type RunComparison } from '../../runs/comparison.ts';
+import { compareRuns, fewImages, type RunComparison } from '../../results/comparison.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
 import { oneOf } from '../shell/arguments.ts';
 import { wholeNumber } from '../shell/options.ts';

@@ -1,12 +1,12 @@
 // `coin samples`: lists the samples behind a number, each with question, truth and the answer after every stage.
 import { defineCommand } from 'citty';
-import { errorLabels } from '../../evaluation/attribution.ts';
 import { fates } from '../../metrics/lifelines.ts';
 import { printable } from '../../report/terminal/terminal-grid.ts';
-import { Aspects } from '../../runs/aspects.ts';
-import { wholeStages } from '../../runs/mode-results.ts';
+import { Aspects } from '../../results/answers.ts';
+import { errorLabels } from '../../results/attribution.ts';
+import { wholeStages } from '../../results/matrices.ts';
+import { type FoundSample, namedIn, querySamples } from '../../results/sample-query.ts';
 import { openRun } from '../../runs/run-data.ts';
-import { type FoundSample, namedIn, querySamples } from '../../runs/sample-query.ts';
 import { oneOf } from '../shell/arguments.ts';
 import { wholeNumber } from '../shell/options.ts';
 

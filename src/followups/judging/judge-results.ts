@@ -2,9 +2,9 @@
 
 import type { EvaluateStep } from '../../config/plan.ts';
 import { type JudgedFigure, judgedFigure } from '../../evaluation/judging/parser.ts';
+import type { ModeResults } from '../../results/matrices.ts';
+import { modeResults, wholeStages } from '../../results/matrices.ts';
 import { type JudgeDescription, Judgings, listJudges } from '../../runs/judging/judge-files.ts';
-import type { ModeResults } from '../../runs/mode-results.ts';
-import { modeResults, wholeStages } from '../../runs/mode-results.ts';
 import type { OpenedRun } from '../../runs/run-data.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
 

@@ -1,12 +1,13 @@
 // What kind of forgetting it was: per task and stage the forgotten samples by how their answers fail now. Strict scoring.
+
+import type { ErrorCell, ErrorResults } from '../../results/answers.ts';
 import {
   type ErrorLabel,
   errorLabels,
   isFormat,
   type OtherStyle,
   rightByJudge,
-} from '../../evaluation/attribution.ts';
-import type { ErrorCell, ErrorResults } from '../../runs/aspects.ts';
+} from '../../results/attribution.ts';
 import type { MethodInfo, RunResults } from '../results.ts';
 import { formatCount } from '../words/numbers.ts';
 import { html, type Markup } from './markup.ts';

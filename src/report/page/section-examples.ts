@@ -1,7 +1,7 @@
 // Examples: a picture, its question, the truth, and what every method answered after every stage. Filtering is done by
 // radio buttons and style rules, without a script. Everything here is untrusted text.
 
-import type { ExampleAnswer, ExampleResult } from '../../runs/examples.ts';
+import type { ExampleAnswer, ExampleResult } from '../../results/examples.ts';
 import type { Verdict } from '../../tasks/task.ts';
 import type { RunResults } from '../results.ts';
 import { html, type Markup, safeImage } from './markup.ts';

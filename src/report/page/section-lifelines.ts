@@ -1,6 +1,6 @@
 // Life lines: what became of single samples over the stages, as counts per stage and as fates at the end.
 import type { Fate, Transition } from '../../metrics/lifelines.ts';
-import type { LifeLineResults } from '../../runs/aspects.ts';
+import type { LifeLineResults } from '../../results/answers.ts';
 import type { MethodInfo, RunResults } from '../results.ts';
 import { formatCount } from '../words/numbers.ts';
 import { html, type Markup } from './markup.ts';

@@ -5,7 +5,7 @@
 import type { JudgeResults } from '../../followups/judging/judge-results.ts';
 import { isWhole, restrictTo } from '../../metrics/published.ts';
 import { type Summary, summarise } from '../../metrics/summary.ts';
-import type { ModeResults } from '../../runs/mode-results.ts';
+import type { ModeResults } from '../../results/matrices.ts';
 import type { BesideRow } from '../../streams/coin/published.ts';
 import type { RunResults } from '../results.ts';
 

@@ -1,7 +1,7 @@
 // Derived figures against hand-computed ones, and the sentences they are put into.
 import { describe, expect, test } from 'vitest';
 import { fakeResults } from '../../../test/support/fake-results.ts';
-import type { ModeResults } from '../../runs/mode-results.ts';
+import type { ModeResults } from '../../results/matrices.ts';
 import { spread } from '../page/svg.ts';
 import type { RunResults } from '../results.ts';
 import {

@@ -1,8 +1,8 @@
 // Everything the tables and the page show that is not in the results as such: just-trained and final scores, changes,
 // row means, where the two scorings differ, and the headline. Pure; knows nothing of text or HTML layout.
 import type { AccuracyMatrix } from '../../metrics/matrix.ts';
-import type { MethodIntervals } from '../../runs/intervals.ts';
-import type { MethodResults } from '../../runs/mode-results.ts';
+import type { MethodIntervals } from '../../results/intervals.ts';
+import type { MethodResults } from '../../results/matrices.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
 import type { MethodInfo, RunResults } from '../results.ts';
 import { formatShort } from './numbers.ts';

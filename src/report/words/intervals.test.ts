@@ -1,7 +1,7 @@
 // What is said of intervals, out of made-up ones.
 import { describe, expect, test } from 'vitest';
 import { fakeResults } from '../../../test/support/fake-results.ts';
-import type { IntervalResults, PairDifference, PairDifferences } from '../../runs/intervals.ts';
+import type { IntervalResults, PairDifference, PairDifferences } from '../../results/intervals.ts';
 import { renderReport } from '../page/html.ts';
 import type { RunResults } from '../results.ts';
 import { renderTables } from '../terminal/terminal.ts';

@@ -1,7 +1,7 @@
 // Which methods of a run can be told apart, in words, and what the intervals beside its figures are of. The numbers are
 // made elsewhere.
 
-import type { IntervalResults, PairDifference, PairDifferences } from '../../runs/intervals.ts';
+import type { IntervalResults, PairDifference, PairDifferences } from '../../results/intervals.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
 import type { RunResults } from '../results.ts';
 import { formatChange, formatCount, formatInterval, formatScore } from './numbers.ts';

@@ -3,6 +3,14 @@
 
 import type { EvaluateStep } from '../config/plan.ts';
 import type { MethodName } from '../config/schema.ts';
+import { parseJudgeAnswer } from '../evaluation/judging/parser.ts';
+import type { Transitions } from '../metrics/lifelines.ts';
+import { type Fate, fates, type LifeLine, lifeLine, transitions } from '../metrics/lifelines.ts';
+import { type JudgeDescription, Judgings, listJudges } from '../runs/judging/judge-files.ts';
+import type { OpenedRun } from '../runs/run-data.ts';
+import { type TaskName, tasks } from '../tasks/index.ts';
+import { ownAnswers } from '../tasks/styles.ts';
+import type { TestSample, Verdict } from '../tasks/task.ts';
 import {
   type Attribution,
   attributeError,
@@ -10,16 +18,8 @@ import {
   errorLabels,
   type OtherStyle,
   type TaskAnswers,
-} from '../evaluation/attribution.ts';
-import { parseJudgeAnswer } from '../evaluation/judging/parser.ts';
-import type { Transitions } from '../metrics/lifelines.ts';
-import { type Fate, fates, type LifeLine, lifeLine, transitions } from '../metrics/lifelines.ts';
-import { type TaskName, tasks } from '../tasks/index.ts';
-import { ownAnswers } from '../tasks/styles.ts';
-import type { TestSample, Verdict } from '../tasks/task.ts';
-import { type JudgeDescription, Judgings, listJudges } from './judging/judge-files.ts';
-import type { Stages } from './mode-results.ts';
-import type { OpenedRun } from './run-data.ts';
+} from './attribution.ts';
+import type { Stages } from './matrices.ts';
 
 /** What kind the wrong answers are, in strict scoring. */
 export interface ErrorResults {

@@ -3,11 +3,11 @@
 import { readFileSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import sharp from 'sharp';
-import type { ErrorLabel, OtherStyle } from '../evaluation/attribution.ts';
 import type { Fate } from '../metrics/lifelines.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { Verdict } from '../tasks/task.ts';
-import type { Answer, Aspects, SampleHistory } from './aspects.ts';
+import type { Answer, Aspects, SampleHistory } from './answers.ts';
+import type { ErrorLabel, OtherStyle } from './attribution.ts';
 
 /** One test sample with its answers over the stages of one method; verdicts are those of strict scoring. */
 export interface ExampleResult {

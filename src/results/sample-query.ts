@@ -2,10 +2,10 @@
 import { UserError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import type { MethodName } from '../config/schema.ts';
-import type { ErrorLabel } from '../evaluation/attribution.ts';
 import type { Fate } from '../metrics/lifelines.ts';
 import type { TaskName } from '../tasks/index.ts';
-import type { Aspects, SampleHistory } from './aspects.ts';
+import type { Aspects, SampleHistory } from './answers.ts';
+import type { ErrorLabel } from './attribution.ts';
 
 /** All that are given must hold. Stages are named by the task that they train. */
 export interface SampleQuery {

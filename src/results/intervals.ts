@@ -10,10 +10,10 @@ import {
   drawFigures,
   figuresOf,
 } from '../metrics/comparison.ts';
+import type { OpenedRun } from '../runs/run-data.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { type Clusters, clusteredStages, clustersOf, fewImages, imageCounts } from './comparison.ts';
-import type { Stages } from './mode-results.ts';
-import type { OpenedRun } from './run-data.ts';
+import type { Stages } from './matrices.ts';
 
 export interface IntervalResults {
   /** Draws of the test images. */

@@ -7,11 +7,11 @@ import { type MethodName, methods as registry } from '../methods/index.ts';
 import { type ClusteredScores, fewestResamples } from '../metrics/bootstrap.ts';
 import { matchedWithin } from '../metrics/budget.ts';
 import { type Comparison, compareMethods } from '../metrics/comparison.ts';
+import type { JournalRecord } from '../runs/journal.ts';
+import { type OpenedRun, openRun } from '../runs/run-data.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { SampleScore, ScoringMode, TestSample } from '../tasks/task.ts';
-import type { JournalRecord } from './journal.ts';
-import { type Stages, wholeStages } from './mode-results.ts';
-import { type OpenedRun, openRun } from './run-data.ts';
+import { type Stages, wholeStages } from './matrices.ts';
 import { namedIn } from './sample-query.ts';
 
 export interface CompareOptions {
