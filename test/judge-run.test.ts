@@ -21,8 +21,8 @@ import { type JudgingPlan, judgeRun } from '../src/followups/judging/judge-run.t
 import { renderReport } from '../src/report/page/html.ts';
 import { computeResults } from '../src/report/results.ts';
 import { executeRun } from '../src/runs/execute.ts';
+import { openRun } from '../src/runs/open.ts';
 import { recordProvenance } from '../src/runs/provenance.ts';
-import { openRun } from '../src/runs/run-data.ts';
 import { readPredictions, writePredictions } from '../src/tasks/predictions.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
 import { FakeEngine } from './support/fake-engine.mjs';

@@ -12,7 +12,7 @@ import { whatIfResults } from '../src/followups/what-if.ts';
 import { methods } from '../src/methods/index.ts';
 import { blend, stageLora } from '../src/methods/shared/blend.ts';
 import { readStage } from '../src/methods/shared/stage-files.ts';
-import { openRun } from '../src/runs/run-data.ts';
+import { openRun } from '../src/runs/open.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
 import { executeToyRun } from './support/toy-run.ts';
 

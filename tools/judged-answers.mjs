@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { sha256, sha256OfFile } from '../dist/formats/files/files.js';
 import { configSchema } from '../dist/config/schema.js';
-import { judgingOrigin } from '../dist/runs/judging/judge-files.js';
+import { judgingOrigin } from '../dist/runs/judge-files.js';
 import { planRun } from '../dist/config/plan.js';
 import { recordProvenance } from '../dist/runs/provenance.js';
 import { computeResults } from '../dist/report/results.js';

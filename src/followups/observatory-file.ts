@@ -10,7 +10,7 @@ import { readJsonObject } from '../formats/records/json.ts';
 import { methods } from '../methods/index.ts';
 import type { TaskUse } from '../metrics/routing.ts';
 import { filesHash } from '../runs/completion.ts';
-import type { OpenedRun } from '../runs/run-data.ts';
+import type { OpenedRun } from '../runs/open.ts';
 import { runFiles } from '../runs/run-folder.ts';
 
 export interface RoutingResults {

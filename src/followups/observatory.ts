@@ -5,7 +5,7 @@ import { type TrainStep, trainedStage } from '../config/plan.ts';
 import type { ObservingEngine, SampleGates } from '../engine/contract.ts';
 import { lockFolder } from '../formats/files/lock.ts';
 import { type TaskUse, type TokenKind, tokenKinds, UseTally } from '../metrics/routing.ts';
-import { type OpenedRun, openRun } from '../runs/run-data.ts';
+import { type OpenedRun, openRun } from '../runs/open.ts';
 import type { TestSample } from '../tasks/task.ts';
 import { RandomStream } from '../tensor/random.ts';
 import {

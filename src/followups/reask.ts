@@ -9,7 +9,7 @@ import { lockFolder } from '../formats/files/lock.ts';
 import { Aspects } from '../results/answers.ts';
 import { wholeStages } from '../results/matrices.ts';
 import { appendRecord, openJournal, readJournal, recordsByKey } from '../runs/journal.ts';
-import { type OpenedRun, openRun } from '../runs/run-data.ts';
+import { type OpenedRun, openRun } from '../runs/open.ts';
 import { tasks } from '../tasks/index.ts';
 import { readPartialPredictions, readPredictions, writePredictions } from '../tasks/predictions.ts';
 import type { TestSample } from '../tasks/task.ts';

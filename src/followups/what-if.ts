@@ -16,7 +16,7 @@ import { methods } from '../methods/index.ts';
 import { blend, stageLora } from '../methods/shared/blend.ts';
 import { readStage } from '../methods/shared/stage-files.ts';
 import { appendRecord, type JournalRecord, openJournal, readJournal, recordsByKey } from '../runs/journal.ts';
-import { type OpenedRun, openRun } from '../runs/run-data.ts';
+import { type OpenedRun, openRun } from '../runs/open.ts';
 import { type TaskName, tasks } from '../tasks/index.ts';
 import {
   readPartialPredictions,

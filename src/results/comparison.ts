@@ -8,7 +8,7 @@ import { type ClusteredScores, fewestResamples } from '../metrics/bootstrap.ts';
 import { matchedWithin } from '../metrics/budget.ts';
 import { type Comparison, compareMethods } from '../metrics/comparison.ts';
 import type { JournalRecord } from '../runs/journal.ts';
-import { type OpenedRun, openRun } from '../runs/run-data.ts';
+import { type OpenedRun, openRun } from '../runs/open.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { SampleScore, ScoringMode, TestSample } from '../tasks/task.ts';
 import { type Stages, wholeStages } from './matrices.ts';

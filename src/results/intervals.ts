@@ -10,7 +10,7 @@ import {
   drawFigures,
   figuresOf,
 } from '../metrics/comparison.ts';
-import type { OpenedRun } from '../runs/run-data.ts';
+import type { OpenedRun } from '../runs/open.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { type Clusters, clusteredStages, clustersOf, fewImages, imageCounts } from './comparison.ts';
 import type { Stages } from './matrices.ts';

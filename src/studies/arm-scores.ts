@@ -4,7 +4,7 @@ import { accuracyOf } from '../metrics/bootstrap.ts';
 import { mean } from '../metrics/statistics.ts';
 import { addUp, clustersOf } from '../results/comparison.ts';
 import { type Stages, wholeStages } from '../results/matrices.ts';
-import { type OpenedRun, openRun } from '../runs/run-data.ts';
+import { type OpenedRun, openRun } from '../runs/open.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import type { Arm } from './arms.ts';

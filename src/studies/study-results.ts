@@ -6,7 +6,7 @@ import { fewestResamples } from '../metrics/bootstrap.ts';
 import { type Comparison, compareMethods, type Difference, type Estimate } from '../metrics/comparison.ts';
 import { mean } from '../metrics/statistics.ts';
 import { alpha, costOf, type MethodCost } from '../results/comparison.ts';
-import type { OpenedRun } from '../runs/run-data.ts';
+import type { OpenedRun } from '../runs/open.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import {
   finishedArms,

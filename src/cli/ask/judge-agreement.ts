@@ -12,8 +12,8 @@ import {
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { printable, renderGrid } from '../../report/terminal/terminal-grid.ts';
 import { namedIn } from '../../results/sample-query.ts';
-import { listJudges } from '../../runs/judging/judge-files.ts';
-import { openRun } from '../../runs/run-data.ts';
+import { listJudges } from '../../runs/judge-files.ts';
+import { openRun } from '../../runs/open.ts';
 import { wholeNumber } from '../shell/options.ts';
 
 export const judgeAgreement = defineCommand({

@@ -22,7 +22,7 @@ import { type GridCell, renderGrid, style, wrap } from '../../report/terminal/te
 import { absent, formatScore } from '../../report/words/numbers.ts';
 import { modelInWords } from '../../report/words/what-if-words.ts';
 import { RunInterrupted } from '../../runs/interrupted.ts';
-import type { OpenedRun } from '../../runs/run-data.ts';
+import type { OpenedRun } from '../../runs/open.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
 import { oneOf } from '../shell/arguments.ts';
 import { listenForInterruption } from '../shell/interruption.ts';

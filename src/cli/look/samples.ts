@@ -6,7 +6,7 @@ import { Aspects } from '../../results/answers.ts';
 import { errorLabels } from '../../results/attribution.ts';
 import { wholeStages } from '../../results/matrices.ts';
 import { type FoundSample, namedIn, querySamples } from '../../results/sample-query.ts';
-import { openRun } from '../../runs/run-data.ts';
+import { openRun } from '../../runs/open.ts';
 import { oneOf } from '../shell/arguments.ts';
 import { wholeNumber } from '../shell/options.ts';
 

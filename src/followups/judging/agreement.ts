@@ -13,8 +13,8 @@ import {
   type MeasurementLevel,
   measurementLevels,
 } from '../../metrics/agreement.ts';
-import { type JudgeDescription, Judgings } from '../../runs/judging/judge-files.ts';
-import type { OpenedRun } from '../../runs/run-data.ts';
+import { type JudgeDescription, Judgings } from '../../runs/judge-files.ts';
+import type { OpenedRun } from '../../runs/open.ts';
 import { RandomStream } from '../../tensor/random.ts';
 
 /** The scores of one rater, 0 to 10, by unit. */

@@ -12,7 +12,7 @@ import {
   judgePrompt,
 } from '../../evaluation/judging/prompt.ts';
 import { sha256 } from '../../formats/files/files.ts';
-import type { JudgeAnswer, JudgeDescription } from '../../runs/judging/judge-files.ts';
+import type { JudgeAnswer, JudgeDescription } from '../../runs/judge-files.ts';
 import type { AnswerStyle } from '../../tasks/styles.ts';
 import type { TestSample } from '../../tasks/task.ts';
 

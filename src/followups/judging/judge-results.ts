@@ -4,8 +4,8 @@ import type { EvaluateStep } from '../../config/plan.ts';
 import { type JudgedFigure, judgedFigure } from '../../evaluation/judging/parser.ts';
 import type { ModeResults } from '../../results/matrices.ts';
 import { modeResults, wholeStages } from '../../results/matrices.ts';
-import { type JudgeDescription, Judgings, listJudges } from '../../runs/judging/judge-files.ts';
-import type { OpenedRun } from '../../runs/run-data.ts';
+import { type JudgeDescription, Judgings, listJudges } from '../../runs/judge-files.ts';
+import type { OpenedRun } from '../../runs/open.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
 
 /** General knowledge as one judge sees it. A cell's unread judgements are its `unparseable`. */

@@ -14,8 +14,8 @@ import {
   journalFile,
   judgingFolder,
   judgingOrigin,
-} from '../../runs/judging/judge-files.ts';
-import { type OpenedRun, openRun } from '../../runs/run-data.ts';
+} from '../../runs/judge-files.ts';
+import { type OpenedRun, openRun } from '../../runs/open.ts';
 import { tasks } from '../../tasks/index.ts';
 import type { CellJudge, JudgeItem, Workload } from './cell-judge.ts';
 

@@ -6,12 +6,12 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { DataError } from '../../base/errors.ts';
-import type { EvaluateStep } from '../../config/plan.ts';
-import { sha256, sha256OfFile } from '../../formats/files/files.ts';
-import { checkRow, readJson } from '../../formats/records/json.ts';
-import { forEachLine } from '../../formats/records/lines.ts';
-import { type JournalRecord, readJournal, recordsByKey } from '../journal.ts';
+import { DataError } from '../base/errors.ts';
+import type { EvaluateStep } from '../config/plan.ts';
+import { sha256, sha256OfFile } from '../formats/files/files.ts';
+import { checkRow, readJson } from '../formats/records/json.ts';
+import { forEachLine } from '../formats/records/lines.ts';
+import { type JournalRecord, readJournal, recordsByKey } from './journal.ts';
 
 const descriptionSchema = z.object({
   /** Also the name of the folder. */
