@@ -1,4 +1,4 @@
-// `npm run bench:cold -- [MODEL]`: what is paid once (programs built, weights rounded, pictures encoded), what it costs when
+// `npm run bench:cold -- [MODEL]`: what is paid once (programs built, weights rounded, images encoded), what it costs when
 // it is found again, and after how much work it has paid for itself.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -38,7 +38,7 @@ async function main(modelFolder: string): Promise<void> {
   const workload = readWorkload(await writeWorkload({ folder, model: modelFolder, data, shape }));
   const model = openLlava(modelFolder);
   await trainings(model, workload);
-  await pictures(model, workload);
+  await images(model, workload);
 }
 
 /** Programs and rounded weights: a step in each type, and what comes before the first. */
@@ -86,8 +86,8 @@ async function steps(trainer: StageTrainer, model: LlavaModel, workload: Workloa
   return { first, median: later.sort((a, b) => a - b)[later.length >> 1] ?? Number.NaN };
 }
 
-/** Features of pictures: through the tower, and from the cache on disk. */
-async function pictures({ config, weights, transform }: LlavaModel, { images }: Workload): Promise<void> {
+/** Features of images: through the tower, and from the cache on disk. */
+async function images({ config, weights, transform }: LlavaModel, { images }: Workload): Promise<void> {
   const disk = { folder: join(folder, 'features'), maxBytes: 1e10 };
   const encode = async () => {
     const encoder = await ImageEncoder.open({ config, weights, transform, disk });
@@ -98,7 +98,7 @@ async function pictures({ config, weights, transform }: LlavaModel, { images }: 
   };
   const [cold, warm] = [await encode(), await encode()];
   console.log(
-    `pictures ${format(cold.seconds)} each through the tower (${cold.computed} of ${images.length}), ${format(warm.seconds)} each from disk (${warm.computed} computed)`,
+    `images ${format(cold.seconds)} each through the tower (${cold.computed} of ${images.length}), ${format(warm.seconds)} each from disk (${warm.computed} computed)`,
   );
 }
 

@@ -31,7 +31,7 @@ export interface MeasureOptions {
 
 /** The lines that every measurement of ours needs beside those of the methods. */
 export const PEAK = 'peak';
-export const ENCODE = 'encode pictures';
+export const ENCODE = 'encode images';
 
 interface Job {
   readonly side: Side;

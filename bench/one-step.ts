@@ -1,5 +1,5 @@
 // `npm run bench:step -- MODEL`: LoRA steps of one sample on a large model: how long each takes and what memory it needs.
-// The picture's features are random numbers: the tower runs once a picture, before training, and is not measured here.
+// The image's features are random numbers: the tower runs once an image, before training, and is not measured here.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { UserError } from '../src/base/errors.ts';
@@ -71,7 +71,7 @@ async function main(): Promise<void> {
   await trainer.dispose();
 }
 
-/** A picture's tokens among random words. */
+/** An image's tokens among random words. */
 function example(
   { text, imageTokenId, imageTokens }: ReturnType<typeof openLlava>['config'],
   tokens: number,
@@ -86,7 +86,7 @@ function example(
       : 10 + words.integer(text.vocabularySize >> 1),
   );
   return {
-    sample: { id: '0', image: 'a picture', turns: [] },
+    sample: { id: '0', image: 'an image', turns: [] },
     task: 'GQA',
     inputIds,
     trained: new Uint8Array(tokens).fill(1, tokens - answer),

@@ -44,7 +44,7 @@ export async function prepareLine(line: Line, workload: Workload, threads?: numb
   }
 }
 
-/** One pass over the samples, features at hand: the picture's features are cached, and known before a round. */
+/** One pass over the samples, features at hand: the image's features are cached, and known before a round. */
 async function training(
   model: LlavaModel,
   workload: Workload,
@@ -130,24 +130,24 @@ async function evaluation(
   };
 }
 
-/** Every picture that is trained on, once: decoded, transformed and run through the tower; nothing is cached before. */
+/** Every image that is trained on, once: decoded, transformed and run through the tower; nothing is cached before. */
 async function encoding(model: LlavaModel, workload: Workload): Promise<Job> {
   const { config, weights, transform } = model;
-  const pictures = [...new Set(workload.train.map(({ image }) => workload.images[image] as string))];
+  const images = [...new Set(workload.train.map(({ image }) => workload.images[image] as string))];
   return async () => {
     const encoder = await ImageEncoder.open({ config, weights, transform });
     const started = performance.now();
-    await encoder.encode(pictures);
+    await encoder.encode(images);
     const seconds = (performance.now() - started) / 1000;
     await encoder.dispose();
-    const samples = pictures.length;
+    const samples = images.length;
     return { seconds, samples, tokens: samples * config.imageTokens };
   };
 }
 
 const knownFeatures = new Map<string, Promise<Float32Array[]>>();
 
-/** Features of all pictures by index; encoded once in a process, whichever lines need them. */
+/** Features of all images by index; encoded once in a process, whichever lines need them. */
 function featuresOf(model: LlavaModel, images: readonly string[]): Promise<Float32Array[]> {
   const key = [model.folder, ...images].join('\n');
   const known = knownFeatures.get(key) ?? encodeAll(model, images);

@@ -46,11 +46,11 @@ async function compare(model: string, command: string): Promise<number> {
   }
 }
 
-/** Two questions about pictures of noise, of different lengths: ids, lengths, pixels, and the logits of every position. */
+/** Two questions about images of noise, of different lengths: ids, lengths, pixels, and the logits of every position. */
 async function ourLogits(model: string): Promise<Record<string, TensorSource>> {
   const { config, weights, processor } = openLlava(model);
   const { imageSize } = config.vision;
-  const questions = ['What is in the picture?', 'Is it red, or is it blue? Answer with one word.'];
+  const questions = ['What is in the image?', 'Is it red, or is it blue? Answer with one word.'];
   const prompts = questions.map((question) => ({
     inputIds: processor.processPrompt(question, { hasImage: true }),
     features: new Float32Array(config.imageTokens * config.vision.hiddenSize),

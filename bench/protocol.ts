@@ -28,7 +28,7 @@ export interface Prepared {
 /** What a round did, over all its repetitions. */
 export interface Round {
   readonly seconds: number;
-  /** Samples trained on, questions answered or pictures encoded. */
+  /** Samples trained on, questions answered or images encoded. */
   readonly samples: number;
   /** Tokens of those, without padding; answers included. */
   readonly tokens: number;

@@ -3,7 +3,7 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { openCheckpoint } from '../src/formats/weights/checkpoint.ts';
 import { ENCODE, type ShapeMeasurements, type Side } from './measure.ts';
 import type { Round } from './protocol.ts';
-import { larger, rates, ratesWithPictures, ratios, type Spread, spreadOf } from './statistics.ts';
+import { larger, rates, ratesWithImages, ratios, type Spread, spreadOf } from './statistics.ts';
 import { paddingShare, type Workload } from './workload.ts';
 
 export interface LineReport {
@@ -104,7 +104,7 @@ export function shapeReport(name: string, workload: Workload, measured: ShapeMea
 function ratioReports({ rounds, peerLines }: ShapeMeasurements): RatioReport[] {
   const encoding = rounds.ours.get(ENCODE) ?? [];
   const ours = (name: string) => rates(rounds.ours.get(name) ?? [], 'samples');
-  const oursWithPictures = (name: string) => ratesWithPictures(rounds.ours.get(name) ?? [], encoding);
+  const oursWithImages = (name: string) => ratesWithImages(rounds.ours.get(name) ?? [], encoding);
   const found: RatioReport[] = [];
   const add = (what: string, a: readonly number[], b: readonly number[]) =>
     found.push({ what, ratio: spreadOf(ratios(a, b)) });
@@ -117,14 +117,14 @@ function ratioReports({ rounds, peerLines }: ShapeMeasurements): RatioReport[] {
   add('LoRA training, over fp32', ours('train lora'), peer('trainFloat'));
   add('LoRA training, over bf16', ours('train lora'), peer('trainBfloat'));
   add('LoRA training, over the better of the two', ours('train lora'), train);
-  add('… with our pictures encoded anew', oursWithPictures('train lora'), train);
+  add('… with our images encoded anew', oursWithImages('train lora'), train);
   add('… over the better on our batches', ours('train lora'), peer('trainBucketed'));
   add('MoELoRA training, over experts in a loop', ours('train moelora'), peer('trainLoop'));
   add('MoELoRA training, over experts in one product', ours('train moelora'), peer('trainBatched'));
   add('answering with LoRA, over fp32', ours('answer lora'), peer('answerFloat'));
   add('answering with LoRA, over bf16', ours('answer lora'), peer('answerBfloat'));
   add('answering with LoRA, over the better of the two', ours('answer lora'), answer);
-  add('… with our pictures encoded anew', oursWithPictures('answer lora'), answer);
+  add('… with our images encoded anew', oursWithImages('answer lora'), answer);
   add('answering with MoELoRA, over experts in a loop', ours('answer moelora'), peer('answerLoop'));
   for (const name of others) {
     const isTraining = name.startsWith('train');
@@ -167,7 +167,7 @@ function renderShape(shape: ShapeReport): string {
       line.flopsPerSecond ? (line.flopsPerSecond.median / 1e9).toFixed(0) : '',
       line.shareOfPeak ? `${(100 * line.shareOfPeak.median).toFixed(0)} %` : '',
     ]);
-  const pictures = shape.lines.find(({ name }) => name === ENCODE);
+  const images = shape.lines.find(({ name }) => name === ENCODE);
   const checks = [
     `mean loss of the first pass ${losses.ours.toFixed(5)}${losses.peer === undefined ? '' : `, the peer's ${losses.peer.toFixed(5)}`}`,
     ...(shape.sameAnswers
@@ -184,7 +184,7 @@ function renderShape(shape: ShapeReport): string {
       )
       .join(' '),
     table(['line', 'samples/s', 'tokens/s', 'GFLOP/s', 'of the peak'], lines),
-    ...(pictures ? [`Our tower encodes ${spread(pictures.samplesPerSecond, 1)} pictures/s.`] : []),
+    ...(images ? [`Our tower encodes ${spread(images.samplesPerSecond, 1)} images/s.`] : []),
     table(
       ['ratio of samples/s, round by round', ''],
       shape.ratios.map(({ what, ratio }) => [what, spread(ratio, 2)]),

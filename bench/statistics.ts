@@ -23,11 +23,11 @@ export function rates(rounds: Rounds, quantity: 'samples' | 'tokens' | 'flops'):
   return rounds.map((round) => (round[quantity] ?? 0) / round.seconds);
 }
 
-/** Round by round: samples/s when every sample's picture is encoded too, `encoding` being rounds of pictures. */
-export function ratesWithPictures(rounds: Rounds, encoding: Rounds): number[] {
+/** Round by round: samples/s when every sample's image is encoded too, `encoding` being rounds of images. */
+export function ratesWithImages(rounds: Rounds, encoding: Rounds): number[] {
   return rounds.map(({ seconds, samples }, i) => {
-    const perPicture = (encoding[i]?.seconds ?? Number.NaN) / (encoding[i]?.samples ?? 1);
-    return samples / (seconds + samples * perPicture);
+    const perImage = (encoding[i]?.seconds ?? Number.NaN) / (encoding[i]?.samples ?? 1);
+    return samples / (seconds + samples * perImage);
   });
 }
 

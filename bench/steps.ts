@@ -12,7 +12,7 @@ export const supplies = {
   embeddings: { image: notAsked, text: notAsked },
 };
 
-/** Every picture has the same features, [patches, visionHidden]: the tower is not what is timed. */
+/** Every image has the same features, [patches, visionHidden]: the tower is not what is timed. */
 export async function trainOn(
   trainer: StageTrainer,
   examples: readonly Example[],

@@ -1,4 +1,4 @@
-// What both sides work on: samples as token ids, pictures as files and as pixel values, batches, settings. Written once
+// What both sides work on: samples as token ids, images as files and as pixel values, batches, settings. Written once
 // per shape to a folder; a worker of either side reads it from there.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ export interface WorkloadSample {
   readonly inputIds: readonly number[];
   /** 1 where the token is to be learnt; training samples only. */
   readonly trained?: readonly number[];
-  /** Index of its picture. */
+  /** Index of its image. */
   readonly image: number;
 }
 
@@ -29,7 +29,7 @@ export interface Workload {
   readonly test: readonly WorkloadSample[];
   /** How many of `test`, from the first on, the peer answers. */
   readonly peerQuestions: number;
-  /** Picture files by index. */
+  /** Image files by index. */
   readonly images: readonly string[];
   /** Safetensors file: `pixels`, float32 [images, 3, height, width]. */
   readonly pixels: string;

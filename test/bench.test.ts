@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Line, Worker } from '../bench/protocol.ts';
 import { type Shape, shapes } from '../bench/shapes.ts';
-import { larger, ratesWithPictures, ratios, spreadOf } from '../bench/statistics.ts';
+import { larger, ratesWithImages, ratios, spreadOf } from '../bench/statistics.ts';
 import { countTokens, paddingShare, prepareData, readWorkload, writeWorkload } from '../bench/workload.ts';
 import { parseLlavaConfig } from '../src/models/llava/config.ts';
 import { weightShapes } from '../src/models/llava/random-model.ts';
@@ -114,8 +114,8 @@ describe('statistics', () => {
     expect(larger([1, 5], [2, 4])).toEqual([2, 5]);
   });
 
-  it('adds the time of pictures to that of samples', () => {
-    expect(ratesWithPictures([round(1, 4)], [round(2, 8)])).toEqual([2]);
+  it('adds the time of images to that of samples', () => {
+    expect(ratesWithImages([round(1, 4)], [round(2, 8)])).toEqual([2]);
   });
 
   it('counts padding up to the longest of a batch', () => {

@@ -32,7 +32,7 @@ import { fixturePath } from './support/parity.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'coin-cli-adapters-'));
 const lora: AdapterSpec = { kind: 'lora', rank: 4, alpha: 8, dropout: 0 };
-const question = 'What is in the picture?';
+const question = 'What is in the image?';
 
 beforeAll(async () => {
   buildIfStale();
@@ -136,11 +136,11 @@ describe('coin generate', () => {
   });
 
   it.each([
-    [['nano', '--prompt', 'a <image> b'], '', 'a question has <image>, and no picture: a <image> b\n'],
+    [['nano', '--prompt', 'a <image> b'], '', 'a question has <image>, and no image: a <image> b\n'],
     [
       ['nano', '--image', 'grey.png', '--prompt', '<image><image>'],
       '',
-      'a question has <image> 2 times, and one picture: <image><image>\n',
+      'a question has <image> 2 times, and one image: <image><image>\n',
     ],
     [['nano', '--prompt', 'q', '--image', 'no.png'], '', 'no.png: no such image\n'],
     [['nano', '--prompt', ''], '', '--prompt is empty\n'],

@@ -18,8 +18,8 @@ let top: string;
 let source: TaskSource;
 let modelFolder: string;
 
-/** Forty pictures with two questions each. */
-function writePictures(): TaskSource {
+/** Forty images with two questions each. */
+function writeImages(): TaskSource {
   const data = writeTinyData(join(top, 'data'));
   for (let image = 0; image < images; image++) {
     writeFileSync(join(data.root, 'cl_dataset', `${image}.png`), Buffer.from([137, 80, 78, 71]));
@@ -41,7 +41,7 @@ function writePictures(): TaskSource {
 }
 
 /**
- * Both methods know nine pictures of ten, MoELoRA for ever; LoRA knows half of the first task's after the second stage.
+ * Both methods know nine images of ten, MoELoRA for ever; LoRA knows half of the first task's after the second stage.
  * Which half depends on the seed.
  */
 function knows({ trained, task, config }: EvaluateRequest, index: number): boolean {
@@ -94,7 +94,7 @@ beforeAll(async () => {
   modelFolder = join(top, 'model');
   mkdirSync(modelFolder);
   writeFileSync(join(modelFolder, 'config.json'), '{}');
-  source = writePictures();
+  source = writeImages();
   await makeRun('run');
   await makeRun('seed-1', { seed: 1 });
 });
@@ -212,6 +212,6 @@ it('refuses what it cannot compare', async () => {
   expect(coin('run', '--resamples', '20').stderr).toBe(
     '--resamples: 20 are too few to correct for 1 pair of methods\n  hint: at least 39, or fewer methods with --methods\n',
   );
-  await makeRun('one-picture', {}, writeTinyData(join(top, 'one')));
-  expect(coin('one-picture').stderr).toMatch(/^the test samples of VQAv2 are all about one image/);
+  await makeRun('one-image', {}, writeTinyData(join(top, 'one')));
+  expect(coin('one-image').stderr).toMatch(/^the test samples of VQAv2 are all about one image/);
 });

@@ -23,7 +23,7 @@ import { readImage } from '../src/formats/images/image.ts';
 import { formatHash, hashImage } from '../src/formats/images/image-hash.ts';
 import { type TaskName, taskNames } from '../src/tasks/index.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
-import { drawPicture, writeDownload } from './support/raw-downloads.ts';
+import { drawImage, writeDownload } from './support/raw-downloads.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'coin-doctor-'));
 const whole = join(root, 'whole');
@@ -76,7 +76,7 @@ it.each(taskNames)('finds nothing wrong in the data of %s alone', async (task) =
   expect(tasks.map((report) => report.task)).toEqual([task]);
 });
 
-it('reports entries, questions, pictures and the styles of answers', async () => {
+it('reports entries, questions, images and the styles of answers', async () => {
   const report = await examineData({ folder: whole });
   expect(report.errors).toBe(0);
   expect(report.tasks.map(({ task }) => task)).toEqual(taskNames);
@@ -332,13 +332,13 @@ describe('counts', () => {
   it('are looked at in a folder', async () => {
     const { findings } = await examineData({ folder: single('GQA') });
     expect(findings.filter(({ code }) => code === 'count').map(({ message }) => message)).toEqual([
-      'Instructions_Original/GQA/train.json: 2 entries, expected 72140 (third party: per picture; the paper and a follower)',
+      'Instructions_Original/GQA/train.json: 2 entries, expected 72140 (third party: per image; the paper and a follower)',
       'Instructions_Original/GQA/test.json: 3 entries, expected 12578 (derived: committed question-type counts, testdev_balanced)',
     ]);
   });
 });
 
-describe('pictures', () => {
+describe('images', () => {
   const images = 'cl_dataset/GQA/images';
 
   it('that are missing', async () => {
@@ -347,8 +347,8 @@ describe('pictures', () => {
       only(
         'error',
         'image-missing',
-        'Instructions_Original/GQA/test.json: 1 of 2 pictures is not there; the first: cl_dataset/GQA/images/n435808.jpg (row 3)',
-        'a run stops at a missing picture: put it there, or prepare the data without it (--missing skip)',
+        'Instructions_Original/GQA/test.json: 1 of 2 images is not there; the first: cl_dataset/GQA/images/n435808.jpg (row 3)',
+        'a run stops at a missing image: put it there, or prepare the data without it (--missing skip)',
       ),
     );
     expect(
@@ -366,26 +366,26 @@ describe('pictures', () => {
     expect(others).toEqual([]);
     expect(finding).toMatchObject({ severity: 'error', code: 'image-undecodable', hint: 'fetch it again' });
     expect(finding?.message).toMatch(
-      /^Instructions_Original\/GQA\/train\.json: 1 of 2 pictures looked at cannot be decoded; the first: cl_dataset\/GQA\/images\/2375429\.jpg \(row 2\): the image cannot be decoded: /,
+      /^Instructions_Original\/GQA\/train\.json: 1 of 2 images looked at cannot be decoded; the first: cl_dataset\/GQA\/images\/2375429\.jpg \(row 2\): the image cannot be decoded: /,
     );
     const empty = await findingsOf('GQA', (folder) => writeFileSync(join(folder, images, '2375429.jpg'), ''));
     expect(empty).toEqual(
       only(
         'error',
         'image-undecodable',
-        'Instructions_Original/GQA/train.json: 1 of 2 pictures looked at cannot be decoded; the first: cl_dataset/GQA/images/2375429.jpg (row 2): not an image: the file is empty',
+        'Instructions_Original/GQA/train.json: 1 of 2 images looked at cannot be decoded; the first: cl_dataset/GQA/images/2375429.jpg (row 2): not an image: the file is empty',
       ),
     );
   });
 
   it('that are not as large as their row says', async () => {
-    const picture = 'cl_dataset/COCO2014/train2014/COCO_train2014_000000000333.jpg';
+    const image = 'cl_dataset/COCO2014/train2014/COCO_train2014_000000000333.jpg';
     const [finding, ...others] = await findingsOf('Grounding', async (folder) => {
-      writeFileSync(join(folder, picture), await drawPicture(999, { width: 40, height: 64 }));
+      writeFileSync(join(folder, image), await drawImage(999, { width: 40, height: 64 }));
     });
     expect(others).toEqual([]);
     expect(finding?.message).toMatch(
-      /^Instructions_Original\/Grounding\/test\.json: 1 of 2 pictures looked at have another size; the first: cl_dataset\/COCO2014\/train2014\/COCO_train2014_000000000333\.jpg is 40 × 64, row \d says 64 × 40$/,
+      /^Instructions_Original\/Grounding\/test\.json: 1 of 2 images looked at have another size; the first: cl_dataset\/COCO2014\/train2014\/COCO_train2014_000000000333\.jpg is 40 × 64, row \d says 64 × 40$/,
     );
     expect(finding?.code).toBe('image-size');
   });
@@ -393,7 +393,7 @@ describe('pictures', () => {
 
 describe('leaks from training to test', () => {
   const hint =
-    'the test score then shows memory: leave the pictures out of one side, or say so beside the score';
+    'the test score then shows memory: leave the images out of one side, or say so beside the score';
   const images = 'cl_dataset/GQA/images';
 
   it('the same file', async () => {
@@ -405,7 +405,7 @@ describe('leaks from training to test', () => {
       only(
         'warning',
         'leak-path',
-        '1 test picture is trained on too; the first: cl_dataset/GQA/images/2354786.jpg',
+        '1 test image is trained on too; the first: cl_dataset/GQA/images/2354786.jpg',
         hint,
       ),
     );
@@ -423,7 +423,7 @@ describe('leaks from training to test', () => {
       only(
         'warning',
         'leak-path',
-        '1 test picture is trained on by GQA; the first: cl_dataset/GQA/images/2354786.jpg',
+        '1 test image is trained on by GQA; the first: cl_dataset/GQA/images/2354786.jpg',
       ),
     );
   });
@@ -435,13 +435,13 @@ describe('leaks from training to test', () => {
       only(
         'warning',
         'leak-content',
-        '1 test picture has the same bytes as a training picture; the first: cl_dataset/GQA/images/n435808.jpg = cl_dataset/GQA/images/2354786.jpg',
+        '1 test image has the same bytes as a training image; the first: cl_dataset/GQA/images/n435808.jpg = cl_dataset/GQA/images/2354786.jpg',
         hint,
       ),
     );
   });
 
-  it('nearly the same picture', async () => {
+  it('nearly the same image', async () => {
     const [finding, ...others] = await findingsOf('GQA', async (folder) => {
       const twin = await sharp(join(folder, images, '2354786.jpg'))
         .resize(96, 72)
@@ -452,18 +452,18 @@ describe('leaks from training to test', () => {
     expect(others).toEqual([]);
     expect(finding).toMatchObject({ severity: 'warning', code: 'leak-near', hint });
     expect(finding?.message).toMatch(
-      /^1 test picture looks like a training picture; the first: cl_dataset\/GQA\/images\/n435808\.jpg ≈ cl_dataset\/GQA\/images\/2354786\.jpg \(\d of 128 bits differ\)$/,
+      /^1 test image looks like a training image; the first: cl_dataset\/GQA\/images\/n435808\.jpg ≈ cl_dataset\/GQA\/images\/2354786\.jpg \(\d of 128 bits differ\)$/,
     );
   });
 });
 
-describe("pictures of the base model's training", () => {
+describe("images of the base model's training", () => {
   const list = join(root, 'seen.txt');
   const image = (folder: string) => join(folder, 'cl_dataset/COCO2014/val2014/COCO_val2014_000000262148.jpg');
   const expected = only(
     'warning',
     'contamination',
-    'the base model was trained on 1 of 2 test pictures; the first: cl_dataset/COCO2014/val2014/COCO_val2014_000000262148.jpg',
+    'the base model was trained on 1 of 2 test images; the first: cl_dataset/COCO2014/val2014/COCO_val2014_000000262148.jpg',
   );
 
   it.each([
@@ -482,12 +482,12 @@ describe("pictures of the base model's training", () => {
       only(
         'note',
         'contamination',
-        'the base model was trained on 1 of 2 training pictures; the first: cl_dataset/COCO2014/train2014/COCO_train2014_000000458752.jpg',
+        'the base model was trained on 1 of 2 training images; the first: cl_dataset/COCO2014/train2014/COCO_train2014_000000458752.jpg',
       ),
     );
     writeFileSync(list, '\n');
     await expect(findingsOf('VQAv2', () => {}, { baseImages: list })).rejects.toThrow(
-      `${list}: expected a picture a line (a name, a SHA-256 or a perceptual hash), found nothing`,
+      `${list}: expected an image a line (a name, a SHA-256 or a perceptual hash), found nothing`,
     );
   });
 });
@@ -505,7 +505,7 @@ describe('coin data doctor', () => {
   it('prints a page, and says by its exit code whether there are errors', () => {
     const fine = coin('whole');
     expect(fine.status).toBe(0);
-    expect(fine.stdout).toMatch(/^whole {2}type Original, up to 200 pictures of each file decoded\n/);
+    expect(fine.stdout).toMatch(/^whole {2}type Original, up to 200 images of each file decoded\n/);
     expect(fine.stdout).toMatch(/\nVQAv2 {6}train +2 +3 +2 {2}single word 100 %\n {11}test +3 +3 +2 {2}/);
     expect(fine.stdout).toMatch(/\nno errors, \d+ warnings: a run can start\n$/);
     cpSync(whole, join(root, 'bad'), { recursive: true });

@@ -68,7 +68,7 @@ describe.each(taskNames)('%s', (task) => {
         const error = await prepareWith(task, path, (content) =>
           content.subarray(0, Math.floor(content.length * share)),
         );
-        // What comes behind the boxes and pictures of instances.json is not read.
+        // What comes behind the boxes and images of instances.json is not read.
         if (error === undefined) expect(path).toMatch(/instances\.json|\.txt$/);
         else if (path.endsWith('.json')) expect(error.issues[0]?.file).toBe(join(root, `from ${runs}`, path));
       }),

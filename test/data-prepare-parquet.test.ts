@@ -1,4 +1,4 @@
-// From Hugging Face's Parquet files, with pictures inside, to CoIN's files: read by the reader of the official data.
+// From Hugging Face's Parquet files, with images inside, to CoIN's files: read by the reader of the official data.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,21 +8,21 @@ import { prepareTask } from '../src/data/preparation/prepare.ts';
 import { readImage } from '../src/formats/images/image.ts';
 import { type TaskName, tasks } from '../src/tasks/index.ts';
 import { writeParquet } from './support/parquet.ts';
-import { drawPicture } from './support/raw-downloads.ts';
+import { drawImage } from './support/raw-downloads.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'coin-parquet-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const raw = (task: string, path: string) => join(root, task, path);
 const ten = (answer: string) => [...Array.from({ length: 8 }, () => answer), 'other', 'maybe'];
-const pictures = await Promise.all(
-  Array.from({ length: 8 }, (_, seed) => drawPicture(seed, { format: seed % 2 === 0 ? 'jpeg' : 'png' })),
+const images = await Promise.all(
+  Array.from({ length: 8 }, (_, seed) => drawImage(seed, { format: seed % 2 === 0 ? 'jpeg' : 'png' })),
 );
 
 const writers = {
   ScienceQA() {
     const kinds = {
-      image: 'picture',
+      image: 'image',
       question: 'text',
       choices: 'texts',
       answer: 'integer',
@@ -41,7 +41,7 @@ const writers = {
       subject: 'natural science',
       topic: 'physics',
     });
-    const rows = [row(pictures[0]!, 1), row(null, 0), row(pictures[1]!, 1)];
+    const rows = [row(images[0]!, 1), row(null, 0), row(images[1]!, 1)];
     writeParquet(raw('ScienceQA', 'data/train-00000-of-00001-abc.parquet'), kinds, rows);
     writeParquet(raw('ScienceQA', 'data/test-00000-of-00001-def.parquet'), kinds, rows.slice(0, 2));
   },
@@ -50,14 +50,14 @@ const writers = {
       image_id: 'text',
       question_id: 'integer',
       question: 'text',
-      image: 'picture',
+      image: 'image',
       answers: 'texts',
     } as const;
     const row = (id: number) => ({
       image_id: `a${id}`,
       question_id: id,
       question: `what is ${id}?`,
-      image: pictures[id % 8]!,
+      image: images[id % 8]!,
       answers: ten(`it is ${id}`),
     });
     writeParquet(raw('TextVQA', 'data/train-00000-of-00002.parquet'), kinds, [row(0), row(1), row(2)]);
@@ -72,7 +72,7 @@ const writers = {
       answer: 'text',
       isBalanced: 'boolean',
     } as const;
-    const images = { id: 'text', image: 'picture' } as const;
+    const imageColumns = { id: 'text', image: 'image' } as const;
     const question = (id: string, imageId: string) => ({
       id,
       imageId,
@@ -89,17 +89,17 @@ const writers = {
         question('8', 'p2'),
         question('9', 'p1'),
       ]);
-      writeParquet(raw('GQA', `${config}_images/${split}-00000-of-00001.parquet`), images, [
-        { id: 'p2', image: pictures[2]! },
-        { id: 'p1', image: pictures[3]! },
+      writeParquet(raw('GQA', `${config}_images/${split}-00000-of-00001.parquet`), imageColumns, [
+        { id: 'p2', image: images[2]! },
+        { id: 'p1', image: images[3]! },
       ]);
     }
   },
   VizWiz() {
-    const kinds = { question_id: 'text', image: 'picture', question: 'text', answers: 'texts' } as const;
+    const kinds = { question_id: 'text', image: 'image', question: 'text', answers: 'texts' } as const;
     const row = (split: string, id: number) => ({
       question_id: `VizWiz_${split}_0000000${id}.jpg`,
-      image: pictures[id]!,
+      image: images[id]!,
       question: 'What is it?',
       answers: ten(id === 1 ? 'unanswerable' : `thing ${id}`),
     });
@@ -116,7 +116,7 @@ const writers = {
       question: 'text',
       multiple_choice_answer: 'text',
       answers: 'answers',
-      image: 'picture',
+      image: 'image',
     } as const;
     const row = (question_id: number, image_id: number) => ({
       question_id,
@@ -124,16 +124,16 @@ const writers = {
       question: `What is ${question_id}?`,
       multiple_choice_answer: 'net',
       answers: ten('net').map((answer) => ({ answer })),
-      image: pictures[image_id]!,
+      image: images[image_id]!,
     });
     const rows = [row(10, 1), row(11, 1), row(20, 2)];
     writeParquet(raw('VQAv2', 'data/train-00000-of-00001.parquet'), kinds, rows);
     writeParquet(raw('VQAv2', 'data/validation-00000-of-00001.parquet'), kinds, rows);
   },
   OCRVQA() {
-    const kinds = { image: 'picture', image_id: 'text', questions: 'texts', answers: 'texts' } as const;
+    const kinds = { image: 'image', image_id: 'text', questions: 'texts', answers: 'texts' } as const;
     const row = (id: number) => ({
-      image: pictures[id]!,
+      image: images[id]!,
       image_id: `00000${id}`,
       questions: ['What is the title?', 'Who wrote it?'],
       answers: [`Book ${id}`, 'Somebody'],
@@ -182,7 +182,7 @@ it.each(names)('%s', async (name) => {
   expect(tasks[name].score('strict', test, predictions).accuracy).toBe(100);
 });
 
-it('a question whose picture is in none of the files is missing its picture', async () => {
+it('a question whose image is in none of the files is missing its image', async () => {
   const from = join(root, 'incomplete');
   const kinds = {
     id: 'text',
@@ -199,12 +199,12 @@ it('a question whose picture is in none of the files is missing its picture', as
     writeParquet(join(from, `${config}_instructions/${split}-00000-of-00001.parquet`), kinds, [row]);
     writeParquet(
       join(from, `${config}_images/${split}-00000-of-00001.parquet`),
-      { id: 'text', image: 'picture' },
-      [{ id: 'other', image: pictures[0]! }],
+      { id: 'text', image: 'image' },
+      [{ id: 'other', image: images[0]! }],
     );
   }
   await expect(prepareTask({ task: 'GQA', from, to: join(root, 'x') })).rejects.toThrow(
-    '1 of 1 entries have no picture; the first is to become cl_dataset/GQA/images/gone.jpg',
+    '1 of 1 entries have no image; the first is to become cl_dataset/GQA/images/gone.jpg',
   );
 });
 
@@ -212,8 +212,8 @@ it('a missing column, a wrong value and a file that is no Parquet are said by fi
   const from = join(root, 'bad');
   const file = join(from, 'data/train-00000-of-00001.parquet');
   const test = join(from, 'data/test-00000-of-00001.parquet');
-  const kinds = { image: 'picture', image_id: 'text', questions: 'texts', answers: 'texts' } as const;
-  const good = { image: pictures[0]!, image_id: '1', questions: ['Q?'], answers: ['A'] };
+  const kinds = { image: 'image', image_id: 'text', questions: 'texts', answers: 'texts' } as const;
+  const good = { image: images[0]!, image_id: '1', questions: ['Q?'], answers: ['A'] };
   writeParquet(test, kinds, [good]);
   const failure = async () => {
     const error = await prepareTask({ task: 'OCRVQA', from, to: join(root, 'y') }).catch(
@@ -222,7 +222,7 @@ it('a missing column, a wrong value and a file that is no Parquet are said by fi
     expect(error).toBeInstanceOf(DataError);
     return (error as DataError).message;
   };
-  writeParquet(file, { image: 'picture', image_id: 'text', questions: 'texts' }, [good]);
+  writeParquet(file, { image: 'image', image_id: 'text', questions: 'texts' }, [good]);
   expect(await failure()).toBe(
     `${file}: answers: expected a column of this name, found image, image_id, questions`,
   );

@@ -1,4 +1,4 @@
-// From raw downloads in their official formats to CoIN's files: the rows by hand, pictures, killed and taken up again.
+// From raw downloads in their official formats to CoIN's files: the rows by hand, images, killed and taken up again.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { prepareTask } from '../src/data/preparation/prepare.ts';
 import { listFiles, sha256OfFile } from '../src/formats/files/files.ts';
 import { taskNames, tasks } from '../src/tasks/index.ts';
 import { buildIfStale, commandLine } from './support/built.ts';
-import { Download, drawPicture, writeDownload } from './support/raw-downloads.ts';
+import { Download, drawImage, writeDownload } from './support/raw-downloads.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'coin-prepare-'));
 const raw = (task: string) => join(root, 'raw', task);
@@ -35,7 +35,7 @@ const human = (value: string) => ({ from: 'human', value });
 const gpt = (value: string) => ({ from: 'gpt', value });
 
 describe("the rows of CoIN's files", () => {
-  it('ScienceQA: context, question, choices; with and without a picture', () => {
+  it('ScienceQA: context, question, choices; with and without an image', () => {
     const train = rows('Instructions_Original/ScienceQA/train.json');
     expect(train.map(({ id }) => id)).toEqual(['1', '2', '6']);
     expect(train[0]).toEqual({
@@ -54,7 +54,7 @@ describe("the rows of CoIN's files", () => {
       {
         question_id: '4',
         image: 'ScienceQA/images/test/4/image.png',
-        text: `Context: The picture shows it.\nWhich one is number 0?\nA. zero\nB. one\nC. two\n${letter}`,
+        text: `Context: The image shows it.\nWhich one is number 0?\nA. zero\nB. one\nC. two\n${letter}`,
         answer: 'A',
       },
       { question_id: '5', text: `Which one is number 2?\nA. zero\nB. one\nC. two\n${letter}`, answer: 'C' },
@@ -92,7 +92,7 @@ describe("the rows of CoIN's files", () => {
     });
   });
 
-  it('GQA: training by picture, tests by question', () => {
+  it('GQA: training by image, tests by question', () => {
     expect(rows('Instructions_Original/GQA/train.json')).toEqual([
       {
         id: '2354786',
@@ -120,7 +120,7 @@ describe("the rows of CoIN's files", () => {
     });
   });
 
-  it('VizWiz: ids are the names of the pictures', () => {
+  it('VizWiz: ids are the names of the images', () => {
     expect(rows('Instructions_Original/VizWiz/train.json')[1]).toEqual({
       id: 'VizWiz_train_00000001',
       image: 'VizWiz/train/VizWiz_train_00000001.jpg',
@@ -217,7 +217,7 @@ it.each(taskNames)('%s is read by the reader of the official data, and its own a
   expect(task.score('strict', samples, predictions).accuracy).toBeGreaterThan(99);
 });
 
-describe('pictures', () => {
+describe('images', () => {
   it('are links to the originals unless copies or nothing are wanted', async () => {
     const image = 'cl_dataset/GQA/images/2354786.jpg';
     expect(lstatSync(join(to, image)).isSymbolicLink()).toBe(true);
@@ -232,14 +232,14 @@ describe('pictures', () => {
   });
 
   it('that are missing are counted, and left out when wanted', async () => {
-    const from = join(root, 'few pictures');
+    const from = join(root, 'few images');
     await writeDownload('OCRVQA', from);
     rmSync(join(from, 'images/0471000000.png'));
     const folder = join(root, 'few');
     await expect(prepareTask({ task: 'OCRVQA', from, to: folder })).rejects.toThrow(
       new UserError({
         message:
-          '1 of 2 entries have no picture; the first is to become cl_dataset/OCR-VQA/images/0471000000.png',
+          '1 of 2 entries have no image; the first is to become cl_dataset/OCR-VQA/images/0471000000.png',
         hint: 'download the rest, or leave those entries out: --missing skip',
       }),
     );
@@ -390,9 +390,9 @@ next: coin data doctor cli
   it('killed half-way and run again ends with the same bytes', async () => {
     const from = join(root, 'many');
     const download = new Download(from, 0);
-    const picture = await drawPicture(1);
+    const image = await drawImage(1);
     const questions = Array.from({ length: 1000 }, (_, id) => {
-      download.file(`images/p${id}.jpg`, picture);
+      download.file(`images/p${id}.jpg`, image);
       return [
         String(id),
         { imageId: `p${id}`, question: `What is ${id}?`, answer: 'it', isBalanced: true },

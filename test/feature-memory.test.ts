@@ -1,4 +1,4 @@
-// A stage whose pictures' features do not fit into what may be kept of them trains to the same bytes, whether they come
+// A stage whose images' features do not fit into what may be kept of them trains to the same bytes, whether they come
 // from the disk or are computed again; and the user is told what it costs.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -20,7 +20,7 @@ const root = mkdtempSync(join(tmpdir(), 'coin-features-'));
 const [model, data] = [join(root, 'model'), join(root, 'data')];
 const source = { root: data, instructionType: 'Original' };
 /** [64 patches, 24 numbers] of float32 each; there are 12 in a stage. */
-const PICTURE = 64 * 24 * 4;
+const IMAGE = 64 * 24 * 4;
 
 beforeAll(async () => {
   buildIfStale();
@@ -32,7 +32,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 const settings = {
   model,
   benchmark: data,
-  // Methods that look at the pictures of a whole task besides.
+  // Methods that look at the images of a whole task besides.
   methods: ['hide', 'ewc', 'smolora'],
   tasks: ['ImageNet'],
   testSamples: 2,
@@ -75,8 +75,8 @@ async function run(config: RunConfig) {
   };
 }
 
-describe('features of pictures beyond memory', () => {
-  const bound = 3 * PICTURE;
+describe('features of images beyond memory', () => {
+  const bound = 3 * IMAGE;
   const disk = { folder: join(root, 'cache'), maxBytes: 1e9 };
 
   it('come from the tower again, or from the disk; the bytes are the same and the bound is kept', async () => {
@@ -87,13 +87,13 @@ describe('features of pictures beyond memory', () => {
     expect(Object.keys(inMemory.hashes).length).toBeGreaterThan(9);
     for (const { hashes } of [again, fromDisk]) expect(hashes).toEqual(inMemory.hashes);
 
-    const pictures = inMemory.counts.computed;
-    expect(inMemory.counts.memoryBytes).toBe(pictures * PICTURE);
+    const images = inMemory.counts.computed;
+    expect(inMemory.counts.memoryBytes).toBe(images * IMAGE);
     for (const { counts } of [again, fromDisk]) expect(counts.memoryBytes).toBe(bound);
-    // Most of twelve pictures, in two epochs of three methods each.
-    expect(again.counts.computed).toBeGreaterThan(2 * pictures);
-    expect(fromDisk.counts.computed).toBe(pictures);
-    expect(fromDisk.counts.fromDisk).toBeGreaterThan(2 * pictures);
+    // Most of twelve images, in two epochs of three methods each.
+    expect(again.counts.computed).toBeGreaterThan(2 * images);
+    expect(fromDisk.counts.computed).toBe(images);
+    expect(fromDisk.counts.fromDisk).toBeGreaterThan(2 * images);
   });
 
   it('are told of once, when neither memory nor disk holds them', () => {
@@ -107,14 +107,14 @@ describe('features of pictures beyond memory', () => {
       'go through the vision tower again',
     );
     expect(warning({ use: false, memoryBytes: bound })).toBe(
-      'Image features: 0.074 MB for the largest stage, kept are 0.018 MB in memory and none on disk. Pictures go through the vision tower again in every epoch; cache.use and a larger cache.maxBytes spare that.',
+      'Image features: 0.074 MB for the largest stage, kept are 0.018 MB in memory and none on disk. Images go through the vision tower again in every epoch; cache.use and a larger cache.maxBytes spare that.',
     );
   });
 });
 
 describe('coin generate', () => {
-  it('keeps the features of its pictures, unless told otherwise', () => {
-    const picture = JSON.parse(
+  it('keeps the features of its images, unless told otherwise', () => {
+    const image = JSON.parse(
       readFileSync(join(data, 'Instructions_Original', 'ImageNet', 'test.json'), 'utf8'),
     )[0].image;
     const ask = (...more: readonly string[]) =>
@@ -125,7 +125,7 @@ describe('coin generate', () => {
           'generate',
           model,
           '--image',
-          join(data, 'cl_dataset', picture),
+          join(data, 'cl_dataset', image),
           '--prompt',
           'What is this?',
           '--max-new-tokens',

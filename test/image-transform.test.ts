@@ -1,4 +1,4 @@
-// How pictures are shown: the same way in training and evaluation, or as the reference's code does, task by task.
+// How images are shown: the same way in training and evaluation, or as the reference's code does, task by task.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,24 +16,24 @@ const folder = mkdtempSync(join(tmpdir(), 'coin-aspect-'));
 const wide = join(folder, 'wide.png');
 const square = join(folder, 'square.png');
 
-async function writePicture(path: string, width: number, height: number): Promise<void> {
+async function writeImage(path: string, width: number, height: number): Promise<void> {
   const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * 7) % 256);
   writeFileSync(path, await encodePng({ width, height, data }));
 }
 
 beforeAll(async () => {
-  await writePicture(wide, 48, 24);
-  await writePicture(square, 32, 32);
+  await writeImage(wide, 48, 24);
+  await writeImage(square, 32, 32);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 afterEach(() => vi.restoreAllMocks());
 
-it('knows how the reference shows the pictures of each task', () => {
+it('knows how the reference shows the images of each task', () => {
   const cropped = Object.entries(tasks).filter(([, { referenceAspect }]) => referenceAspect === 'crop');
   expect(cropped.map(([name]) => name).sort()).toEqual(['Grounding', 'ImageNet', 'ScienceQA', 'VQAv2']);
 });
 
-it('keeps the features of a padded picture and of its centre apart', async () => {
+it('keeps the features of a padded image and of its centre apart', async () => {
   const transform = parseImageTransform({ size: 24, crop_size: 24 }, 'preprocessor_config.json');
   const encoder = await ImageEncoder.open({ config, weights, transform });
   const [padded] = await encoder.encode([wide]);
@@ -49,7 +49,7 @@ it.each([
   ['reference', 'Grounding', 'crop'],
   ['reference', 'TextVQA', 'pad'],
 ] as const)(
-  'imageTransform %s: %s is evaluated on pictures that are made by %s',
+  'imageTransform %s: %s is evaluated on images that are made by %s',
   async (imageTransform, task, aspect) => {
     const encode = vi.spyOn(ImageEncoder.prototype, 'encode');
     const overrides = [{ path: ['imageTransform'], value: imageTransform, label: '' }];

@@ -341,7 +341,7 @@ describe('coin judge', () => {
     [['RUN', '--judge', 'gpt'], /unknown judge "gpt"\n {2}hint: expected lexical, the address/],
     [['RUN', '--judge', 'gguf:none.gguf'], /none\.gguf: no such file\n {2}hint: expected a model in GGUF/],
     [
-      ['RUN', '--judge', 'gguf:data/cl_dataset/picture.png'],
+      ['RUN', '--judge', 'gguf:data/cl_dataset/image.png'],
       /needs the package node-llama-cpp, .*\n {2}hint: npm install/,
     ],
     [

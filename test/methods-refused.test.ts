@@ -49,7 +49,7 @@ describe('is refused', () => {
       'an odd number of experts in two halves',
       { methods: ['smolora'], 'adapter.rank': 15, 'adapter.experts': 3 },
       'even number of experts, found 3',
-      'as many experts for pictures as for instructions',
+      'as many experts for images as for instructions',
     ],
     [
       'more experts in use than there are',

@@ -110,7 +110,7 @@ describe('all methods', () => {
           expect(after).toBe(tasks[index]);
           expect(ofTasks.map(({ task }) => task)).toEqual(tasks.slice(0, index + 1));
           for (const { use } of ofTasks) {
-            expect(Object.keys(use)).toEqual(['picture', 'question', 'answer']);
+            expect(Object.keys(use)).toEqual(['image', 'question', 'answer']);
             for (const { weight, first } of Object.values(use).flatMap(({ layers: each }) => each)) {
               for (const shares of [weight, first]) {
                 expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 5);

@@ -29,7 +29,7 @@ const sentencesOf = (shown: RunResults) => mixtureFigures(shown).flatMap(routing
 test('figures are those of the uses', () => {
   expect(figures.after).toBe('OCRVQA');
   expect(figures.kinds.map(({ kind, tokens }) => [kind, tokens])).toEqual([
-    ['picture', 280],
+    ['image', 280],
     ['question', 320],
     ['answer', 320],
   ]);
@@ -105,7 +105,7 @@ test('names out of files stay text', () => {
 test('a terminal shows the same', () => {
   const text = renderRouting(results, options);
   expect(text).toMatch(/^MoELoRA after OCRVQA: the experts of 6 layers, over 16 questions of each task\n/);
-  expect(text).toMatch(/^picture +280 +3\.03 /m);
+  expect(text).toMatch(/^image +280 +3\.03 /m);
   expect(text).toMatch(/^ScienceQA +100 +90\.0 % +90 +10 /m);
   expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
   expect(renderRouting(fakeResults(), options)).toBe(

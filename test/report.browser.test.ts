@@ -99,8 +99,8 @@ describe.skipIf(executablePath === undefined)(`the report in Chromium${why}`, ()
     expect(await page.locator('.in-strict .headline').textContent()).toContain(
       'LoRA ends at 30.5 on average',
     );
-    const broken = await page.locator('img').evaluateAll((pictures) => {
-      return pictures.filter((picture) => (picture as unknown as { naturalWidth: number }).naturalWidth === 0)
+    const broken = await page.locator('img').evaluateAll((images) => {
+      return images.filter((image) => (image as unknown as { naturalWidth: number }).naturalWidth === 0)
         .length;
     });
     expect(broken).toBe(0);

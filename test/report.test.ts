@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { renderReport } from '../src/report/page/html.ts';
 import type { RunResults } from '../src/report/results.ts';
 import { besideFigures, besideNotes } from '../src/report/words/beside.ts';
-import { fakeResults, picture } from './support/fake-results.ts';
+import { drawn, fakeResults } from './support/fake-results.ts';
 
 const results = fakeResults();
 const hostile = `"><script>window.pwned=1</script><img src=x onerror='window.pwned=2'></style></title>&`;
@@ -73,7 +73,7 @@ function hostileResults(): RunResults {
       id: example.id + hostile,
       question: hostile,
       truth: hostile,
-      image: index % 2 === 0 ? `https://example.com/${hostile}` : picture(index),
+      image: index % 2 === 0 ? `https://example.com/${hostile}` : drawn(index),
       answers: example.answers.map((answer) => ({ ...answer, after: answer.after + hostile, text: hostile })),
     })),
   };
@@ -92,7 +92,7 @@ describe('untrusted text', () => {
     expect(page.match(/<\/title>/g)?.length).toBe(page.match(/<title>/g)?.length);
   });
 
-  test('cannot name a picture outside the page', () => {
+  test('cannot name an image outside the page', () => {
     expect(page).not.toMatch(/<img src="(?!data:image\/)/);
     expect(page).toMatch(/<img src="data:image\/png;base64,/);
   });
@@ -189,7 +189,7 @@ describe('runs that are not finished', () => {
   });
 });
 
-test('a hundred examples without pictures stay below 600 kB', () => {
+test('a hundred examples without images stay below 600 kB', () => {
   const many = fakeResults({ examplesPerTask: 13 });
   const bare = { ...many, examples: many.examples.map(({ image: _, ...example }) => example) };
   expect(new Set(bare.examples.map(({ id }) => id)).size).toBe(104);

@@ -26,7 +26,7 @@ beforeAll(() => {
   const folder = join(root, 'Instructions_Original', 'OCRVQA');
   mkdirSync(folder, { recursive: true });
   const row = {
-    image: 'picture.png',
+    image: 'image.png',
     conversations: [
       { from: 'human', value: 'q' },
       { from: 'gpt', value: 'a' },
@@ -40,7 +40,7 @@ beforeAll(() => {
   );
   writeFileSync(
     join(folder, 'test.json'),
-    rows(4100, (id) => ({ question_id: id, image: 'picture.png', text: 'q', answer: 'a' })),
+    rows(4100, (id) => ({ question_id: id, image: 'image.png', text: 'q', answer: 'a' })),
   );
 });
 

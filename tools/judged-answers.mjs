@@ -24,11 +24,11 @@ try {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
   };
-  write(join(root, 'cl_dataset', 'picture.png'), Buffer.from([137, 80, 78, 71]));
+  write(join(root, 'cl_dataset', 'image.png'), Buffer.from([137, 80, 78, 71]));
   const samples = Array.from({ length: perCell }, (_, index) => ({
     question_id: String(index),
-    image: 'picture.png',
-    text: `What is thing number ${index} in this picture?\nAnswer the question using a single word or phrase.`,
+    image: 'image.png',
+    text: `What is thing number ${index} in this image?\nAnswer the question using a single word or phrase.`,
     answer: `thing ${index % 97}`,
   }));
   for (const task of tasks) {

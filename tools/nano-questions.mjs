@@ -1,4 +1,4 @@
-// How well the embedded model answers what it was pretrained on: questions about unseen pictures, asked one by one,
+// How well the embedded model answers what it was pretrained on: questions about unseen images, asked one by one,
 // right only when the whole sentence is the expected one (a different true caption counts as wrong).
 // Usage: npm run build && node tools/nano-questions.mjs [questions]
 import { resolve } from 'node:path';

@@ -1,5 +1,5 @@
-// Shoots a page (a report) with Chromium as PNG, as the pictures in docs/images were made.
-//   node tools/screenshot.mjs REPORT.html PICTURE.png [--width 1280] [--height PIXELS | --full] [--dark] [--scale 2]
+// Shoots a page (a report) with Chromium as PNG, as the images in docs/images were made.
+//   node tools/screenshot.mjs REPORT.html IMAGE.png [--width 1280] [--height PIXELS | --full] [--dark] [--scale 2]
 //                             [--section ID]
 // Without --height and --full it shoots the first 900 pixels. --section shoots one section of the page.
 import { existsSync } from 'node:fs';
@@ -19,10 +19,10 @@ const { values, positionals } = parseArgs({
     dark: { type: 'boolean', default: false },
   },
 });
-const [page, picture] = positionals;
+const [page, image] = positionals;
 const sizes = [values.width, values.height, values.scale].map(Number);
-if (page === undefined || picture === undefined || sizes.some((size) => !(size > 0))) {
-  console.error('usage: node tools/screenshot.mjs REPORT.html PICTURE.png [--width 1280] [--height 900 | --full]');
+if (page === undefined || image === undefined || sizes.some((size) => !(size > 0))) {
+  console.error('usage: node tools/screenshot.mjs REPORT.html IMAGE.png [--width 1280] [--height 900 | --full]');
   console.error('                                [--dark] [--scale 2] [--section ID]');
   process.exit(2);
 }
@@ -44,9 +44,9 @@ try {
   const tab = await context.newPage();
   await tab.goto(pathToFileURL(resolve(page)).href);
   if (values.section === undefined) {
-    await tab.screenshot({ path: picture, fullPage: values.full });
+    await tab.screenshot({ path: image, fullPage: values.full });
   } else {
-    await tab.locator(`#${values.section}`).screenshot({ path: picture });
+    await tab.locator(`#${values.section}`).screenshot({ path: image });
   }
 } finally {
   await browser.close();

@@ -18,7 +18,7 @@ function paperProtocol(name: string, { adapter, training }: Recipe, gate: string
     instructionType: 'Original',
     tasks: 'official',
     methods: ['lora', 'moelora'],
-    // The published scores were made on pictures that are cropped in some evaluations, and on 4,000 samples a task.
+    // The published scores were made on images that are cropped in some evaluations, and on 4,000 samples a task.
     imageTransform: 'reference',
     testSamples: 'slim',
     // The paper gives both methods the same rank: MoELoRA's is shared among its experts, its routers come on top.

@@ -189,7 +189,7 @@ export const configSchema = z.strictObject({
     .enum(['same', 'reference'])
     .default('same')
     .describe(
-      "same: every picture is padded to a square; reference: as CoIN's code, which evaluates some tasks on the picture's centre",
+      "same: every image is padded to a square; reference: as CoIN's code, which evaluates some tasks on the image's centre",
     ),
   seed: z.int().min(0).max(0xffffffff).default(0).describe('of initialisation, order and dropout'),
   output: z.string().min(1).optional().describe('folder of the run; by default runs/<name>'),

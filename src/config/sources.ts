@@ -90,7 +90,7 @@ export async function prepareData(
   const release = await waitForLock(root);
   try {
     if (!existsSync(join(root, 'manifest.json'))) onBuild?.(root);
-    // Loaded only here: it brings the world of pictures with it.
+    // Loaded only here: it brings the world of images with it.
     const { buildNanoData } = await import('../nano/world/build.ts');
     await buildNanoData({ folder: root, trainPerTask, testPerTask });
   } finally {

@@ -76,7 +76,7 @@ export class AdapterAnswers {
       encoder: this.#encoder,
       aspect: aspectOf(this.#config, task),
       generator: await this.#generatorOf(adapted?.spec),
-      // Another object for each task, so that nothing is kept of pictures that were fitted otherwise.
+      // Another object for each task, so that nothing is kept of images that were fitted otherwise.
       parameters: Object.fromEntries([...this.projector, ...(adapted?.values ?? [])]),
       samples,
       prompts: samples.map(({ text, image }) => ({

@@ -10,7 +10,7 @@ import { type TaskName, tasks } from '../tasks/index.ts';
 import type { Prediction, TestSample } from '../tasks/task.ts';
 import type { Value } from '../tensor/program.ts';
 
-/** How pictures of a task are shown in its evaluation; in training they are always padded. */
+/** How images of a task are shown in its evaluation; in training they are always padded. */
 export function aspectOf({ imageTransform }: Pick<RunConfig, 'imageTransform'>, task: TaskName): ImageAspect {
   return imageTransform === 'reference' ? tasks[task].referenceAspect : 'pad';
 }
@@ -23,12 +23,12 @@ export function openModel({ promptTemplate }: Pick<RunConfig, 'promptTemplate'>,
 export interface AnsweringOptions {
   readonly model: LlavaModel;
   readonly encoder: ImageEncoder;
-  /** How pictures are fitted into the tower's square. */
+  /** How images are fitted into the tower's square. */
   readonly aspect: ImageAspect;
   readonly generator: Generator;
   readonly parameters: Readonly<Record<string, Value>>;
   readonly samples: readonly TestSample[];
-  /** Per sample; pictures are added here. */
+  /** Per sample; images are added here. */
   readonly prompts: readonly Prompt[];
   readonly maxNewTokens: number;
   /** Gets a line of JSON per sample, in the order in which answers end. */
@@ -46,7 +46,7 @@ export async function answerSamples(options: AnsweringOptions): Promise<Generati
     const prompt = options.prompts[i] as Prompt;
     return image === undefined ? prompt : { ...prompt, image };
   });
-  // What the template puts before a question: prompts without a picture begin with it.
+  // What the template puts before a question: prompts without an image begin with it.
   const textPrefix = model.processor.processPrompt('a', { hasImage: false });
   let done = 0;
   const answer = (some: readonly number[]) =>

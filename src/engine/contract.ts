@@ -102,8 +102,8 @@ export interface GateRequest extends Request {
 }
 
 export interface SampleGates {
-  /** Per token, 1 where it is a patch of the picture, and 1 where it is the answer's or ends it. */
-  readonly picture: Uint8Array; // [tokens]
+  /** Per token, 1 where it is a patch of the image, and 1 where it is the answer's or ends it. */
+  readonly image: Uint8Array; // [tokens]
   readonly answer: Uint8Array; // [tokens]
   /** By layer. */
   readonly gates: ReadonlyMap<string, HostTensor>; // [tokens, experts]

@@ -37,7 +37,7 @@ export interface EngineOptions {
   readonly modelFolder: string;
   /** Of one operator on the CPU; by default as many as there are cores. */
   readonly threads?: number;
-  /** Told when the engine is closed where the features of its pictures came from. */
+  /** Told when the engine is closed where the features of its images came from. */
   readonly onClose?: (features: FeatureCounts) => void;
 }
 
@@ -147,14 +147,14 @@ class LlavaEngine implements ObservingEngine {
       const { inputIds, trained } = withInserted(whole, insert);
       const sequence = { inputIds, ...withFeatures(features), ...(rows === undefined ? {} : { rows }) };
       onGates({
-        picture: Uint8Array.from(inputIds, (id) => (id === this.#model.config.imageTokenId ? 1 : 0)),
+        image: Uint8Array.from(inputIds, (id) => (id === this.#model.config.imageTokenId ? 1 : 0)),
         answer: trained,
         gates: await reader.read(sequence, parameters),
       });
     }
   }
 
-  /** Where the method sends each sample; a part at a time, as it may look at the pictures. */
+  /** Where the method sends each sample; a part at a time, as it may look at the images. */
   async #routes(
     route: NonNullable<Inference['route']>,
     { trained, samples, task, signal }: Pick<EvaluateRequest, 'trained' | 'samples' | 'task' | 'signal'>,

@@ -14,7 +14,7 @@ import type {
 import { type FromThread, fromPlainError, type ThreadData, type ToThread } from './engine-messages.ts';
 
 export interface RemoteEngineOptions extends ThreadData {
-  /** Told when the engine is closed where the features of its pictures came from. */
+  /** Told when the engine is closed where the features of its images came from. */
   readonly onClose?: (features: FeatureCounts) => void;
 }
 

@@ -59,7 +59,7 @@ const taskSchema = z.object({
   task: z.string(),
   samples: z.int().min(1),
   use: z.object({
-    picture: kindUse.optional(),
+    image: kindUse.optional(),
     question: kindUse.optional(),
     answer: kindUse.optional(),
   }),

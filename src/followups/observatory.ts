@@ -125,12 +125,12 @@ class GateTallies {
     return this.#layers;
   }
 
-  add({ picture, answer, gates }: SampleGates): void {
+  add({ image, answer, gates }: SampleGates): void {
     this.#layers = [...gates.keys()];
     for (const [layer, { data, shape }] of gates) {
       const [tokens, experts] = shape as readonly [number, number];
       for (let token = 0; token < tokens; token++) {
-        const kind = picture[token] === 1 ? 'picture' : answer[token] === 1 ? 'answer' : 'question';
+        const kind = image[token] === 1 ? 'image' : answer[token] === 1 ? 'answer' : 'question';
         const own = (data as Float32Array).subarray(token * experts, (token + 1) * experts);
         this.#tallyOf(kind, layer, experts).add(own);
       }

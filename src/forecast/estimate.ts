@@ -43,10 +43,10 @@ export interface RunEstimate {
     readonly training: number;
     /** Every value of the largest batch's forward pass, as if none were freed: an upper bound. */
     readonly activations: number;
-    /** Patch features of pictures: what is kept of the largest training set's at most. */
+    /** Patch features of images: what is kept of the largest training set's at most. */
     readonly features: number;
   };
-  /** Where the patch features of a stage's pictures are kept. */
+  /** Where the patch features of a stage's images are kept. */
   readonly features: FeatureStorage;
   /** Bytes that the run will write. */
   readonly disk: { readonly adapters: number; readonly checkpoint: number; readonly predictions: number };
@@ -66,9 +66,9 @@ interface TaskShape {
     readonly answers: number;
     readonly bytes: number;
   };
-  /** Share of samples with a picture. */
-  readonly trainPictures: number;
-  readonly testPictures: number;
+  /** Share of samples with an image. */
+  readonly trainImages: number;
+  readonly testImages: number;
 }
 
 export function estimateRun(config: RunConfig, model: LlavaModel, source: TaskSource): RunEstimate {
@@ -82,7 +82,7 @@ export function estimateRun(config: RunConfig, model: LlavaModel, source: TaskSo
   const features = featureStorage(
     config,
     model.config,
-    largestStage(config, (task) => shape(task).train.samples * shape(task).trainPictures),
+    largestStage(config, (task) => shape(task).train.samples * shape(task).trainImages),
   );
   const training = new Map(config.methods.map((method) => [method, trainingOf(config, model, method)]));
 
@@ -90,7 +90,7 @@ export function estimateRun(config: RunConfig, model: LlavaModel, source: TaskSo
     if (step.kind === 'evaluate') {
       const { samples, tokens, answers } = shape(step.task).test;
       const all = samples * (tokens + answers);
-      const flops = samples * (shape(step.task).testPictures * vision) + all * decoderFlops(model);
+      const flops = samples * (shape(step.task).testImages * vision) + all * decoderFlops(model);
       return { step, samples, steps: 0, tokens: all, flops };
     }
     const { batchSize, taskBatchSizes, accumulation, epochs } = config.training;
@@ -109,14 +109,14 @@ export function estimateRun(config: RunConfig, model: LlavaModel, source: TaskSo
     });
     const tokens = mean(({ train }) => train.tokens);
     const batch = Math.min(size, samples);
-    const pictures = mean(({ trainPictures }) => trainPictures);
+    const images = mean(({ trainImages }) => trainImages);
     const perBatch = training.get(step.method)?.flops({
       batch,
       tokens: Math.round(tokens),
       answers: Math.round(batch * mean(({ train }) => train.answers)),
-      images: Math.max(1, Math.round(batch * pictures)),
+      images: Math.max(1, Math.round(batch * images)),
     });
-    const encoded = (features.isKept ? 1 : epochs) * samples * pictures;
+    const encoded = (features.isKept ? 1 : epochs) * samples * images;
     const flops = (epochs * samples * (perBatch ?? 0)) / batch + encoded * vision;
     return {
       step,
@@ -240,7 +240,7 @@ function shapeOf(config: RunConfig, model: LlavaModel, source: TaskSource, task:
     answers: tokenizer.encode(answer, { first: false }).length + 1,
     bytes: Buffer.byteLength(text) + Buffer.byteLength(answer),
   }));
-  const pictures = (samples: readonly { readonly image?: string }[]) => {
+  const images = (samples: readonly { readonly image?: string }[]) => {
     const some = spread(samples);
     return some.filter(({ image }) => image !== undefined).length / Math.max(1, some.length);
   };
@@ -256,8 +256,8 @@ function shapeOf(config: RunConfig, model: LlavaModel, source: TaskSource, task:
       answers: meanOf(asked, 'answers'),
       bytes: meanOf(asked, 'bytes'),
     },
-    trainPictures: pictures(train),
-    testPictures: pictures(test),
+    trainImages: images(train),
+    testImages: images(test),
   };
 }
 

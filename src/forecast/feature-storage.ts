@@ -1,4 +1,4 @@
-// What the patch features of a run's pictures take, and where they are kept between two uses. Computes none.
+// What the patch features of a run's images take, and where they are kept between two uses. Computes none.
 
 import { planRun } from '../config/plan.ts';
 import { trainSamples } from '../config/samples.ts';
@@ -15,17 +15,17 @@ export interface FeatureStorage {
   readonly memory: number;
   /** Bytes on disk at most; 0 where the disk is not used. */
   readonly disk: number;
-  /** Whether memory or disk holds a stage's features, so that its pictures go through the tower once. */
+  /** Whether memory or disk holds a stage's features, so that its images go through the tower once. */
   readonly isKept: boolean;
 }
 
-/** @param stagePictures of the largest training set. */
+/** @param stageImages of the largest training set. */
 export function featureStorage(
   config: Pick<RunConfig, 'cache' | 'output'>,
   { imageTokens, vision }: Pick<LlavaConfig, 'imageTokens' | 'vision'>,
-  stagePictures: number,
+  stageImages: number,
 ): FeatureStorage {
-  const stage = stagePictures * imageTokens * vision.hiddenSize * Float32Array.BYTES_PER_ELEMENT;
+  const stage = stageImages * imageTokens * vision.hiddenSize * Float32Array.BYTES_PER_ELEMENT;
   const disk = featureCache(config)?.maxBytes ?? 0;
   const memory = config.cache.memoryBytes;
   return { stage, memory, disk, isKept: stage <= Math.max(memory, disk) };
@@ -45,12 +45,12 @@ export function featureWarning(
 ): string | undefined {
   const count = (task: TaskName) =>
     new Set(trainSamples(config, source, task).flatMap(({ image }) => image ?? [])).size;
-  const pictures = new Map(config.tasks.map((task) => [task, count(task)]));
-  const largest = largestStage(config, (task) => pictures.get(task) ?? 0);
+  const images = new Map(config.tasks.map((task) => [task, count(task)]));
+  const largest = largestStage(config, (task) => images.get(task) ?? 0);
   const { stage, memory, disk, isKept } = featureStorage(config, model, largest);
   if (isKept) return undefined;
   const place = disk === 0 ? 'none on disk' : `${gigabytes(disk)} on disk`;
-  return `Image features: ${gigabytes(stage)} for the largest stage, kept are ${gigabytes(memory)} in memory and ${place}. Pictures go through the vision tower again in every epoch; cache.use and a larger cache.maxBytes spare that.`;
+  return `Image features: ${gigabytes(stage)} for the largest stage, kept are ${gigabytes(memory)} in memory and ${place}. Images go through the vision tower again in every epoch; cache.use and a larger cache.maxBytes spare that.`;
 }
 
 function gigabytes(bytes: number): string {

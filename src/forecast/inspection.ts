@@ -32,7 +32,7 @@ export interface MemoryEstimate {
   readonly use: 'training' | 'answering';
   readonly baseWeights: BaseWeights;
   readonly batch: number;
-  /** Tokens of each sequence, the picture's included. */
+  /** Tokens of each sequence, the image's included. */
   readonly tokens: number;
   /** Of the frozen weights. */
   readonly weightBytes: number;
@@ -61,7 +61,7 @@ export interface ModelInspection {
 export interface InspectOptions {
   readonly rank?: number;
   readonly batches?: readonly number[];
-  /** Text tokens beside the picture's. */
+  /** Text tokens beside the image's. */
   readonly textTokens?: number;
 }
 

@@ -1,6 +1,6 @@
 // HiDe-LLaVA (Guo et al., ACL 2025): an expert per task, trained alone. At inference all layers but the last use the
 // experts fused, Σ_i B_i·A_i, as what they learn there is common; the last layer, where tasks part, weights them by how
-// near the question is to each task: w = softmax(½(cos_image + cos_text)/0.1) against the tasks' mean pictures and texts.
+// near the question is to each task: w = softmax(½(cos_image + cos_text)/0.1) against the tasks' mean images and texts.
 // Released code multiplies ΣB by ΣA, which adds the products of one task's B with another's A: `fusion: code`.
 import { z } from 'zod';
 import { float32, type HostTensor } from '../tensor/dtype.ts';

@@ -227,7 +227,7 @@ describe('kept experts', () => {
 });
 
 describe('ModalPrompt', () => {
-  it('adds 1 − cos to pictures and to texts, with the right gradient', () => {
+  it('adds 1 − cos to images and to texts, with the right gradient', () => {
     const { loss, parameters } = addedLoss(modalprompt, { tokens: 3 });
     const unitRow = (name: string, size: number) => {
       const row = normal(name, [1, size]);
@@ -375,8 +375,8 @@ describe('embeddings', () => {
     ];
     expect(cosine(one, one)).toBeCloseTo(1, 6);
     expect(cosine(one, like)).toBeGreaterThan(cosine(one, other));
-    const picture = embeddings.image(Float32Array.from({ length: 12 }, (_, i) => i % 4));
-    expect(cosine(picture, picture)).toBeCloseTo(1, 6);
+    const image = embeddings.image(Float32Array.from({ length: 12 }, (_, i) => i % 4));
+    expect(cosine(image, image)).toBeCloseTo(1, 6);
     expect([...embeddings.image(undefined)]).toEqual([0, 0, 0, 0]);
   });
 });

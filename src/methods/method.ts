@@ -146,14 +146,14 @@ export interface StreamSample {
   readonly task: string;
 }
 
-/** A stream sample as tokens. Its picture's features are fetched when it comes into a batch. */
+/** A stream sample as tokens. Its image's features are fetched when it comes into a batch. */
 export interface Example extends StreamSample {
   readonly inputIds: Int32Array;
   /** 1 where the token is to be learnt. */
   readonly trained: Uint8Array;
 }
 
-/** An example of a batch, with its picture's features. Not to be kept: those of a whole task may not fit in memory. */
+/** An example of a batch, with its image's features. Not to be kept: those of a whole task may not fit in memory. */
 export interface BatchExample extends Example {
   /** [patches, visionHidden]; undefined for text-only samples. */
   readonly features: Float32Array | undefined;
@@ -193,7 +193,7 @@ export interface TrainingTools {
   samplesOf(task: string): readonly TrainSample[];
   /** Initial values of everything that trains: fresh adapter, base model's projector. Other variations differ. */
   fresh(variation?: number): Values;
-  /** The examples in their order, `size` at a time, with their pictures' features. */
+  /** The examples in their order, `size` at a time, with their images' features. */
   batches(examples: readonly Example[], size: number): AsyncIterable<readonly BatchExample[]>;
   /** Σ −log p of the answer tokens, its gradient for what trains; no dropout, no added loss. */
   gradients(batch: readonly BatchExample[], values: Values, feeds?: Values): Promise<Values>;
@@ -221,7 +221,7 @@ export interface ExtraTraining {
   readonly learningRate?: number;
 }
 
-/** Unit vectors that stand for a picture or a text (see `embeddings.ts`). */
+/** Unit vectors that stand for an image or a text (see `embeddings.ts`). */
 export interface Embeddings {
   image(features: Float32Array | undefined): Float32Array;
   text(text: string): Float32Array;
@@ -270,7 +270,7 @@ export interface Inference {
 
 export interface Question {
   readonly text: string;
-  /** [patches, visionHidden]; absent without a picture. */
+  /** [patches, visionHidden]; absent without an image. */
   readonly features?: Float32Array;
 }
 

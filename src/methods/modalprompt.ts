@@ -1,8 +1,8 @@
 // ModalPrompt (Zeng et al., EMNLP 2025): the model stays as it is; every task has a few prompt tokens of its own, put in
-// after the beginning of the sequence, and a small network that maps their mean to a prototype beside pictures and texts,
+// after the beginning of the sequence, and a small network that maps their mean to a prototype beside images and texts,
 //   CE + (1 − cos(image, prototype)) + (1 − cos(text, prototype)).
 // A question is given the tokens of the `top` tasks whose prototypes it is nearest to, ½cos(image) + ½cos(text).
-// paper: one space, CLIP's / here: a prototype has a part for pictures and one for texts (embeddings.ts).
+// paper: one space, CLIP's / here: a prototype has a part for images and one for texts (embeddings.ts).
 import { z } from 'zod';
 import { kaimingUniform, ParameterTable, zeroValues } from '../adapters/index.ts';
 import type { LlavaConfig } from '../models/llava/config.ts';
@@ -66,7 +66,7 @@ export const modalprompt: Method = defineMethod({
   origin: {
     source: 'ModalPrompt, Zeng et al., EMNLP 2025',
     deviations: [
-      'a prototype has a part for pictures and one for texts; the paper’s stands in CLIP’s one space',
+      'a prototype has a part for images and one for texts; the paper’s stands in CLIP’s one space',
       'text vectors are mean word embeddings of the model, as its checkpoints lack CLIP’s text half: they know words, not their order',
       'prompt tokens train at ten times the run’s rate, which is ours',
     ],
@@ -167,7 +167,7 @@ export const modalprompt: Method = defineMethod({
       },
     },
     {
-      statement: 'the prototype moves towards the task’s pictures and texts',
+      statement: 'the prototype moves towards the task’s images and texts',
       check: async (laboratory) => {
         const { last } = await laboratory.run(modalprompt, { epochs: 20 });
         const before = (await last.losses(last.trainedOn, last.initial)).extra;
@@ -276,7 +276,7 @@ function prototypeOf(values: Values, { data, shape }: HostTensor): Float32Array 
   return Float32Array.from(state);
 }
 
-/** The prototype's directions for pictures and for texts. */
+/** The prototype's directions for images and for texts. */
 function halves(prototype: Float32Array, imageSize: number): readonly [Float32Array, Float32Array] {
   return [unit(prototype.subarray(0, imageSize)), unit(prototype.subarray(imageSize))];
 }

@@ -1,6 +1,6 @@
-// SMoLoRA (Wang et al., ICCV 2025): experts in two halves. One expert of the visual half is chosen by the picture, one of
+// SMoLoRA (Wang et al., ICCV 2025): experts in two halves. One expert of the visual half is chosen by the image, one of
 // the instruction half by the text of the instruction; a layer blends the two per token by a softmax of two scores,
-//   y = W₀x + (α/r)·( s_v·B_v·A_v·x + s_i·B_i·A_i·x ),  v = argmax(G_v·picture), i = argmax(G_i·instruction).
+//   y = W₀x + (α/r)·( s_v·B_v·A_v·x + s_i·B_i·A_i·x ),  v = argmax(G_v·image), i = argmax(G_i·instruction).
 // The gates learn in the first task and are frozen after it. Released code chooses with a bare one-hot, through which no
 // gradient reaches the gates: `gradient: none`; here the choice is straight-through.
 // paper: v from the mean of the layer's input tokens, i from a sentence encoder / here: from the mean patch feature and
@@ -56,7 +56,7 @@ const rowName = (half: (typeof halves)[number]) => `smolora.${half}`;
 export const smolora: Method = defineMethod({
   name: 'smolora',
   label: 'SMoLoRA',
-  summary: 'one expert chosen by the picture and one by the instruction, blended per token',
+  summary: 'one expert chosen by the image and one by the instruction, blended per token',
   mixture: true,
   origin: {
     source: 'SMoLoRA, Wang et al., ICCV 2025',
@@ -76,7 +76,7 @@ export const smolora: Method = defineMethod({
           {
             path: ['adapter', 'experts'],
             message: `expected an even number of experts, found ${adapter.experts}`,
-            hint: 'SMoLoRA has as many experts for pictures as for instructions; or leave smolora out of methods',
+            hint: 'SMoLoRA has as many experts for images as for instructions; or leave smolora out of methods',
           },
         ]),
   ],

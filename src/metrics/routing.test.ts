@@ -115,9 +115,9 @@ describe('how far two uses are apart', () => {
   });
 
   test('only kinds of token that both have count', () => {
-    const pictured: TaskUse = { ...answers(layer(1, 0)), picture: { tokens: 4, layers: [layer(0, 1)] } };
+    const pictured: TaskUse = { ...answers(layer(1, 0)), image: { tokens: 4, layers: [layer(0, 1)] } };
     expect(betweenUses(pictured, answers(layer(1, 0)), divergence)).toBe(0);
-    expect(betweenUses(pictured, answers(layer(1, 0)), divergence, ['picture'])).toBeUndefined();
+    expect(betweenUses(pictured, answers(layer(1, 0)), divergence, ['image'])).toBeUndefined();
     expect(overUses(pictured, ({ weight }) => weight[0] ?? 0)).toBe(0.5);
     expect(betweenTasks([pictured])).toBeUndefined();
     expect(betweenTasks([answers(layer(1, 0)), answers(layer(0, 1)), answers(layer(1, 0))])).toBeCloseTo(

@@ -1,7 +1,7 @@
 // Where the gates of a mixture send tokens: how much each expert of a layer is used, how evenly, how differently by
 // different tasks, and how that moves over the stages. Pure: gates come in as numbers; whose they are, no matter.
 
-export const tokenKinds = ['picture', 'question', 'answer'] as const;
+export const tokenKinds = ['image', 'question', 'answer'] as const;
 export type TokenKind = (typeof tokenKinds)[number];
 
 /** How one layer's experts are used by the tokens of one kind. */

@@ -78,7 +78,7 @@ export function windowMask(positions: Tensor, window: number): Tensor {
 }
 
 /**
- * Causal, and blind to other segments but the first: turns that share a picture are read as if each stood alone.
+ * Causal, and blind to other segments but the first: turns that share an image are read as if each stood alone.
  * segments: int32 [batch, tokens], 0 for what all may see; result [batch, 1, query, key].
  */
 export function segmentMask(segments: Tensor): Tensor {

@@ -34,7 +34,7 @@ export interface ExampleAnswer {
   readonly judgeScore?: number;
 }
 
-/** Pictures are embedded as they are up to this size, and made smaller above it. */
+/** Images are embedded as they are up to this size, and made smaller above it. */
 const plainImageBytes = 60_000;
 const smallImagePixels = 256;
 
@@ -118,7 +118,7 @@ async function imageUrl(file: string): Promise<string | undefined> {
       .toBuffer();
     return `data:image/jpeg;base64,${small.toString('base64')}`;
   } catch {
-    // A report without this picture is better than none; the run itself has decoded it.
+    // A report without this image is better than none; the run itself has decoded it.
     return undefined;
   }
 }

@@ -59,7 +59,7 @@ export function describeProtocol(config: RunConfig, source: TaskSource): Readonl
 
 /**
  * Records what a new run is made from, or checks that a begun one still has the same data and weights. Data is known by
- * its instruction files, not by its pictures; files of known size and time are not read again.
+ * its instruction files, not by its images; files of known size and time are not read again.
  * @throws UserError naming the files that changed.
  */
 export function recordProvenance(folder: string, options: ProvenanceOptions): void {

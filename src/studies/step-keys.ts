@@ -76,7 +76,7 @@ function keyOf(keys: ReadonlyMap<string, string>, step: Step | undefined): strin
   return step === undefined ? '' : (keys.get(step.key) ?? '');
 }
 
-/** The instruction files of a task, and the folder that their pictures are in. */
+/** The instruction files of a task, and the folder that their images are in. */
 function dataOf({ data }: Provenance, task: string) {
   const own = data.files.filter(({ path }) => path.includes(`/${task}/`));
   return { folder: data.folder, files: own.map(({ path, sha256 }) => [path, sha256]) };

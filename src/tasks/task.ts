@@ -95,14 +95,14 @@ export interface Task {
   /** Upper bound on generated tokens in the reference's evaluation. */
   readonly maxNewTokens: number;
   /**
-   * How the reference shows a picture when it evaluates this task. It trains on pictures padded to a square, and evaluates
+   * How the reference shows an image when it evaluates this task. It trains on images padded to a square, and evaluates
    * some tasks on the centre alone (coin.md 2.9).
    */
   readonly referenceAspect: 'pad' | 'crop';
   readonly style: AnswerStyle;
   loadTrain(source: TaskSource): readonly TrainSample[];
   loadTest(source: TaskSource): readonly TestSample[];
-  /** What the reference's scorer is given: its annotation file, or the folder that holds it. Pictures play no part. */
+  /** What the reference's scorer is given: its annotation file, or the folder that holds it. Images play no part. */
   readAnnotations(path: string): readonly TestSample[];
   score(
     mode: ScoringMode,

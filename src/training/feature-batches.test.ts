@@ -11,7 +11,7 @@ function example(id: number, image: string | undefined): Example {
   };
 }
 
-/** Features that say which picture they are of, and how they were asked for. */
+/** Features that say which image they are of, and how they were asked for. */
 function recorded() {
   const asked: string[][] = [];
   const fetch = async (images: readonly string[]) => {
@@ -22,7 +22,7 @@ function recorded() {
 }
 
 describe('batches with features', () => {
-  it('come in order, each example with its own picture', async () => {
+  it('come in order, each example with its own image', async () => {
     const { asked, fetch } = recorded();
     const batches = [
       [example(1, '10'), example(2, undefined)],
@@ -61,7 +61,7 @@ describe('batches with features', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('may be larger than what is fetched together, and may have no picture', async () => {
+  it('may be larger than what is fetched together, and may have no image', async () => {
     const { asked, fetch } = recorded();
     const batches = [[example(0, '0'), example(1, '1'), example(2, '2')], [example(3, undefined)]];
     for await (const _ of withFeatures(batches, fetch, { together: 2 }));

@@ -49,7 +49,7 @@ export function answerLogits(root: Scope, config: LlavaConfig, { packed = false 
   };
 }
 
-/** Turns that share a picture side by side, each blind to the others: the inputs that say so. */
+/** Turns that share an image side by side, each blind to the others: the inputs that say so. */
 function packedInputs(): SequenceOptions {
   const segments = input('segments', 'int32', ['batch', 'tokens']);
   return { positions: input('positions', 'int32', ['batch', 'tokens']), mask: segmentMask(segments) };

@@ -32,7 +32,7 @@ const options = {
 };
 
 describe('packTurns', () => {
-  it('keeps the picture once, and each turn at the positions it would have alone', () => {
+  it('keeps the image once, and each turn at the positions it would have alone', () => {
     const packed = packTurns(turns);
     expect(packed.inputIds).toHaveLength(1 + image.length + 5 + 6 + 3);
     expect(countAnswers([packed])).toBe(countAnswers(turns));

@@ -1,5 +1,5 @@
-// Conversations about one picture packed side by side: the picture's tokens once, then every turn as if it were the first
-// one. A turn sees the picture and itself, at the positions it would have alone, so nothing is given away by other turns.
+// Conversations about one image packed side by side: the image's tokens once, then every turn as if it were the first
+// one. A turn sees the image and itself, at the positions it would have alone, so nothing is given away by other turns.
 import { type HostTensor, int32 } from '../tensor/dtype.ts';
 import type { TokenizedSample } from './batches.ts';
 

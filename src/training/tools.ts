@@ -22,7 +22,7 @@ export interface StageSupplies {
   readonly samplesOf: (task: string) => readonly TrainSample[];
   readonly tokenize: (samples: readonly StreamSample[]) => Promise<readonly Example[]>;
   readonly embeddings: Embeddings;
-  /** Features of picture files. */
+  /** Features of image files. */
   readonly fetchFeatures: FetchFeatures;
 }
 

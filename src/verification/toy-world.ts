@@ -1,5 +1,5 @@
 // The toy that claims are checked on: a LLaVA of a few thousand weights, and four tasks about six things that can be told
-// apart by picture and by instruction and want different answers. Nothing here is meant to be hard.
+// apart by image and by instruction and want different answers. Nothing here is meant to be hard.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -104,7 +104,7 @@ export function toyText(ids: readonly number[]): string {
   return ids.map((id) => words[id] ?? '').join(' ');
 }
 
-/** Two samples of each thing: a picture is named by task, thing and number. */
+/** Two samples of each thing: an image is named by task, thing and number. */
 export function toySamples(task: string): readonly TrainSample[] {
   const shift = toyTasks.indexOf(task as (typeof toyTasks)[number]);
   return [0, 1].flatMap((copy) =>
@@ -133,7 +133,7 @@ export function toyExample({ sample, task }: StreamSample): Example {
   };
 }
 
-/** Questions about pictures that no training sample shows. */
+/** Questions about images that no training sample shows. */
 export function toyQueries(task: string): readonly Query[] {
   return things.map((thing, index) => ({
     text: `${thing}\n${instructions[task]}`,
@@ -147,7 +147,7 @@ export function toyPrompt(text: string, hasImage: boolean): number[] {
   return [BEGIN, ...(hasImage ? new Array<number>(PATCHES).fill(IMAGE) : []), ...toyTokens(text)];
 }
 
-/** [patches, vision]: what the task's pictures have in common, what shows the thing, and noise. */
+/** [patches, vision]: what the task's images have in common, what shows the thing, and noise. */
 export function toyFeatures(image: string): Float32Array {
   const [task = '', thing = ''] = image.split('/');
   const draw = (purpose: string, count: number, standardDeviation: number) =>

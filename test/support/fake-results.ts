@@ -246,7 +246,7 @@ function taskExamples(
   const pool = questions[task] ?? [];
   return Array.from({ length: count }, (_, number) => number).flatMap((number) => {
     const [question, truth, slip] = pool[number % pool.length] ?? ['?', '', ''];
-    const image = task === 'ScienceQA' && number % 2 === 0 ? {} : { image: picture(index * 31 + number * 7) };
+    const image = task === 'ScienceQA' && number % 2 === 0 ? {} : { image: drawn(index * 31 + number * 7) };
     const common = {
       task,
       id: `${task.toLowerCase()}-${number + 1}`,
@@ -269,7 +269,7 @@ function taskExamples(
 }
 
 /** A 96 × 96 PNG as a `data:` URL: three discs on a gradient, different for every number. */
-export function picture(number: number): string {
+export function drawn(number: number): string {
   const size = 96;
   const rows = Buffer.alloc(size * (1 + size * 3));
   const discs = [0, 1, 2].map((disc) => ({

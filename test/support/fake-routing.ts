@@ -19,7 +19,7 @@ function layerUse(task: number, stage: number, layer: number): LayerUse {
   return { weight, first: weight, spread: 0.8 };
 }
 
-/** The first task has no pictures. */
+/** The first task has no images. */
 export function fakeRouting(tasks: readonly string[], stages = tasks.length): RoutingResults {
   const use = (task: number, stage: number) => ({
     tokens: 40,
@@ -29,8 +29,8 @@ export function fakeRouting(tasks: readonly string[], stages = tasks.length): Ro
     after,
     tasks: tasks.slice(0, stage + 1).map((task, index) => {
       const own = use(index, stage);
-      const picture = index === 0 ? {} : { picture: own };
-      return { task, samples: 16, use: { ...picture, question: own, answer: own } };
+      const image = index === 0 ? {} : { image: own };
+      return { task, samples: 16, use: { ...image, question: own, answer: own } };
     }),
   }));
   const choices = observed.flatMap(({ after, tasks: seen }) =>

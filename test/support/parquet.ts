@@ -1,4 +1,4 @@
-// Writes Parquet files as Hugging Face's datasets have them: text, whole numbers, lists, and pictures as bytes.
+// Writes Parquet files as Hugging Face's datasets have them: text, whole numbers, lists, and images as bytes.
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { SchemaElement } from 'hyparquet';
@@ -23,7 +23,7 @@ const columns = {
   boolean: (name: string): SchemaElement[] => [{ name, type: 'BOOLEAN', ...optional }],
   texts: (name: string) => list(name, [text('element')]),
   answers: (name: string) => list(name, [{ name: 'element', num_children: 1, ...optional }, text('answer')]),
-  picture: (name: string): SchemaElement[] => [
+  image: (name: string): SchemaElement[] => [
     { name, num_children: 2, ...optional },
     { name: 'bytes', type: 'BYTE_ARRAY', ...optional },
     text('path'),
@@ -32,7 +32,7 @@ const columns = {
 
 export type ColumnKind = keyof typeof columns;
 
-/** Rows of the columns that `kinds` names; whole numbers are given as numbers, pictures as their bytes or null. */
+/** Rows of the columns that `kinds` names; whole numbers are given as numbers, images as their bytes or null. */
 export function writeParquet(
   filename: string,
   kinds: Readonly<Record<string, ColumnKind>>,
@@ -41,7 +41,7 @@ export function writeParquet(
   const names = Object.keys(kinds);
   const value = (kind: ColumnKind, cell: unknown) => {
     if (kind === 'integer') return BigInt(cell as number);
-    if (kind === 'picture') return cell === null ? null : { bytes: cell, path: null };
+    if (kind === 'image') return cell === null ? null : { bytes: cell, path: null };
     return cell;
   };
   mkdirSync(dirname(filename), { recursive: true });

@@ -1,4 +1,4 @@
-// Miniatures of the raw downloads of all ten data sets, each in its official format, with real JPEG and PNG pictures.
+// Miniatures of the raw downloads of all ten data sets, each in its official format, with real JPEG and PNG images.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
@@ -6,14 +6,14 @@ import type { TaskName } from '../../src/tasks/index.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 import { pickle } from './pickle.ts';
 
-export interface PictureShape {
+export interface ImageShape {
   readonly width?: number;
   readonly height?: number;
   readonly format?: 'jpeg' | 'png';
 }
 
-/** A picture of coloured squares. Different seeds give pictures that no perceptual hash takes for one another. */
-export async function drawPicture(seed: number, shape: PictureShape = {}): Promise<Buffer> {
+/** An image of coloured squares. Different seeds give images that no perceptual hash takes for one another. */
+export async function drawImage(seed: number, shape: ImageShape = {}): Promise<Buffer> {
   const { width = 48, height = 36, format = 'jpeg' } = shape;
   const random = new RandomStream(seed, 'picture');
   const squares = Uint8Array.from({ length: 12 * 12 * 3 }, () => random.integer(256));
@@ -43,10 +43,10 @@ export class Download {
     this.file(path, JSON.stringify(value));
   }
 
-  async picture(path: string, shape: PictureShape = {}): Promise<void> {
+  async image(path: string, shape: ImageShape = {}): Promise<void> {
     this.file(
       path,
-      await drawPicture(this.#seed++, { format: path.endsWith('.png') ? 'png' : 'jpeg', ...shape }),
+      await drawImage(this.#seed++, { format: path.endsWith('.png') ? 'png' : 'jpeg', ...shape }),
     );
   }
 }
@@ -94,7 +94,7 @@ const writers: { readonly [Task in TaskName]: (to: Download) => Promise<void> } 
       trainval: ['1', '2', '6', '3'],
       minitest: ['4'],
     });
-    for (const path of ['train/1', 'train/6', 'test/4']) await to.picture(`images/${path}/image.png`);
+    for (const path of ['train/1', 'train/6', 'test/4']) await to.image(`images/${path}/image.png`);
   },
 
   async TextVQA(to) {
@@ -123,7 +123,7 @@ const writers: { readonly [Task in TaskName]: (to: Download) => Promise<void> } 
       row(2, 'aa01', '7', 'train'),
     ]);
     file('val', [row(34602, 'bb00', 'dakota digital', 'val'), row(34603, 'bb01', 'clos', 'val')]);
-    for (const id of ['aa00', 'aa01', 'bb00', 'bb01']) await to.picture(`train_images/${id}.jpg`);
+    for (const id of ['aa00', 'aa01', 'bb00', 'bb01']) await to.image(`train_images/${id}.jpg`);
   },
 
   async ImageNet(to) {
@@ -133,10 +133,10 @@ const writers: { readonly [Task in TaskName]: (to: Download) => Promise<void> } 
     );
     to.file('classes.txt', '# two of a hundred\nn01440764\nn01443537 gold fish\n');
     for (const id of ['n01440764', 'n01443537']) {
-      for (const number of [18, 36]) await to.picture(`train/${id}/${id}_${number}.JPEG`);
-      await to.picture(`val/${id}/ILSVRC2012_val_0000${id.slice(-4)}.JPEG`);
+      for (const number of [18, 36]) await to.image(`train/${id}/${id}_${number}.JPEG`);
+      await to.image(`val/${id}/ILSVRC2012_val_0000${id.slice(-4)}.JPEG`);
     }
-    await to.picture('train/n99999999/n99999999_1.JPEG');
+    await to.image('train/n99999999/n99999999_1.JPEG');
   },
 
   async GQA(to) {
@@ -164,7 +164,7 @@ const writers: { readonly [Task in TaskName]: (to: Download) => Promise<void> } 
       '201307252': question('n161313', 'What is that?', 'table'),
       '201640614': question('n435808', 'Who is wearing the dress?', 'woman'),
     });
-    for (const id of ['2354786', '2375429', 'n161313', 'n435808']) await to.picture(`images/${id}.jpg`);
+    for (const id of ['2354786', '2375429', 'n161313', 'n435808']) await to.image(`images/${id}.jpg`);
   },
 
   async VizWiz(to) {
@@ -181,12 +181,12 @@ const writers: { readonly [Task in TaskName]: (to: Download) => Promise<void> } 
     };
     for (const split of ['train', 'val'] as const) {
       to.json(`Annotations/${split}.json`, rows[split]);
-      for (const { image } of rows[split]) await to.picture(`${split}/${image}`);
+      for (const { image } of rows[split]) await to.image(`${split}/${image}`);
     }
   },
 
   async Grounding(to) {
-    const pictures = [
+    const images = [
       { id: 581857, width: 64, height: 48 },
       { id: 19399, width: 48, height: 64 },
       { id: 222, width: 60, height: 60 },
@@ -194,14 +194,14 @@ const writers: { readonly [Task in TaskName]: (to: Download) => Promise<void> } 
     ];
     const instances = {
       info: {},
-      images: pictures.map(({ id, width, height }) => ({
+      images: images.map(({ id, width, height }) => ({
         license: 1,
         id,
         file_name: cocoName('train2014', id),
         width,
         height,
       })),
-      annotations: pictures.map(({ id }, index) => ({
+      annotations: images.map(({ id }, index) => ({
         id: 1700 + index,
         image_id: id,
         bbox: [8, 4, 32, 24],
@@ -220,7 +220,7 @@ const writers: { readonly [Task in TaskName]: (to: Download) => Promise<void> } 
         sent_id: sentence++,
         sent,
       }));
-      const { id } = pictures[index]!;
+      const { id } = images[index]!;
       return {
         sent_ids: sentences.map(({ sent_id }) => sent_id),
         file_name: cocoName('train2014', id).replace('.jpg', '_16.jpg'),
@@ -247,8 +247,8 @@ const writers: { readonly [Task in TaskName]: (to: Download) => Promise<void> } 
       reference(2, 'train', 'a square of squares'),
       reference(3, 'test', 'a wide picture', 'the wide one'),
     ]);
-    for (const { id, width, height } of pictures) {
-      await to.picture(`train2014/${cocoName('train2014', id)}`, { width, height });
+    for (const { id, width, height } of images) {
+      await to.image(`train2014/${cocoName('train2014', id)}`, { width, height });
     }
   },
 
@@ -284,8 +284,8 @@ const writers: { readonly [Task in TaskName]: (to: Download) => Promise<void> } 
       [262148001, 262148, 'How many people are there?', '10'],
       [393225000, 393225, 'Is the soup hot?', 'yes'],
     ]);
-    for (const id of [458752, 262146]) await to.picture(`train2014/${cocoName('train2014', id)}`);
-    for (const id of [262148, 393225]) await to.picture(`val2014/${cocoName('val2014', id)}`);
+    for (const id of [458752, 262146]) await to.image(`train2014/${cocoName('train2014', id)}`);
+    for (const id of [262148, 393225]) await to.image(`val2014/${cocoName('val2014', id)}`);
   },
 
   async OCRVQA(to) {
@@ -304,9 +304,9 @@ const writers: { readonly [Task in TaskName]: (to: Download) => Promise<void> } 
       '0394500000': book(2, '.jpg', 'No Roads'),
       '0471000000': book(1, '.png', 'High Roads'),
     });
-    await to.picture('images/0060732660.jpg');
-    await to.picture('images/0135119000.jpg');
-    await to.picture('images/0471000000.png');
+    await to.image('images/0060732660.jpg');
+    await to.image('images/0135119000.jpg');
+    await to.image('images/0471000000.png');
   },
 };
 

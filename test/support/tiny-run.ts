@@ -10,7 +10,7 @@ export const tinyTasks = ['VQAv2', 'ImageNet', 'OCRVQA'] as const;
 export const trainCount = 6;
 export const testCount = 4;
 
-/** Writes 6 training and 4 test samples per task, all with one picture. */
+/** Writes 6 training and 4 test samples per task, all with one image. */
 export function writeTinyData(root: string): TaskSource {
   write(join(root, 'cl_dataset', 'picture.png'), Buffer.from([137, 80, 78, 71]));
   for (const task of tinyTasks) {

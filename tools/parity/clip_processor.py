@@ -1,4 +1,4 @@
-"""Writes test/fixtures/clip-processor/transformers.json: pictures through CLIP's, SigLIP's and LLaVA's image processors.
+"""Writes test/fixtures/clip-processor/transformers.json: images through CLIP's, SigLIP's and LLaVA's image processors.
 
     python tools/parity/clip_processor.py
 
@@ -21,7 +21,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
-from images import encode, picture
+from images import encode, image
 
 TARGET = Path(__file__).parents[2] / "test" / "fixtures" / "clip-processor" / "transformers.json"
 
@@ -59,7 +59,7 @@ def main() -> None:
     cases = []
     sources: dict[str, dict[str, object]] = {}
     for config, aspect, kind, width, height in CASES:
-        pixels = picture(kind, width, height)
+        pixels = image(kind, width, height)
         name = f"{kind}-{width}x{height}"
         sources[name] = {"width": width, "height": height, "data": encode(pixels)}
         settings = {key: value for key, value in CONFIGS[config].items() if key != "image_processor_type"}

@@ -19,14 +19,14 @@ import numpy as np
 import PIL
 from PIL import Image, ImageCms, ImageOps
 
-from images import encode, picture
+from images import encode, image
 
 TARGET = Path(__file__).parents[2] / "test" / "fixtures" / "images" / "pillow.json"
 
 
 def files() -> dict[str, bytes]:
-    waves = Image.fromarray(picture("waves", 14, 11))
-    noise = picture("noise", 14, 11)
+    waves = Image.fromarray(image("waves", 14, 11))
+    noise = image("noise", 14, 11)
     alpha = Image.fromarray(noise[:, :, 0])
     rgba = waves.copy()
     rgba.putalpha(alpha)
@@ -91,7 +91,7 @@ def main() -> None:
     for name, content in files().items():
         image = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
         if image.mode == "I;16":
-            # Pillow's own conversion clips at 255, which makes such pictures white; the upper byte is what they show.
+            # Pillow's own conversion clips at 255, which makes such images white; the upper byte is what they show.
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         image = image.convert("RGB")
         width, height = image.size

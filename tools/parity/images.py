@@ -1,4 +1,4 @@
-"""Small pictures for the image fixtures, made of arithmetic only, so that any version of anything makes the same."""
+"""Small images for the image fixtures, made of arithmetic only, so that any version of anything makes the same."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import base64
 import numpy as np
 
 
-def picture(kind: str, width: int, height: int) -> np.ndarray:
+def image(kind: str, width: int, height: int) -> np.ndarray:
     """uint8 [height, width, 3]. `noise` has hard edges everywhere, `waves` is smooth, `blocks` is flat with steps."""
     y, x = np.mgrid[0:height, 0:width].astype(np.int64)
     if kind == "noise":

@@ -50,7 +50,7 @@ LLAVA_LLAMA_2_SYSTEM = (
     "and assist the user with a variety of tasks using natural language."
 )
 CONVERSATIONS = [
-    [("What is in the picture?", "a dog")],
+    [("What is in the image?", "a dog")],
     small.TURNS,
     [("12345 67.8%\n\nlines", "1 234"), ("naïve Ω 日本語 🙂 e\u0301", "ﬁ Ⅻ\u00a0x"), ("\ttabs\t", "multiple words, and more.")],
 ]

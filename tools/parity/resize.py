@@ -1,4 +1,4 @@
-"""Writes test/fixtures/resize/pillow.json: pictures resized by Pillow, which src/formats/images/resize.ts must meet exactly.
+"""Writes test/fixtures/resize/pillow.json: images resized by Pillow, which src/formats/images/resize.ts must meet exactly.
 
     python tools/parity/resize.py
 """
@@ -15,7 +15,7 @@ import numpy as np
 import PIL
 from PIL import Image
 
-from images import encode, picture
+from images import encode, image
 
 TARGET = Path(__file__).parents[2] / "test" / "fixtures" / "resize" / "pillow.json"
 
@@ -42,7 +42,7 @@ def main() -> None:
     sources: dict[str, dict[str, object]] = {}
     cases = []
     for kind, source_width, source_height, width, height in CASES:
-        pixels = picture(kind, source_width, source_height)
+        pixels = image(kind, source_width, source_height)
         name = f"{kind}-{source_width}x{source_height}"
         sources[name] = {"width": source_width, "height": source_height, "data": encode(pixels)}
         for filter_name, resample in FILTERS.items():

@@ -3,7 +3,7 @@
     python tools/parity/sentencepiece_model.py
 
 Texts are encoded by sentencepiece itself. Conversations are put together as the original LLaVA does: the text before and the
-text after the picture each by themselves; after a control token a text begins with a space of its own only in `legacy` mode
+text after the image each by themselves; after a control token a text begins with a space of its own only in `legacy` mode
 (transformers' LlamaTokenizer: otherwise the text is encoded behind an unknown token, whose ids are then taken off).
 """
 

@@ -22,7 +22,7 @@ TARGET = Path(__file__).parents[2] / "test" / "fixtures" / "tokenizer"
 SENTENCES = """
 A chat between a curious user and an artificial intelligence assistant.
 The assistant gives helpful, detailed, and polite answers to the user's questions.
-USER: What is in the picture? ASSISTANT: A red apple to the left of a dog.
+USER: What is in the image? ASSISTANT: A red apple to the left of a dog.
 USER: Where is the umbrella? ASSISTANT: It is at the top right.
 USER: How many cats are there? ASSISTANT: There are three cats.
 Answer the question using a single word or phrase. What is the colour of the car? blue
@@ -35,12 +35,12 @@ SYSTEM = (
 )
 IMAGE_TOKENS = 3
 TURNS = [
-    ("What is in the picture?\nAnswer the question using a single word or phrase.", "a dog"),
+    ("What is in the image?\nAnswer the question using a single word or phrase.", "a dog"),
     ("Where is it?", "[0.12, 0.3, 1.00, 0.07]"),
     ("  two  spaces ", "café 日本 🙂"),
 ]
 TEXTS = [
-    "What is in the picture?",
+    "What is in the image?",
     "the the  the",
     " leading and trailing ",
     "line\nbreak\ttab",

@@ -11,7 +11,7 @@ import { CountLine } from '../shell/count-line.ts';
 export const dataDoctor = defineCommand({
   meta: {
     name: 'doctor',
-    description: "Check a data folder in CoIN's layout: files, rows, answers, counts, pictures, leaks",
+    description: "Check a data folder in CoIN's layout: files, rows, answers, counts, images, leaks",
   },
   args: {
     folder: {
@@ -34,7 +34,7 @@ export const dataDoctor = defineCommand({
     'base-images': {
       type: 'string',
       valueHint: 'FILE',
-      description: "the base model's training pictures: a name, SHA-256 or perceptual hash a line",
+      description: "the base model's training images: a name, SHA-256 or perceptual hash a line",
     },
     json: { type: 'boolean', description: 'print JSON' },
   },

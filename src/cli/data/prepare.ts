@@ -1,7 +1,7 @@
 // `coin data prepare`: makes CoIN's files out of the raw download of a task's data sets.
 import { defineCommand } from 'citty';
 import { UserError } from '../../base/errors.ts';
-import { pictureModes } from '../../data/preparation/pictures.ts';
+import { imageModes } from '../../data/preparation/images.ts';
 import { type Preparation, prepareTask } from '../../data/preparation/prepare.ts';
 import { rawSources } from '../../tasks/downloads/sources.ts';
 import { type TaskName, taskNames } from '../../tasks/index.ts';
@@ -35,13 +35,13 @@ export const dataPrepare = defineCommand({
       type: 'string',
       default: 'link',
       valueHint: 'HOW',
-      description: 'link or copy the pictures, or none to leave them where they are',
+      description: 'link or copy the images, or none to leave them where they are',
     },
     missing: {
       type: 'string',
       default: 'error',
       valueHint: 'WHAT',
-      description: 'skip leaves out entries whose picture is not there',
+      description: 'skip leaves out entries whose image is not there',
     },
     classes: { type: 'string', valueHint: 'FILE', description: 'ImageNet: a WordNet id and a name a line' },
   },
@@ -58,7 +58,7 @@ export const dataPrepare = defineCommand({
         from,
         to,
         instructionType: oneOf('--instructions', args.instructions, instructionTypes),
-        images: oneOf('--images', args.images, pictureModes),
+        images: oneOf('--images', args.images, imageModes),
         missing: oneOf('--missing', args.missing, ['error', 'skip'] as const),
         ...(args.limit === undefined ? {} : { limit: positive('--limit', args.limit) }),
         ...(args.classes === undefined ? {} : { classes: args.classes }),
@@ -77,9 +77,9 @@ function summary(task: TaskName, to: string, { form, complete, files }: Preparat
   const lines = files.map(({ path, entries, turns, leftOut, unanswered }) => {
     const counts =
       entries === 0 ? '' : `  ${entries} entries${turns === entries ? '' : `, ${turns} questions`}`;
-    const pictures = leftOut === 0 ? '' : `; ${leftOut} left out, their pictures are missing`;
+    const images = leftOut === 0 ? '' : `; ${leftOut} left out, their images are missing`;
     const answers = unanswered === 0 ? '' : `; ${unanswered} questions left out, they have no answer`;
-    return `  ${path}${counts}${pictures}${answers}`;
+    return `  ${path}${counts}${images}${answers}`;
   });
   const head = complete ? `${task}: nothing to do, all is there` : `${task}: prepared from ${form}`;
   return `${[head, ...lines].join('\n')}\nnext: coin data doctor ${to}\n`;

@@ -1,4 +1,4 @@
-// `coin generate`: asks a model about pictures. One question from the options, or many as lines of standard input or of a
+// `coin generate`: asks a model about images. One question from the options, or many as lines of standard input or of a
 // file; an answer is written while it comes.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ const definitions = {
   image: {
     type: 'string',
     valueHint: 'FILE',
-    description: 'a picture: it stands where the prompt has <image>, or before it',
+    description: 'an image: it stands where the prompt has <image>, or before it',
   },
   input: {
     type: 'string',
@@ -70,7 +70,7 @@ const row = z.strictObject({
 type Row = z.output<typeof row>;
 
 export const generate = defineCommand({
-  meta: { name: 'generate', description: 'Ask a model about pictures' },
+  meta: { name: 'generate', description: 'Ask a model about images' },
   args: definitions,
   async run({ args, rawArgs }) {
     const maxNewTokens = wholeNumber('--max-new-tokens', args['max-new-tokens']);

@@ -29,7 +29,7 @@ export const cache = defineCommand({
     const { folder, maxBytes } = options;
     const kept = new DiskCache(options);
     const { entries, bytes } = kept.usage();
-    const size = `${entries} ${entries === 1 ? 'picture' : 'pictures'}, ${megabytes(bytes)}`;
+    const size = `${entries} ${entries === 1 ? 'image' : 'images'}, ${megabytes(bytes)}`;
     if (args.clear === true) {
       kept.clear();
       process.stdout.write(`${folder}: removed ${size}\n`);

@@ -218,7 +218,7 @@ function asText(
     '',
     ...renderSizes(sizes, config.adapter, options),
     '',
-    `Memory     weights ${bytes(memory.weights)}, training ${bytes(memory.training)}, a batch at most ${bytes(memory.activations)}, picture features ${bytes(memory.features)}`,
+    `Memory     weights ${bytes(memory.weights)}, training ${bytes(memory.training)}, a batch at most ${bytes(memory.activations)}, image features ${bytes(memory.features)}`,
     `Features   ${describeFeatures(features)}`,
     `Disk       adapters ${bytes(disk.adapters)}, a checkpoint ${bytes(disk.checkpoint)}, predictions ${bytes(disk.predictions)}`,
     paint('dim', 'FLOP: of matrix products, without padding. Tokens: from a few samples of each task.'),
@@ -235,7 +235,7 @@ function asText(
 
 function describeFeatures({ stage, memory, disk, isKept }: FeatureStorage): string {
   const kept = `of the largest stage ${bytes(stage)}, kept in memory up to ${bytes(memory)} and on disk up to ${bytes(disk)}`;
-  return isKept ? kept : `${kept}: pictures go through the vision tower again in every epoch`;
+  return isKept ? kept : `${kept}: images go through the vision tower again in every epoch`;
 }
 
 function describeTraining({ training }: ProbeResult): string {

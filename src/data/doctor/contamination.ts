@@ -1,4 +1,4 @@
-// Test and training pictures that the base model has seen: against a list of its training pictures, one a line, as a
+// Test and training images that the base model has seen: against a list of its training images, one a line, as a
 // name or path, a SHA-256 of the file (64 hexadecimal digits) or our perceptual hash (32).
 import { basename, relative } from 'node:path';
 import { DataError } from '../../base/errors.ts';
@@ -6,17 +6,17 @@ import { sha256OfFile } from '../../formats/files/files.ts';
 import { ImageHashIndex, parseHash } from '../../formats/images/image-hash.ts';
 import { readText } from '../../formats/records/json.ts';
 import type { Finding } from './findings.ts';
-import type { TaskPictures } from './leakage.ts';
-import { type PictureCheck, plural } from './pictures.ts';
+import { type ImageCheck, plural } from './images.ts';
+import type { TaskImages } from './leakage.ts';
 
-interface SeenPictures {
+interface SeenImages {
   readonly names: ReadonlySet<string>;
   readonly contents: ReadonlySet<string>;
   readonly looks: ImageHashIndex<true>;
 }
 
 /**
- * COCO's pictures are called `COCO_train2014_000000000009.jpg` in one release and `000000000009.jpg` in another.
+ * COCO's images are called `COCO_train2014_000000000009.jpg` in one release and `000000000009.jpg` in another.
  * Extensions and folders make no difference.
  */
 function nameKey(path: string): string {
@@ -26,7 +26,7 @@ function nameKey(path: string): string {
 }
 
 /** @throws UserError when there is no such file, DataError when it holds nothing. */
-export function readSeenPictures(file: string): SeenPictures {
+export function readSeenImages(file: string): SeenImages {
   const [names, contents] = [new Set<string>(), new Set<string>()];
   const looks = new ImageHashIndex<true>();
   for (const line of readText(file).split('\n')) {
@@ -39,19 +39,19 @@ export function readSeenPictures(file: string): SeenPictures {
   if (names.size + contents.size === 0 && looks.size === 0) {
     throw new DataError({
       file,
-      message: 'expected a picture a line (a name, a SHA-256 or a perceptual hash), found nothing',
+      message: 'expected an image a line (a name, a SHA-256 or a perceptual hash), found nothing',
     });
   }
   return { names, contents, looks };
 }
 
-/** Names are compared for all pictures, contents for those that were looked at. */
+/** Names are compared for all images, contents for those that were looked at. */
 export function findContamination(
   root: string,
-  all: readonly TaskPictures[],
-  { names, contents, looks }: SeenPictures,
+  all: readonly TaskImages[],
+  { names, contents, looks }: SeenImages,
 ): readonly Finding[] {
-  const seen = ({ present, lookedAt }: PictureCheck): readonly string[] => {
+  const seen = ({ present, lookedAt }: ImageCheck): readonly string[] => {
     const paths = new Set(present.filter(({ path }) => names.has(nameKey(path))).map(({ path }) => path));
     for (const { image, hash } of lookedAt) {
       const known =
@@ -67,7 +67,7 @@ export function findContamination(
       const paths = check === undefined ? [] : seen(check);
       if (check === undefined || paths.length === 0) return [];
       const first = relative(root, paths[0] ?? '').replaceAll('\\', '/');
-      const of = plural(check.present.length, part === 'test' ? 'test picture' : 'training picture');
+      const of = plural(check.present.length, part === 'test' ? 'test image' : 'training image');
       return [
         {
           severity: part === 'test' ? 'warning' : 'note',

@@ -6,12 +6,12 @@ import { UserError } from '../../base/errors.ts';
 import { type TaskName, taskNames, tasks } from '../../tasks/index.ts';
 import { datasetPath, instructionFile, instructionFolder } from '../../tasks/layout/instruction-files.ts';
 import type { TaskSource } from '../../tasks/task.ts';
-import { findContamination, readSeenPictures } from './contamination.ts';
+import { findContamination, readSeenImages } from './contamination.ts';
 import { checkCount, originOf } from './counts.ts';
 import { expectations } from './expectations.ts';
 import type { DoctorReport, Finding, TaskReport } from './findings.ts';
-import { findLeaks, type TaskPictures } from './leakage.ts';
-import { checkPictures, type ImageScope } from './pictures.ts';
+import { checkImages, type ImageScope } from './images.ts';
+import { findLeaks, type TaskImages } from './leakage.ts';
 import { checkFile, type FileCheck, type Part } from './rows.ts';
 
 export interface DoctorOptions {
@@ -19,40 +19,40 @@ export interface DoctorOptions {
   readonly folder: string;
   readonly instructionType?: string;
   readonly images?: ImageScope;
-  /** A list of pictures that the base model was trained on. */
+  /** A list of images that the base model was trained on. */
   readonly baseImages?: string;
   readonly onProgress?: (text: string) => void;
 }
 
-/** @throws UserError when the folder, or the list of the base model's pictures, is not there. */
+/** @throws UserError when the folder, or the list of the base model's images, is not there. */
 export async function examineData(options: DoctorOptions): Promise<DoctorReport> {
-  const { folder, instructionType = 'Original', images = 'sample', baseImages, onProgress } = options;
+  const { folder, instructionType = 'Original', images: scope = 'sample', baseImages, onProgress } = options;
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
     throw new UserError({ file: folder, message: 'no such folder' });
   }
-  const seen = baseImages === undefined ? undefined : readSeenPictures(baseImages);
+  const seen = baseImages === undefined ? undefined : readSeenImages(baseImages);
   const source: TaskSource = { root: folder, instructionType };
   const findings: Finding[] = [];
   const reports: TaskReport[] = [];
-  const pictures: TaskPictures[] = [];
+  const images: TaskImages[] = [];
   const instructions = instructionFolder(source);
   const present = existsSync(instructions) ? presentTasks(instructions) : [];
   findings.push(...whatIsThere(folder, instructions, present));
   for (const task of present) {
-    const { report, checks, found } = await examineTask(task, source, images, onProgress);
+    const { report, checks, found } = await examineTask(task, source, scope, onProgress);
     reports.push(report);
-    pictures.push(checks);
+    images.push(checks);
     findings.push(...found);
   }
-  onProgress?.('comparing pictures');
-  findings.push(...findLeaks(folder, pictures));
-  if (seen !== undefined) findings.push(...findContamination(folder, pictures, seen));
+  onProgress?.('comparing images');
+  findings.push(...findLeaks(folder, images));
+  if (seen !== undefined) findings.push(...findContamination(folder, images, seen));
   const count = (severity: Finding['severity']) =>
     findings.filter((finding) => finding.severity === severity).length;
   return {
     folder,
     instructionType,
-    images,
+    images: scope,
     tasks: reports,
     findings,
     errors: count('error'),
@@ -92,13 +92,13 @@ function whatIsThere(root: string, instructions: string, present: readonly TaskN
 async function examineTask(
   task: TaskName,
   source: TaskSource,
-  images: ImageScope,
+  scope: ImageScope,
   onProgress: DoctorOptions['onProgress'],
 ) {
   const { root, instructionType } = source;
   const found: Finding[] = [];
   const origin = originOf(root, task, instructionType);
-  const checks: { task: TaskName; train?: PictureCheckOf; test?: PictureCheckOf } = { task };
+  const checks: { task: TaskName; train?: ImageCheckOf; test?: ImageCheckOf } = { task };
   const parts: { train?: FileCheck; test?: FileCheck } = {};
   let decoded = 0;
   for (const part of ['train', 'test'] as const) {
@@ -111,20 +111,20 @@ async function examineTask(
     if (check.findings.every(({ code }) => code !== 'file-unreadable')) {
       found.push(...checkCount(task, part, report.file, report.entries, origin));
     }
-    const pictures = await checkPictures({
+    const imageCheck = await checkImages({
       task,
       root,
       file: report.file,
       images: check.images,
-      scope: images,
+      scope,
       onDecoded: () => {
         decoded++;
-        onProgress?.(`${task}: ${decoded} pictures decoded`);
+        onProgress?.(`${task}: ${decoded} images decoded`);
       },
     });
-    found.push(...pictures.findings);
+    found.push(...imageCheck.findings);
     parts[part] = check;
-    checks[part] = pictures;
+    checks[part] = imageCheck;
   }
   found.push(...checkAnnotations(task, source, found));
   const report: TaskReport = {
@@ -136,7 +136,7 @@ async function examineTask(
   return { report, checks, found };
 }
 
-type PictureCheckOf = Awaited<ReturnType<typeof checkPictures>>;
+type ImageCheckOf = Awaited<ReturnType<typeof checkImages>>;
 
 function fileOf(task: TaskName, part: Part, source: TaskSource, found: Finding[]): string | undefined {
   try {
@@ -165,7 +165,7 @@ function checkAnnotations(task: TaskName, source: TaskSource, found: readonly Fi
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     const [{ message = '', field, file = '' } = {}] = error.issues;
-    // Pictures have their own check, which may have been left out.
+    // Images have their own check, which may have been left out.
     if (message.startsWith('image not found')) return missing;
     const place = [relative(source.root, file).replaceAll('\\', '/'), field].filter(Boolean).join(': ');
     const unusable = `the test rows do not fit the annotation files: ${place}: ${message}`;

@@ -59,7 +59,7 @@ export interface TaskReport {
   readonly task: TaskName;
   readonly train?: PartReport;
   readonly test?: PartReport;
-  /** Pictures that were decoded. */
+  /** Images that were decoded. */
   readonly decoded: number;
 }
 

@@ -1,5 +1,5 @@
-// Pictures that are in training and in the test: the same file, the same bytes under another name, or nearly the same
-// picture. Nothing is compared each with each: paths by sets, bytes only where lengths are the same, pictures by bands
+// Images that are in training and in the test: the same file, the same bytes under another name, or nearly the same
+// image. Nothing is compared each with each: paths by sets, bytes only where lengths are the same, images by bands
 // of their hash.
 import { statSync } from 'node:fs';
 import { relative } from 'node:path';
@@ -7,20 +7,19 @@ import { sha256OfFile } from '../../formats/files/files.ts';
 import { ImageHashIndex } from '../../formats/images/image-hash.ts';
 import type { TaskName } from '../../tasks/index.ts';
 import type { Finding, FindingCode } from './findings.ts';
-import { type LookedAt, type PictureCheck, plural } from './pictures.ts';
+import { type ImageCheck, type LookedAt, plural } from './images.ts';
 import type { NamedImage } from './rows.ts';
 
-export interface TaskPictures {
+export interface TaskImages {
   readonly task: TaskName;
-  readonly train?: PictureCheck;
-  readonly test?: PictureCheck;
+  readonly train?: ImageCheck;
+  readonly test?: ImageCheck;
 }
 
-const hint =
-  'the test score then shows memory: leave the pictures out of one side, or say so beside the score';
+const hint = 'the test score then shows memory: leave the images out of one side, or say so beside the score';
 
-/** Leaks within each task, and test pictures that another task trains on by their path. */
-export function findLeaks(root: string, all: readonly TaskPictures[]): readonly Finding[] {
+/** Leaks within each task, and test images that another task trains on by their path. */
+export function findLeaks(root: string, all: readonly TaskImages[]): readonly Finding[] {
   const findings: Finding[] = [];
   for (const { task, train, test } of all) {
     if (test === undefined) continue;
@@ -28,7 +27,7 @@ export function findLeaks(root: string, all: readonly TaskPictures[]): readonly 
     const add = (code: FindingCode, leaks: readonly string[], one: string, several: string) => {
       if (leaks.length === 0) return;
       const what = leaks.length === 1 ? one : several;
-      const message = `${plural(leaks.length, 'test picture')} ${what}; the first: ${leaks[0]}`;
+      const message = `${plural(leaks.length, 'test image')} ${what}; the first: ${leaks[0]}`;
       findings.push({ severity: 'warning', task, code, message, hint });
     };
     for (const other of all) {
@@ -43,7 +42,7 @@ export function findLeaks(root: string, all: readonly TaskPictures[]): readonly 
     const same = sameContent(own, train.present);
     const pair = ({ image, twin }: Leak) => `${shown(image.path)} = ${shown(twin.path)}`;
     const bytes = 'the same bytes as';
-    add('leak-content', same.map(pair), `has ${bytes} a training picture`, `have ${bytes} training pictures`);
+    add('leak-content', same.map(pair), `has ${bytes} a training image`, `have ${bytes} training images`);
     const known = new Set(same.map(({ image }) => image.path));
     const near = nearlySame(
       own.filter(({ image }) => !known.has(image.path)),
@@ -52,8 +51,8 @@ export function findLeaks(root: string, all: readonly TaskPictures[]): readonly 
     add(
       'leak-near',
       near.map((leak) => `${pair(leak).replace(' = ', ' ≈ ')} (${leak.distance} of 128 bits differ)`),
-      'looks like a training picture',
-      'look like training pictures',
+      'looks like a training image',
+      'look like training images',
     );
   }
   return findings;

@@ -14,7 +14,7 @@ import type { Finding, FindingCode, PartReport, Severity } from './findings.ts';
 
 export type Part = 'train' | 'test';
 
-/** A picture that a file names, and the first row that does. */
+/** An image that a file names, and the first row that does. */
 export interface NamedImage {
   /** Absolute. */
   readonly path: string;

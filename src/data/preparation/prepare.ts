@@ -1,4 +1,4 @@
-// Turns the raw download of a task's data sets into CoIN's files: instruction files, pictures and the annotation files
+// Turns the raw download of a task's data sets into CoIN's files: instruction files, images and the annotation files
 // that scorers read. The same input gives the same bytes; a run that was killed is taken up where it was.
 // What the raw files say is each task's `source.ts`.
 import { existsSync, readFileSync, statSync } from 'node:fs';
@@ -12,7 +12,7 @@ import type { RawAnnotation, RawEntry, RawSplit } from '../../tasks/downloads/so
 import { rawSources } from '../../tasks/downloads/sources.ts';
 import type { TaskName } from '../../tasks/index.ts';
 import type { InstructionType } from '../../tasks/layout/instruction-files.ts';
-import { type PictureMode, PicturePlacer } from './pictures.ts';
+import { type ImageMode, ImagePlacer } from './images.ts';
 import { promptOf, templateOf } from './wordings.ts';
 
 /** Changes whenever the same request gives other bytes. */
@@ -27,8 +27,8 @@ export interface PrepareOptions {
   readonly instructionType?: InstructionType;
   /** At most this many entries of each split, the first ones. */
   readonly limit?: number;
-  readonly images?: PictureMode;
-  /** What becomes of entries whose picture is not there. */
+  readonly images?: ImageMode;
+  /** What becomes of entries whose image is not there. */
   readonly missing?: 'error' | 'skip';
   /** ImageNet: the list of classes. */
   readonly classes?: string;
@@ -47,7 +47,7 @@ export interface PreparedFile {
   readonly path: string;
   readonly entries: number;
   readonly turns: number;
-  /** Entries left out because their picture was not there. */
+  /** Entries left out because their image was not there. */
   readonly leftOut: number;
   /** Questions left out because the raw data has no answer to them. */
   readonly unanswered: number;
@@ -69,7 +69,7 @@ export interface PreparationRecord {
   readonly instructionType: InstructionType;
   readonly form: string;
   readonly limit: number | 'all';
-  readonly images: PictureMode;
+  readonly images: ImageMode;
   readonly missing: 'error' | 'skip';
   readonly inputs: readonly RawInput[];
   readonly files: readonly PreparedFile[];
@@ -84,7 +84,7 @@ export async function prepareTask(options: PrepareOptions): Promise<Preparation>
   const { task, from, to, instructionType = 'Original', limit, images = 'link', missing = 'error' } = options;
   const source = rawSources[task];
   const folder = new RawFolder(from, {
-    pictures: images !== 'none',
+    images: images !== 'none',
     ...(options.classes === undefined ? {} : { classes: options.classes }),
   });
   const data = source.open(folder);
@@ -116,7 +116,7 @@ export async function prepareTask(options: PrepareOptions): Promise<Preparation>
     const path = `cl_dataset/${annotation.path}`;
     await add(path, () => writeAnnotation(to, path, annotation));
   }
-  const placer = new PicturePlacer(join(to, 'cl_dataset'), images, task);
+  const placer = new ImagePlacer(join(to, 'cl_dataset'), images, task);
   for (const [split, name] of [
     ['train', 'train.json'],
     ['test', source.testFile],
@@ -168,7 +168,7 @@ function* textChunks(file: string): Generator<string> {
 interface InstructionFile {
   readonly entries: Iterable<RawEntry> | AsyncIterable<RawEntry>;
   readonly row: (entry: RawEntry) => unknown;
-  /** The path of a picture that is not there. */
+  /** The path of an image that is not there. */
   readonly place: (entry: RawEntry) => string | undefined;
   readonly skip: boolean;
   readonly limit: number | undefined;
@@ -196,7 +196,7 @@ async function writeInstructions(to: string, path: string, file: InstructionFile
       turns += entry.turns.length;
       file.onProgress?.({ file: path, entries });
     }
-    if (missing.length > 0 && !file.skip) throw missingPictures(missing, entries);
+    if (missing.length > 0 && !file.skip) throw missingImages(missing, entries);
     if (entries === 0) throw nothingFound(path, missing);
     writer.write('\n]\n');
   });
@@ -214,35 +214,35 @@ async function writing(path: string, write: (writer: FileWriter) => Promise<void
   }
 }
 
-function missingPictures(missing: readonly string[], found: number): UserError {
+function missingImages(missing: readonly string[], found: number): UserError {
   const shown: Issue = {
-    message: `${missing.length} of ${missing.length + found} entries have no picture; the first is to become cl_dataset/${missing[0]}`,
+    message: `${missing.length} of ${missing.length + found} entries have no image; the first is to become cl_dataset/${missing[0]}`,
     hint: 'download the rest, or leave those entries out: --missing skip',
   };
   return new UserError(shown);
 }
 
 function nothingFound(path: string, missing: readonly string[]): UserError {
-  const why = missing.length === 0 ? 'the download has none' : `all ${missing.length} have no picture`;
+  const why = missing.length === 0 ? 'the download has none' : `all ${missing.length} have no image`;
   return new UserError(`no entries for ${path}: ${why}`);
 }
 
-function placeOrReport({ picture }: RawEntry, placer: PicturePlacer, mode: PictureMode): string | undefined {
-  if (picture === undefined || mode === 'none') return undefined;
-  if (picture.content === undefined) return picture.path;
-  placer.place(picture);
+function placeOrReport({ image }: RawEntry, placer: ImagePlacer, mode: ImageMode): string | undefined {
+  if (image === undefined || mode === 'none') return undefined;
+  if (image.content === undefined) return image.path;
+  placer.place(image);
   return undefined;
 }
 
 /** An entry in the schema of CoIN's train.json, or of its test.json and val.json. */
 function rowOf(entry: RawEntry, task: TaskName, type: InstructionType, split: RawSplit): unknown {
   const template = templateOf(task, type, entry.id);
-  const image = entry.picture === undefined ? {} : { image: entry.picture.path };
+  const image = entry.image === undefined ? {} : { image: entry.image.path };
   if (split === 'train') {
     const conversations = entry.turns.flatMap(({ question, answer }, index) => [
       {
         from: 'human',
-        value: `${index === 0 && entry.picture ? '<image>\n' : ''}${promptOf(question, template)}`,
+        value: `${index === 0 && entry.image ? '<image>\n' : ''}${promptOf(question, template)}`,
       },
       { from: 'gpt', value: answer },
     ]);

@@ -1,4 +1,4 @@
-// Questions about pictures to answers: a model, perhaps with an adapter, behind one call. What a run does with its samples
+// Questions about images to answers: a model, perhaps with an adapter, behind one call. What a run does with its samples
 // is runs/engine.ts; here are questions that somebody asks.
 import { createAdapter } from '../../adapters/index.ts';
 import { UserError } from '../../base/errors.ts';
@@ -14,7 +14,7 @@ import { TextStream } from './text-stream.ts';
 
 export interface AskedQuestion {
   readonly text: string;
-  /** A picture's file. It stands where the text has `<image>`, or before the text. */
+  /** An image's file. It stands where the text has `<image>`, or before the text. */
   readonly image?: string;
 }
 
@@ -39,7 +39,7 @@ export interface AnswererOptions {
   readonly provider?: Provider;
   /** Answers in progress side by side. */
   readonly slots?: number;
-  /** Where pictures' features are kept for later; without it they are not. */
+  /** Where images' features are kept for later; without it they are not. */
   readonly featureCache?: DiskCacheOptions;
   /** Rewrites of the language model's programs, such as rounded weights. */
   readonly rewrites?: readonly Rewrite[];
@@ -102,17 +102,16 @@ export class Answerer {
 
   /**
    * Answers, in the order of the questions.
-   * @throws UserError naming a question whose text has more than one place for the picture; DataError for its picture.
+   * @throws UserError naming a question whose text has more than one place for the image; DataError for its image.
    */
   async ask(questions: readonly AskedQuestion[], options: AskOptions): Promise<readonly Answer[]> {
     const { maxNewTokens, onText, onAnswer, signal } = options;
     const { processor, tokenizer } = this.#model;
     const prompts = questions.map(({ text, image }) => {
       const places = text.split(IMAGE).length - 1;
-      if (places > 1)
-        throw new UserError(`a question has ${IMAGE} ${places} times, and one picture: ${text}`);
+      if (places > 1) throw new UserError(`a question has ${IMAGE} ${places} times, and one image: ${text}`);
       if (places === 1 && image === undefined)
-        throw new UserError(`a question has ${IMAGE}, and no picture: ${text}`);
+        throw new UserError(`a question has ${IMAGE}, and no image: ${text}`);
       const inputIds = processor.processPrompt(text, { hasImage: image !== undefined, imageMarker: IMAGE });
       return { inputIds, ...(image === undefined ? {} : { image }) };
     });
@@ -142,7 +141,7 @@ export class Answerer {
     await this.#encoder?.dispose();
   }
 
-  /** Compiled for the first picture. */
+  /** Compiled for the first image. */
   async #openEncoder(): Promise<ImageEncoder> {
     const { config, weights, transform } = this.#model;
     this.#encoder ??= await ImageEncoder.open({

@@ -17,7 +17,7 @@ export interface GateReaderOptions {
   readonly program?: ProgramOptions;
 }
 
-/** A sequence as tokens, with its picture's features and its row of the graph's inputs that differ by sample. */
+/** A sequence as tokens, with its image's features and its row of the graph's inputs that differ by sample. */
 export interface ReadSequence {
   readonly inputIds: Int32Array;
   /** [patches, visionHidden] */

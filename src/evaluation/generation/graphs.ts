@@ -1,5 +1,5 @@
 // The programs of generation. One reads tokens after what a cache holds, whether a prompt's beginning, its rest or a
-// single answer token; another brings patch features into the decoder's space, once per picture; the third moves caches on a device.
+// single answer token; another brings patch features into the decoder's space, once per image; the third moves caches on a device.
 import type { LlavaConfig } from '../../models/llava/config.ts';
 import {
   extendSequences,

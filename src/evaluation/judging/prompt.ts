@@ -24,7 +24,7 @@ const form = 'Reply with one line that holds the number and nothing else.';
 export const ownRules: JudgeRules = {
   role: 'Assistant',
   answer: `${task}\n${form}`,
-  box: `The question is about a region of a picture. Regions are boxes x1, y1, x2, y2: left, top, right and bottom edge as fractions of the picture, 0 to 1.\n${task}\n${form}`,
+  box: `The question is about a region of an image. Regions are boxes x1, y1, x2, y2: left, top, right and bottom edge as fractions of the image, 0 to 1.\n${task}\n${form}`,
 };
 
 const rule = z.object({ role: z.string().min(1), prompt: z.string().min(1) });

@@ -1,4 +1,4 @@
-// Pictures scaled or compressed anew keep their hash, others do not; the index finds what comparing all would find.
+// Images scaled or compressed anew keep their hash, others do not; the index finds what comparing all would find.
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
@@ -27,7 +27,7 @@ function photograph(seed: number): Promise<Buffer> {
 const hashOf = async (bytes: Uint8Array) => hashImage(await decodeImage(bytes, 'x'));
 
 describe('the hash', () => {
-  it('is near for a picture compressed anew, scaled, or both, and far for others', async () => {
+  it('is near for an image compressed anew, scaled, or both, and far for others', async () => {
     const hashes: ImageHash[] = [];
     for (let seed = 0; seed < 12; seed++) {
       const original = await photograph(seed);
@@ -45,7 +45,7 @@ describe('the hash', () => {
     }
   });
 
-  it('is none for even pictures, which all look alike', () => {
+  it('is none for even images, which all look alike', () => {
     const even: RgbImage = { width: 20, height: 20, data: new Uint8Array(1200).fill(200) };
     expect(hashImage(even)).toBeUndefined();
     const speck = even.data.slice();

@@ -1,4 +1,4 @@
-// A perceptual hash of pictures: the same for a picture that was scaled or compressed anew, another for other pictures.
+// A perceptual hash of images: the same for an image that was scaled or compressed anew, another for other images.
 // 128 bits: whether brightness rises to the right and downward, on a grid of 8 x 8 (difference hash; N. Krawetz 2013).
 import type { RgbImage } from './image.ts';
 import { resizeImage } from './resize.ts';
@@ -7,7 +7,7 @@ const side = 8;
 const bands = 8;
 /** Steps of brightness (of 255) below this are no step: compression makes such in even areas. */
 const leastStep = 3;
-/** A hash with fewer bits set says too little: nearly even pictures all look alike. */
+/** A hash with fewer bits set says too little: nearly even images all look alike. */
 const leastBits = 24;
 
 /**
@@ -19,7 +19,7 @@ export const nearDuplicateBits = bands - 1;
 /** Eight bands of 16 bits. */
 export type ImageHash = Uint16Array;
 
-/** Undefined where the picture is too even to say anything. */
+/** Undefined where the image is too even to say anything. */
 export function hashImage(image: RgbImage): ImageHash | undefined {
   const small = resizeImage(image, { width: side + 1, height: side + 1, filter: 'bilinear' });
   const brightness = (row: number, column: number) => {
@@ -66,7 +66,7 @@ export function parseHash(text: string): ImageHash | undefined {
   );
 }
 
-/** Finds near-duplicates among many pictures without comparing each with each. */
+/** Finds near-duplicates among many images without comparing each with each. */
 export class ImageHashIndex<T> {
   readonly #entries: { readonly hash: ImageHash; readonly label: T }[] = [];
   /** By band and its bits: the entries that have them. */

@@ -55,7 +55,7 @@ async function failure(action: Promise<unknown>): Promise<string> {
   return expect.fail('nothing was thrown');
 }
 
-describe('a picture written as PNG', () => {
+describe('an image written as PNG', () => {
   it('reads back the same', async () => {
     expect(await decodeImage(await encodePng(noise), 'noise.png')).toEqual(noise);
   });

@@ -1,4 +1,4 @@
-// Pictures in files (PNG, JPEG, WebP, GIF's first frame) to RGB bytes, and RGB bytes to PNG.
+// Images in files (PNG, JPEG, WebP, GIF's first frame) to RGB bytes, and RGB bytes to PNG.
 // Does not resize or normalise: the models' processors do. Decoding is sharp's (libvips).
 
 import { readFileSync } from 'node:fs';
@@ -13,20 +13,20 @@ export interface RgbImage {
 }
 
 export interface DecodeOptions {
-  /** Pictures with more pixels are refused before they are decoded. Default 100 million. */
+  /** Images with more pixels are refused before they are decoded. Default 100 million. */
   readonly maxPixels?: number;
 }
 
 const FORMATS: ReadonlySet<string> = new Set(['png', 'jpeg', 'webp', 'gif']);
 
-// Every picture is decoded once: keeping decoded ones in memory only costs.
+// Every image is decoded once: keeping decoded ones in memory only costs.
 sharp.cache(false);
 
 /**
- * Reads a picture, of an animation the first frame. Alpha is dropped without blending and colour profiles are ignored,
+ * Reads an image, of an animation the first frame. Alpha is dropped without blending and colour profiles are ignored,
  * as the Python Imaging Library's `convert('RGB')` does; grey, palette and CMYK become RGB, 16 bits become their upper 8
  * (Pillow clips 16-bit grey to white). Transparent places of a GIF are black.
- * paper: the camera's orientation (EXIF) is ignored, some pictures lie on their side / here: it is applied.
+ * paper: the camera's orientation (EXIF) is ignored, some images lie on their side / here: it is applied.
  *
  * @throws DataError naming the file when it is absent, empty, truncated, of another format or too large.
  */
@@ -34,7 +34,7 @@ export async function readImage(path: string, options: DecodeOptions = {}): Prom
   return decodeImage(readImageBytes(path), path, options);
 }
 
-/** A picture's file as it is. Throws DataError when it is absent or cannot be read. */
+/** An image's file as it is. Throws DataError when it is absent or cannot be read. */
 export function readImageBytes(path: string): Uint8Array {
   try {
     return readFileSync(path);
@@ -106,7 +106,7 @@ async function decodeCmyk(image: Sharp): Promise<RgbImage> {
   return { width: info.width, height: info.height, data: rgb };
 }
 
-/** The picture as a PNG file. The same pixels give the same bytes. */
+/** The image as a PNG file. The same pixels give the same bytes. */
 export async function encodePng(image: RgbImage): Promise<Uint8Array> {
   const { width, height, data } = image;
   return new Uint8Array(

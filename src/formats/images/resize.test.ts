@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type ResizeFilter, resizeImage } from './resize.ts';
 
-interface Picture {
+interface Image {
   readonly width: number;
   readonly height: number;
   readonly data: string;
@@ -10,8 +10,8 @@ interface Picture {
 
 interface Fixture {
   readonly versions: { readonly pillow: string };
-  readonly sources: Readonly<Record<string, Picture>>;
-  readonly cases: readonly (Picture & { readonly source: string; readonly filter: ResizeFilter })[];
+  readonly sources: Readonly<Record<string, Image>>;
+  readonly cases: readonly (Image & { readonly source: string; readonly filter: ResizeFilter })[];
 }
 
 const fixture: Fixture = JSON.parse(
@@ -36,7 +36,7 @@ describe(`resizing as Pillow ${fixture.versions.pillow}`, () => {
   });
 });
 
-it('keeps a flat picture flat at any size', () => {
+it('keeps a flat image flat at any size', () => {
   const data = new Uint8Array(7 * 5 * 3).fill(201);
   for (const filter of ['bilinear', 'bicubic'] as const) {
     const { data: resized } = resizeImage({ width: 7, height: 5, data }, { width: 3, height: 19, filter });

@@ -1,5 +1,5 @@
 // Resizing as the Python Imaging Library does it, byte for byte: a separable filter, widened when shrinking,
-// in 8-bit fixed point with a rounding after each pass. CLIP was trained on pictures resized this way.
+// in 8-bit fixed point with a rounding after each pass. CLIP was trained on images resized this way.
 // Source: Pillow, `Image.resize` with `BILINEAR` or `BICUBIC` (behaviour, checked by fixtures of its output).
 
 import type { RgbImage } from './image.ts';
@@ -38,7 +38,7 @@ interface Taps {
 
 function makeTaps(sourceSize: number, targetSize: number, { support, weight }: Kernel): Taps {
   const scale = sourceSize / targetSize;
-  // When shrinking, the filter covers the same share of the picture as an output pixel does (antialiasing).
+  // When shrinking, the filter covers the same share of the image as an output pixel does (antialiasing).
   const filterScale = Math.max(scale, 1);
   const reach = support * filterScale;
   const stride = Math.ceil(reach) * 2 + 1;
@@ -109,7 +109,7 @@ function clamp(value: number): number {
 }
 
 /**
- * Resizes a picture to `width` × `height` pixels, both at least 1. An axis that keeps its size is left as it is.
+ * Resizes an image to `width` × `height` pixels, both at least 1. An axis that keeps its size is left as it is.
  */
 export function resizeImage(
   image: RgbImage,

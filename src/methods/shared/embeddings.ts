@@ -1,5 +1,5 @@
-// Unit vectors for pictures and texts, for methods that choose by similarity. The papers use CLIP's own picture and text
-// embeddings. Here a picture is the mean of its patch features from the model's CLIP tower. LLaVA's checkpoints hold no
+// Unit vectors for images and texts, for methods that choose by similarity. The papers use CLIP's own image and text
+// embeddings. Here an image is the mean of its patch features from the model's CLIP tower. LLaVA's checkpoints hold no
 // text half of CLIP, so a text is the mean of the decoder's input embeddings of its tokens (without the common part,
 // the mean over the vocabulary): a substitute, which knows words but not their order (docs/methods.md).
 import type { Embeddings } from '../method.ts';

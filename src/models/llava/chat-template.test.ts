@@ -87,7 +87,7 @@ describe.each(expected.cases)(
       );
     });
 
-    it('puts the picture where the text says', () => {
+    it('puts the image where the text says', () => {
       const { decode } = tokenizerOf(tokenizer);
       const ids = processor.processPrompt('before <image> after', { hasImage: true, imageMarker: '<image>' });
       expect(ids.filter((id) => id === imageTokenId)).toHaveLength(expected.imageTokens);

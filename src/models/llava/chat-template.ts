@@ -243,7 +243,7 @@ function questionContent(
   return listed ? [words, image, { type: 'text', text: rest }] : `${words.text}${IMAGE}${rest}`;
 }
 
-/** The text before the picture's marker and that after it; the whole text where it has none. */
+/** The text before the image's marker and that after it; the whole text where it has none. */
 function placed({ text, hasImage, imageMarker }: Question): readonly string[] {
   const parts = hasImage && imageMarker !== undefined ? text.split(imageMarker) : [];
   return parts.length === 2 ? parts : [text];

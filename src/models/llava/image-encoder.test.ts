@@ -21,7 +21,7 @@ beforeAll(async () => {
   for (const [seed, model] of folders.entries()) await writeToyModel(model, { seed });
   paths = await Promise.all(
     Array.from({ length: 19 }, async (_, i) => {
-      const random = new RandomStream(1, 'picture', i);
+      const random = new RandomStream(1, 'image', i);
       const [width, height] = [20 + i, 30];
       const data = Uint8Array.from({ length: 3 * width * height }, () => random.integer(256));
       const path = join(root, `${i}.png`);
@@ -52,7 +52,7 @@ async function encode(
   return { features, again, counts };
 }
 
-describe('features of pictures', () => {
+describe('features of images', () => {
   it('are the same fresh, from memory and from disk', async () => {
     const disk = { folder, maxBytes: 1e9 };
     const fresh = await encode(paths);
@@ -69,7 +69,7 @@ describe('features of pictures', () => {
     }
   });
 
-  it('do not depend on which pictures are computed beside them', async () => {
+  it('do not depend on which images are computed beside them', async () => {
     const { features } = await encode(paths);
     const few = await encode([paths[17], paths[3]] as string[]);
     expect(few.features).toEqual([features[17], features[3]]);
@@ -128,7 +128,7 @@ describe('features of pictures', () => {
     );
   });
 
-  it('names a picture that is not there', async () => {
+  it('names an image that is not there', async () => {
     await expect(encode([join(root, 'none.png')])).rejects.toThrow(/none\.png: no such image/);
   });
 });

@@ -1,5 +1,5 @@
-// Pictures to patch features through the frozen vision tower, each once: features are kept in memory, as every stage and
-// every evaluation sees the same pictures again, and on disk for the next run. A tower that trains is never cached.
+// Images to patch features through the frozen vision tower, each once: features are kept in memory, as every stage and
+// every evaluation sees the same images again, and on disk for the next run. A tower that trains is never cached.
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -29,7 +29,7 @@ export interface ImageEncoderOptions {
   readonly tower?: 'frozen' | 'trained';
 }
 
-/** Pictures by where their features came from. */
+/** Images by where their features came from. */
 export interface FeatureCounts {
   readonly computed: number;
   readonly fromMemory: number;
@@ -40,7 +40,7 @@ export interface FeatureCounts {
   readonly writtenBytes: number;
 }
 
-/** Pictures per run of the tower; always this many, so that a picture's features do not depend on its neighbours. */
+/** Images per run of the tower; always this many, so that an image's features do not depend on its neighbours. */
 const IMAGES_PER_RUN = 16;
 /** Changes when features come to be computed otherwise from the same bytes. */
 const FEATURES_VERSION = 1;
@@ -86,8 +86,8 @@ export class ImageEncoder {
   }
 
   /**
-   * Features of picture files, [patches, hidden] each, in the order asked for. By default a picture is padded to a square.
-   * @throws DataError naming the picture that does not decode.
+   * Features of image files, [patches, hidden] each, in the order asked for. By default an image is padded to a square.
+   * @throws DataError naming the image that does not decode.
    */
   async encode(
     paths: readonly string[],
@@ -153,11 +153,11 @@ export class ImageEncoder {
     });
     this.#counts.computed += paths.length;
     const size = config.imageTokens * config.vision.hiddenSize;
-    // Copies, so that one kept picture does not keep its whole run.
+    // Copies, so that one kept image does not keep its whole run.
     return paths.map((_, i) => floats(features).slice(i * size, (i + 1) * size));
   }
 
-  /** SHA-256 of all that a picture's features follow from. A file of known size and time is not read again. */
+  /** SHA-256 of all that an image's features follow from. A file of known size and time is not read again. */
   #keyOf(path: string, aspect: ImageAspect): string {
     const stats = statSync(path, { throwIfNoEntry: false });
     const name = `${aspect} ${path}`;

@@ -25,7 +25,7 @@ function folderWith(files: Readonly<Record<string, unknown>>): string {
 const roles =
   "{% for m in messages %}{% if m['role'] == 'user' %}USER: {{ m['content'] }} ASSISTANT:{% else %} {{ m['content'] }}{{ eos_token }}{% endif %}{% endfor %}";
 const turns = [
-  { question: 'What is in the picture?', answer: 'A dog.' },
+  { question: 'What is in the image?', answer: 'A dog.' },
   { question: 'Where is it?', answer: 'At the left.' },
 ];
 

@@ -41,7 +41,7 @@ export function openLlava(folder: string, { template }: OpenOptions = {}): Llava
   ) {
     throw new DataError({
       file: join(imageFolder, 'preprocessor_config.json'),
-      message: `pictures of ${size.width}×${size.height}, but the vision tower reads ${config.vision.imageSize}×${config.vision.imageSize}`,
+      message: `images of ${size.width}×${size.height}, but the vision tower reads ${config.vision.imageSize}×${config.vision.imageSize}`,
     });
   }
   const tokenizer = loadTokenizer(tokenizerFolder);

@@ -1,4 +1,4 @@
-// Conversations to token ids for LLaVA: the picture's placeholder is expanded to one token per patch feature,
+// Conversations to token ids for LLaVA: the image's placeholder is expanded to one token per patch feature,
 // and the tokens to be learnt are marked. Does not touch pixels (see clip/processor.ts) or batches.
 
 import { UserError } from '../../base/errors.ts';
@@ -10,12 +10,12 @@ export interface ProcessorOptions {
   readonly tokenizer: Tokenizer;
   /** `image_token_index` of config.json. */
   readonly imageTokenId: number;
-  /** Patch features per picture. */
+  /** Patch features per image. */
   readonly imageTokens: number;
   readonly template: TemplateName | PromptTemplate;
   /**
-   * The texts before and after the picture are encoded each by itself, as the original LLaVA does: by a tokenizer of
-   * LLaMA's, both begin with a space. By default the picture is a token like others, as in transformers.
+   * The texts before and after the image are encoded each by itself, as the original LLaVA does: by a tokenizer of
+   * LLaMA's, both begin with a space. By default the image is a token like others, as in transformers.
    */
   readonly imageDividesText?: boolean;
 }
@@ -30,7 +30,7 @@ export interface LlavaProcessor {
   /** A whole conversation. Its ids begin with those of `processPrompt` of its first question. */
   processTraining(turns: readonly Turn[], options: { readonly hasImage: boolean }): TrainingTokens;
   /**
-   * What the model is given to answer `text`. Without an image there is no placeholder. The picture stands where `text` has
+   * What the model is given to answer `text`. Without an image there is no placeholder. The image stands where `text` has
    * `imageMarker`, by default before it.
    */
   processPrompt(

@@ -1,4 +1,4 @@
-// How LLaVA writes a conversation: the template's text around questions, answers and the picture.
+// How LLaVA writes a conversation: the template's text around questions, answers and the image.
 // Gives segments, not tokens; the processor encodes them. A prompt is always a conversation's beginning.
 // Source: LLaVA-1.5's conversation templates `vicuna_v1`, `llava_llama_2` and `plain`. Chat templates of model folders are
 // in chat-template.ts.
@@ -7,7 +7,7 @@ import type { Turn } from '../../tasks/task.ts';
 
 export type Segment =
   | { readonly kind: 'text'; readonly text: string }
-  /** Stands for all placeholder tokens of the one picture. */
+  /** Stands for all placeholder tokens of the one image. */
   | { readonly kind: 'image' }
   /** Begin of sequence, of a tokenizer that has one; before everything it need not be written. */
   | { readonly kind: 'begin' }
@@ -18,16 +18,16 @@ export type Segment =
   /** The token that ends an answer, learnt with it: the template's own, or by default the end of sequence. */
   | { readonly kind: 'end'; readonly token?: string };
 
-/** A question and where the picture stands in it: before it, unless the text says otherwise. */
+/** A question and where the image stands in it: before it, unless the text says otherwise. */
 export interface Question {
   readonly text: string;
   readonly hasImage: boolean;
-  /** The picture stands where `text` has this, once. Without it, or where it does not occur, before the text. */
+  /** The image stands where `text` has this, once. Without it, or where it does not occur, before the text. */
   readonly imageMarker?: string;
 }
 
 export interface PromptTemplate {
-  /** A conversation for training, the picture in its first question. */
+  /** A conversation for training, the image in its first question. */
   conversation(turns: readonly Turn[], options: { readonly hasImage: boolean }): readonly Segment[];
   /** The prompt that asks one question: what `conversation` writes before the first answer. */
   prompt(question: Question): readonly Segment[];
@@ -101,7 +101,7 @@ export function namedTemplate(name: TemplateName): PromptTemplate {
   };
 }
 
-/** A question's text with the picture in its place; on a line of its own where the text does not say where. */
+/** A question's text with the image in its place; on a line of its own where the text does not say where. */
 export function questionParts({ text: asked, hasImage, imageMarker }: Question): readonly Segment[] {
   if (!hasImage) return [text(asked)];
   const [before = '', ...after] = imageMarker === undefined ? [] : asked.split(imageMarker);

@@ -74,7 +74,7 @@ describe('a composition', () => {
     ]);
   });
 
-  it('is opened whole, with tokenizer and pictures', () => {
+  it('is opened whole, with tokenizer and images', () => {
     cpSync(fixturePath('..', 'tokenizer', 'metaspace'), join(root, 'tokenizer'), { recursive: true });
     writeFileSync(join(composed, 'clip', 'preprocessor_config.json'), JSON.stringify(PREPROCESSOR));
     edit(join(composed, 'vicuna', 'config.json'), {});
@@ -153,7 +153,7 @@ describe('the original layout', () => {
   it.each<[what: string, change: object, message: string]>([
     ['another projector', { mm_projector_type: 'linear' }, 'mm_projector_type'],
     ['a resampler', { mm_resampler_type: 'qformer' }, 'mm_resampler_type: is not known here'],
-    ['tokens around the picture', { mm_use_im_start_end: true }, 'mm_use_im_start_end: is not known here'],
+    ['tokens around the image', { mm_use_im_start_end: true }, 'mm_use_im_start_end: is not known here'],
     ['features of another size', { mm_hidden_size: 20 }, 'mm_hidden_size: 20, but the vision tower in'],
     ['another decoder', { model_type: 'mpt' }, 'expected llava or llava_llama'],
     ['a key that is not known', { mm_token_merging: 2 }, 'mm_token_merging: is not known here'],

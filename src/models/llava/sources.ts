@@ -26,7 +26,7 @@ import { canonicalName, PROJECTOR, projectorName, VISION_TOWER, visionName } fro
 
 export const COMPOSITION_FILE = 'coin-model.yaml';
 
-/** Stands for a picture in the ids of models that have no token for it; the original code's IMAGE_TOKEN_INDEX. */
+/** Stands for an image in the ids of models that have no token for it; the original code's IMAGE_TOKEN_INDEX. */
 const IMAGE_PLACEHOLDER = -200;
 
 export interface LlavaSources {

@@ -1,4 +1,4 @@
-// Patch features of pretraining pictures from a tower that has been trained already.
+// Patch features of pretraining images from a tower that has been trained already.
 import type { LlavaConfig } from '../../models/llava/config.ts';
 import { imageFeatures } from '../../models/llava/network.ts';
 import { Scope } from '../../nn/scope.ts';

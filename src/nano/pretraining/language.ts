@@ -1,4 +1,4 @@
-// Stage 3 of pretraining: projector and decoder learn to describe pictures and to answer in sentences. The tower stays
+// Stage 3 of pretraining: projector and decoder learn to describe images and to answer in sentences. The tower stays
 // frozen, as in LLaVA's own pretraining.
 
 import type { LlavaConfig } from '../../models/llava/config.ts';
@@ -97,7 +97,7 @@ async function languageFeeds({ config, tower }: LanguageOptions, batch: readonly
   return { ...batchFeeds, ...packedLayout(tokenized, batchFeeds.ids.shape[1] as number) };
 }
 
-/** Tokens of some samples with the tower's features of their pictures. */
+/** Tokens of some samples with the tower's features of their images. */
 export async function withFeatures(
   samples: readonly PretrainingSample[],
   config: LlavaConfig,

@@ -76,7 +76,7 @@ export const nanoPreprocessor = {
   image_std: NANO_IMAGE.std,
 } as const;
 
-/** Nano's pictures have the model's size already, so the transform is the normalisation alone. [3, 96, 96]. */
+/** Nano's images have the model's size already, so the transform is the normalisation alone. [3, 96, 96]. */
 export function normalisePixels(pixels: Uint8Array, target: Float32Array, offset: number): void {
   const plane = NANO_IMAGE.size ** 2;
   for (let channel = 0; channel < 3; channel++) {

@@ -59,7 +59,7 @@ export interface PretrainOptions {
   readonly workFolder: string;
   readonly recipe?: PretrainRecipe;
   readonly checkpointEvery?: number;
-  /** What the tower knows of unseen pictures; called once, when it is made. */
+  /** What the tower knows of unseen images; called once, when it is made. */
   readonly onTower?: (heldOut: Omit<TowerResult, 'weights'>) => void;
   readonly onStep?: (
     stage: 'tower' | 'alignment' | 'language',
@@ -104,7 +104,7 @@ export async function pretrainNano(options: PretrainOptions): Promise<void> {
     alignProjector({
       ...common,
       ...recipe.alignment,
-      // Other pictures than in the other stages.
+      // Other images than in the other stages.
       seed: recipe.seed + 7,
       tower,
       nameIds: nameIds(world, tokenizer),

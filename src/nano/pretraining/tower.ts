@@ -40,7 +40,7 @@ export interface StageOptions {
 
 export interface TowerResult {
   readonly weights: Readonly<Record<string, HostTensor>>;
-  /** Share of non-background patches of unseen pictures whose class is named rightly, and mean box error (fractions). */
+  /** Share of non-background patches of unseen images whose class is named rightly, and mean box error (fractions). */
   readonly patchAccuracy: number;
   readonly boxError: number;
 }

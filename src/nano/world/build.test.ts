@@ -114,7 +114,7 @@ describe.each(NANO_TASKS)('%s', (name) => {
   it('shows no test picture and asks no test question in training', () => {
     const train = task.loadTrain(source);
     const test = task.loadTest(source);
-    const pictures = new Set(
+    const images = new Set(
       train.flatMap(({ image }) => (image === undefined ? [] : [hash(readFileSync(image))])),
     );
     const asked = (text: string) =>
@@ -130,7 +130,7 @@ describe.each(NANO_TASKS)('%s', (name) => {
     );
     for (const { image, text } of test) {
       if (image === undefined) expect(questions.has(asked(text)), text).toBe(false);
-      else expect(pictures.has(hash(readFileSync(image))), image).toBe(false);
+      else expect(images.has(hash(readFileSync(image))), image).toBe(false);
     }
     const tested = test.map(({ image, text }) => `${image} ${text}`);
     expect(new Set(tested).size).toBe(tested.length);
@@ -153,18 +153,18 @@ it('has the shares that the tasks ask for', () => {
 
 it('keeps pretraining away from every picture of the data', async () => {
   const world = await loadWorld();
-  const pictures = new Set<string>();
+  const images = new Set<string>();
   for (const name of NANO_TASKS) {
     for (const { image } of [...tasks[name].loadTest(source), ...tasks[name].loadTrain(source)]) {
       if (image === undefined) continue;
       const { data, info } = await sharp(image).raw().toBuffer({ resolveWithObject: true });
       expect([info.width, info.height, info.channels]).toEqual([96, 96, 3]);
-      pictures.add(hash(data));
+      images.add(hash(data));
     }
   }
-  expect(pictures.size).toBeGreaterThan(500);
+  expect(images.size).toBeGreaterThan(500);
   for (let index = 0; index < 1500; index++) {
     const { pixels } = pretrainingSample(world, { seed: 0, index });
-    if (pixels !== undefined) expect(pictures.has(hash(pixels))).toBe(false);
+    if (pixels !== undefined) expect(images.has(hash(pixels))).toBe(false);
   }
 });

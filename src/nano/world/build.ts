@@ -44,9 +44,9 @@ type DataSplit = 'train' | 'test';
 interface TaskLayout {
   readonly make: EntryMaker;
   readonly testFile: 'test.json' | 'val.json';
-  /** Training entries of these tasks hold two or three questions about one picture. */
+  /** Training entries of these tasks hold two or three questions about one image. */
   readonly grouped: boolean;
-  /** The picture's path below cl_dataset. */
+  /** The image's path below cl_dataset. */
   readonly image: (split: DataSplit, id: number, entry: NanoEntry) => string;
   readonly prompt: (turn: NanoTurn) => string;
 }
@@ -76,7 +76,7 @@ const LAYOUTS: { readonly [Task in NanoTask]: TaskLayout } = {
     make: textvqaEntry,
     testFile: 'val.json',
     grouped: false,
-    // The official validation pictures lie among the training pictures.
+    // The official validation images lie among the training images.
     image: (_, id) => `TextVQA/train_images/${digits(id, 16)}.png`,
     prompt: shortPrompt,
   },
@@ -108,7 +108,7 @@ const LAYOUTS: { readonly [Task in NanoTask]: TaskLayout } = {
     make: groundingEntry,
     testFile: 'test.json',
     grouped: true,
-    // RefCOCO describes regions of COCO's training pictures, in its test splits too.
+    // RefCOCO describes regions of COCO's training images, in its test splits too.
     image: (_, id) => `COCO2014/train2014/COCO_train2014_${digits(id, 12)}.png`,
     prompt: ({ question }) => `${REGION}: ${question}.`,
   },
@@ -118,7 +118,7 @@ const LAYOUTS: { readonly [Task in NanoTask]: TaskLayout } = {
     grouped: true,
     image: (split, id) => {
       const folder = split === 'train' ? 'train2014' : 'val2014';
-      // Far from the ids of Grounding's pictures in the same folder.
+      // Far from the ids of Grounding's images in the same folder.
       return `COCO2014/${folder}/COCO_${folder}_${digits(500_000 + id, 12)}.png`;
     },
     prompt: shortPrompt,
@@ -157,8 +157,8 @@ export async function buildNanoData(options: NanoDataOptions): Promise<void> {
     const train = makeEntries(world, task, { seed, split: 'train', count: trainPerTask });
     // Ids of the test entries follow those of the training entries.
     const firstOf = { train: 1, test: 1 + trainPerTask };
-    await writePictures(output, world, task, 'train', train, firstOf.train);
-    await writePictures(output, world, task, 'test', test, firstOf.test);
+    await writeImages(output, world, task, 'train', train, firstOf.train);
+    await writeImages(output, world, task, 'test', test, firstOf.test);
     const rows = train.map((entry, index) => trainRow(task, entry, firstOf.train + index));
     output.json(join('Instructions_Original', task, 'train.json'), rows);
     const testRows = test.map((entry, index) => testRow(task, entry, firstOf.test + index));
@@ -254,7 +254,7 @@ function makeEntries(
   return new RandomStream(seed, `nano/order/${task}/${split}`).shuffle([...entries.values()]);
 }
 
-async function writePictures(
+async function writeImages(
   output: Output,
   world: World,
   task: NanoTask,
@@ -293,7 +293,7 @@ function testRow(task: NanoTask, entry: NanoEntry, id: number): unknown {
     ...(entry.scene && { image: image('test', id, entry) }),
     text: prompt(turn),
     answer: turn.answer,
-    // The pictures are square: the padded and the plain frame are one.
+    // The images are square: the padded and the plain frame are one.
     ...(turn.box && {
       answer_bbox: turn.answer,
       origin_answer_bbox: turn.answer,

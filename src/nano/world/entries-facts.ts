@@ -1,5 +1,5 @@
 // ScienceQA entries: multiple choice on capitals, continents and kinds of things, with a flag or an object pictured, or
-// without a picture.
+// without an image.
 import type { RandomStream } from '../../tensor/random.ts';
 import type { EntryMaker, NanoEntry, NanoTurn } from './entries.ts';
 import { CATEGORIES, type Country, type WorldObject } from './objects.ts';
@@ -14,7 +14,7 @@ interface Choice {
   readonly topic: 'geography' | 'nature';
 }
 
-/** Two entries of five have no picture; these never repeat a test question in training, in whatever order. */
+/** Two entries of five have no image; these never repeat a test question in training, in whatever order. */
 export const scienceqaEntry: EntryMaker = (world, random, { split, index }) => {
   const slot = index % 5;
   if (slot < 2) {

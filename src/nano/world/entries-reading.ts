@@ -1,4 +1,4 @@
-// Entries about text: TextVQA (signs and logos), OCRVQA (book covers) and VizWiz (poor pictures, where the answer may
+// Entries about text: TextVQA (signs and logos), OCRVQA (book covers) and VizWiz (poor images, where the answer may
 // be that there is none).
 import type { RandomStream } from '../../tensor/random.ts';
 import { drawQuestions, type EntryMaker, type NanoTurn } from './entries.ts';

@@ -260,7 +260,7 @@ const described: QuestionMaker = (context) => {
 
 export const groundingEntry: EntryMaker = sceneEntry(() => [described], 1);
 
-/** Fractions of the picture with two decimals: `[0.12, 0.30, 0.55, 0.88]`. */
+/** Fractions of the image with two decimals: `[0.12, 0.30, 0.55, 0.88]`. */
 export function boxAnswer(box: readonly number[]): string {
   return `[${box.map((edge) => (edge / 96).toFixed(2)).join(', ')}]`;
 }

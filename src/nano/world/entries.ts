@@ -42,7 +42,7 @@ export interface EntryOptions {
   readonly split: 'train' | 'test';
   /** Position in the file: balances classes and kinds of questions. */
   readonly index: number;
-  /** How many turns are wanted; tasks that do not group questions by picture give one. */
+  /** How many turns are wanted; tasks that do not group questions by image give one. */
   readonly turns: number;
 }
 

@@ -1,5 +1,5 @@
 // What the nano world is made of: everyday objects with their categories, countries, brands and colours.
-// Only names and facts; pictures are in sprites.ts, words for signs and covers in words.ts.
+// Only names and facts; images are in sprites.ts, words for signs and covers in words.ts.
 
 /** Categories name WordNet hypernyms of their members (checked in objects.test.ts). */
 export const CATEGORIES = [
@@ -217,7 +217,7 @@ export const BRANDS = [
   { slug: 'reddit', name: 'Reddit' },
 ] as const;
 
-/** Genres of books, each tied to the categories that its covers picture. */
+/** Genres of books, each tied to the categories that its covers image. */
 export const GENRES = [
   { name: 'nature', categories: ['mammal', 'bird', 'reptile', 'insect'] },
   { name: 'cooking', categories: ['fruit', 'vegetable', 'dish'] },

@@ -64,7 +64,7 @@ export function thereAre(count: number, names: { readonly name: string; readonly
   return `There ${count === 1 ? 'is' : 'are'} ${counted(count, names)}`;
 }
 
-/** Whole percent of the picture's width and height. */
+/** Whole percent of the image's width and height. */
 export function percentBox(box: Box): Box {
   const [left, top, right, bottom] = box;
   const percent = (pixels: number) => Math.round((100 * pixels) / IMAGE_SIZE);
@@ -80,7 +80,7 @@ export function extentPhrase(box: Box): string {
 export const RELATIONS = ['left of', 'right of', 'above', 'below'] as const;
 export type Relation = (typeof RELATIONS)[number];
 
-/** Whether the first box stands clearly (an eighth of the picture, centre to centre) in a relation to the second. */
+/** Whether the first box stands clearly (an eighth of the image, centre to centre) in a relation to the second. */
 export function stands(a: Box, relation: Relation, b: Box): boolean {
   const across = (a[0] + a[2] - b[0] - b[2]) / 2;
   const down = (a[1] + a[3] - b[1] - b[3]) / 2;

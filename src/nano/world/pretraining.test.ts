@@ -1,4 +1,4 @@
-// Pretraining samples: the same for the same seed, true to the picture, and never in a task's answer format.
+// Pretraining samples: the same for the same seed, true to the image, and never in a task's answer format.
 import { beforeAll, expect, it } from 'vitest';
 import { present } from '../../base/errors.ts';
 import { RandomStream } from '../../tensor/random.ts';
@@ -160,7 +160,7 @@ it('says only what the boxes bear out', () => {
         check('extent', holds, answer);
       }
       const caption = CAPTION.exec(answer);
-      if (caption && /^(Describe|What does the picture show|List|What is in the picture)/.test(question)) {
+      if (caption && /^(Describe|What does the image show|List|What is in the image)/.test(question)) {
         const items = (caption[1] ?? '').split(/, | and /).map((item) => item.replace(/^an? /, ''));
         check(
           'caption',

@@ -1,5 +1,5 @@
-// Pretraining samples of the nano world: a picture, what each patch shows, and turns in full sentences.
-// Deliberately not in the tasks' answer formats, and never a picture of the training or test data (see scene.ts).
+// Pretraining samples of the nano world: an image, what each patch shows, and turns in full sentences.
+// Deliberately not in the tasks' answer formats, and never an image of the training or test data (see scene.ts).
 import type { Turn } from '../../tasks/task.ts';
 import { RandomStream } from '../../tensor/random.ts';
 import {
@@ -45,7 +45,7 @@ export interface PretrainingSample {
   readonly pixels?: Uint8Array; // [96, 96, 3]
   /** The class that covers a patch of 12 pixels most, 0 for the background. */
   readonly patchLabels: Int32Array; // [64], row-major
-  /** Everything pictured: objects, flags and logos. Boxes are x1, y1, x2, y2 as fractions of the picture. */
+  /** Everything pictured: objects, flags and logos. Boxes are x1, y1, x2, y2 as fractions of the image. */
   readonly objects: readonly {
     readonly classIndex: number;
     readonly name: string;
@@ -61,7 +61,7 @@ export interface PretrainingOptions {
   readonly kind?: PretrainingKind;
 }
 
-/** One sample: four to six turns about one picture or about none; a few more on signs, fewer on poor pictures. */
+/** One sample: four to six turns about one image or about none; a few more on signs, fewer on poor images. */
 export function pretrainingSample(
   world: World,
   { seed, index, kind: given }: PretrainingOptions,
@@ -82,7 +82,7 @@ export function pretrainingSample(
   };
 }
 
-/** The sentences of `count` samples, questions and answers, without pictures: text to train a tokenizer on. */
+/** The sentences of `count` samples, questions and answers, without images: text to train a tokenizer on. */
 export function* pretrainingText(world: World, count: number, seed = 0): Generator<string> {
   for (let index = 0; index < count; index++) {
     const random = new RandomStream(seed, 'nano/pretraining', index);

@@ -1,4 +1,4 @@
-// Pretraining turns about signs, covers, flags, brands and spoiled pictures, and facts that need no picture.
+// Pretraining turns about signs, covers, flags, brands and spoiled images, and facts that need no image.
 // Full sentences throughout; the tasks' own answer formats never occur here.
 import type { Turn } from '../../tasks/task.ts';
 import type { RandomStream } from '../../tensor/random.ts';
@@ -83,7 +83,7 @@ const coverGenre: TurnMaker = ({ random, scene: { cover } }) =>
     ['Which subject does the book have?', `The book is about ${cover.genre}.`],
   ]);
 
-const coverPicture: TurnMaker = ({ random, shown }) =>
+const coverImage: TurnMaker = ({ random, shown }) =>
   shown[0] &&
   worded(random, [
     ['What does the cover show?', `The cover shows ${withArticle(shown[0].object)}.`],
@@ -108,7 +108,7 @@ export const COVER_MAKERS: readonly WeightedMaker[] = [
   [4, coverAuthor],
   [4, coverTitle],
   [3, coverGenre],
-  [2, coverPicture],
+  [2, coverImage],
   [1, coverSpelled],
   [1, coverDescribed],
 ];
@@ -205,7 +205,7 @@ const quality: TurnMaker = ({ random, scene: { degradation } }) => {
   ]);
 };
 
-/** What can still be seen; in hopeless pictures nothing, whatever is asked. */
+/** What can still be seen; in hopeless images nothing, whatever is asked. */
 const despite: TurnMaker = ({ random, shown, scene: { degradation } }) => {
   if (degradation === undefined) return undefined;
   const fault = FAULTS[degradation.kind];
@@ -242,7 +242,7 @@ function aboutCountry(random: RandomStream, country: Country | undefined): Turn 
   ]);
 }
 
-/** A fact about countries, kinds of things, colours or genres, for samples without a picture. */
+/** A fact about countries, kinds of things, colours or genres, for samples without an image. */
 export function factTurn(world: World, random: RandomStream): Turn {
   const draw = random.uniform();
   if (draw < 0.45) return aboutCountry(random, random.pick(world.countries)) as Turn;

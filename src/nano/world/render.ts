@@ -1,5 +1,5 @@
-// Scenes to pixels, in plain typed arrays: background, boards, pictures, letters, then what spoils the picture.
-// The same scene always gives the same bytes. What stands in a picture is decided in scene.ts.
+// Scenes to pixels, in plain typed arrays: background, boards, images, letters, then what spoils the image.
+// The same scene always gives the same bytes. What stands in an image is decided in scene.ts.
 import {
   type Board,
   type Degradation,
@@ -122,7 +122,7 @@ function clamp(value: number): number {
   return value < 0 ? 0 : value > 255 ? 255 : Math.round(value);
 }
 
-/** Spoils a picture; hopeless pictures keep nothing that could be recognised. */
+/** Spoils an image; hopeless images keep nothing that could be recognised. */
 function degrade(pixels: Uint8Array, { kind, hopeless, strength, seed }: Degradation): Uint8Array {
   switch (kind) {
     case 'blurred':
@@ -191,7 +191,7 @@ function boxBlur(
   return result;
 }
 
-/** A small square of the picture, `side` pixels, enlarged to the whole: the photographer came far too close. */
+/** A small square of the image, `side` pixels, enlarged to the whole: the photographer came far too close. */
 function zoom(pixels: Uint8Array, side: number, seed: number): Uint8Array {
   const room = IMAGE_SIZE - side;
   const left = seed % (room + 1);

@@ -1,4 +1,4 @@
-// What a picture shows, before it is drawn: a scene is sampled from a random stream and is plain data.
+// What an image shows, before it is drawn: a scene is sampled from a random stream and is plain data.
 // Every scene has a key; the key decides whether training, test or pretraining may use it. No pixels here.
 import { hashText, type RandomStream } from '../../tensor/random.ts';
 import { COLOUR_NAMES, type ColourName, GENRES, type GenreName, OBJECTS } from './objects.ts';
@@ -16,7 +16,7 @@ export type Colour = readonly [red: number, green: number, blue: number];
 /** Pixels: left, top, right, bottom. */
 export type Box = readonly [number, number, number, number];
 
-/** A picture of a class, put at a place. */
+/** An image of a class, put at a place. */
 export interface PlacedSprite {
   readonly classIndex: number;
   /** Longer side in pixels. */
@@ -52,7 +52,7 @@ export interface Degradation {
 
 export interface Scene {
   readonly kind: SceneKind;
-  /** Equal keys look alike; pictures of different splits never share one. */
+  /** Equal keys look alike; images of different splits never share one. */
   readonly key: string;
   readonly background: { readonly name: ColourName; readonly from: Colour; readonly to: Colour };
   readonly boards: readonly Board[];
@@ -103,7 +103,7 @@ export interface SceneOptions {
   readonly objects?: readonly number[];
   /** The least number of objects of a `scene`. */
   readonly least?: number;
-  /** Of a `degraded` picture: what it showed, and whether it can still be seen. */
+  /** Of a `degraded` image: what it showed, and whether it can still be seen. */
   readonly inner?: Exclude<SceneKind, 'degraded'>;
   readonly hopeless?: boolean;
 }
@@ -294,7 +294,7 @@ function sampleSign(world: World, random: RandomStream): Scene {
   };
 }
 
-/** A logo on a light board, with the name below it in half of the pictures. */
+/** A logo on a light board, with the name below it in half of the images. */
 function sampleBrand(world: World, random: RandomStream): Scene {
   const background = sampleBackground(random);
   const brand = random.integer(world.brands.length);
@@ -317,7 +317,7 @@ function sampleBrand(world: World, random: RandomStream): Scene {
   };
 }
 
-/** A book's cover: title at the top, a picture of the genre, the author at the bottom. */
+/** A book's cover: title at the top, an image of the genre, the author at the bottom. */
 function sampleCover(world: World, random: RandomStream): Scene {
   const background = sampleBackground(random);
   const { name: genre, categories } = random.pick(GENRES);

@@ -1,4 +1,4 @@
-// Pictures of the nano world, read once from the installed packages: objects, flags and logos as RGBA, letters as
+// Images of the nano world, read once from the installed packages: objects, flags and logos as RGBA, letters as
 // alpha masks. Scaling is our own area average, so that a size always gives the same bytes. No scenes here.
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -108,14 +108,14 @@ function cropToAlpha(source: Bitmap, threshold = 40): Bitmap {
   return { width, height, data };
 }
 
-async function decode(picture: string | Buffer, size?: { width: number; height: number }): Promise<Bitmap> {
+async function decode(image: string | Buffer, size?: { width: number; height: number }): Promise<Bitmap> {
   try {
-    const image = sharp(picture, size === undefined ? {} : { density: 300 });
-    const sized = size === undefined ? image : image.resize(size.width, size.height, { fit: 'fill' });
+    const opened = sharp(image, size === undefined ? {} : { density: 300 });
+    const sized = size === undefined ? opened : opened.resize(size.width, size.height, { fit: 'fill' });
     const { data, info } = await sized.ensureAlpha().raw().toBuffer({ resolveWithObject: true });
     return { width: info.width, height: info.height, data };
   } catch (error) {
-    const file = typeof picture === 'string' ? picture : 'embedded picture';
+    const file = typeof image === 'string' ? image : 'embedded picture';
     throw new DataError({
       file,
       message: `cannot decode the picture: ${error instanceof Error ? error.message : String(error)}`,
@@ -124,7 +124,7 @@ async function decode(picture: string | Buffer, size?: { width: number; height: 
   }
 }
 
-/** Pictures by class, scaled on demand and kept. */
+/** Images by class, scaled on demand and kept. */
 export class SpriteStore {
   readonly #originals: ReadonlyMap<number, Bitmap>;
   readonly #scaled = new Map<number, Bitmap>();
@@ -133,7 +133,7 @@ export class SpriteStore {
     this.#originals = originals;
   }
 
-  /** The picture of a class whose longer side has `size` pixels. */
+  /** The image of a class whose longer side has `size` pixels. */
   scaled(classIndex: number, size: number): Bitmap {
     const key = classIndex * 1024 + size;
     const known = this.#scaled.get(key);
@@ -151,11 +151,11 @@ export class SpriteStore {
   }
 }
 
-/** The pictures of objects, countries and brands, in this order, as classes 1, 2, 3, ... */
+/** The images of objects, countries and brands, in this order, as classes 1, 2, 3, ... */
 export async function loadSprites(): Promise<SpriteStore> {
   const emoji = join(packageFolder('@lobehub/fluent-emoji-3d'), 'assets');
   const flags = join(packageFolder('flag-icons'), 'flags', '4x3');
-  const pictures = [
+  const images = [
     ...OBJECTS.map(async ({ codepoint }) => cropToAlpha(await decode(join(emoji, `${codepoint}.webp`)))),
     ...COUNTRY_CODES.map((code) => decode(join(flags, `${code}.svg`), { width: 320, height: 240 })),
     ...BRANDS.map(async ({ slug }) =>
@@ -163,7 +163,7 @@ export async function loadSprites(): Promise<SpriteStore> {
     ),
   ];
   const originals = new Map<number, Bitmap>();
-  for (const [index, picture] of (await Promise.all(pictures)).entries()) originals.set(index + 1, picture);
+  for (const [index, image] of (await Promise.all(images)).entries()) originals.set(index + 1, image);
   return new SpriteStore(originals);
 }
 
@@ -200,7 +200,7 @@ export const FONTS = [
 ] as const;
 
 export const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
-/** Width and height of a letter's cell in pixels: one patch of the picture. */
+/** Width and height of a letter's cell in pixels: one patch of the image. */
 export const LETTER_CELL = 12;
 /** Heights of a capital letter in pixels. */
 export const CAPITAL_HEIGHTS = [9, 10] as const;

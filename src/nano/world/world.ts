@@ -1,4 +1,4 @@
-// The nano world, loaded: its pictures, its classes and the facts that come from packages.
+// The nano world, loaded: its images, its classes and the facts that come from packages.
 import { BRANDS, type Country, OBJECTS, type WorldObject } from './objects.ts';
 import {
   LETTERS,
@@ -27,7 +27,7 @@ export interface World {
   brandOf(classIndex: number): { readonly name: string } | undefined;
 }
 
-/** Reads the pictures and facts from the installed packages (about a second). */
+/** Reads the images and facts from the installed packages (about a second). */
 export async function loadWorld(): Promise<World> {
   const [sprites, letters, countries] = await Promise.all([loadSprites(), loadLetters(), loadCountries()]);
   const firstCountry = 1 + OBJECTS.length;

@@ -26,7 +26,7 @@ test('controls, lone surrogates and direction overrides become visible', () => {
   expect(escapeText('line\n\ttab 😀 é')).toBe('line\n\ttab 😀 é');
 });
 
-test('only bitmaps inside the page are pictures', () => {
+test('only bitmaps inside the page are images', () => {
   const good = 'data:image/png;base64,iVBORw0KGgo=';
   expect(safeImage(good)).toBe(good);
   for (const bad of [

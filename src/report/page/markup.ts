@@ -48,7 +48,7 @@ export function escapeText(text: string): string {
   );
 }
 
-/** A picture that a page may hold: a base64 `data:` URL of a bitmap format. Anything else is not shown. */
+/** An image that a page may hold: a base64 `data:` URL of a bitmap format. Anything else is not shown. */
 export function safeImage(url: string | undefined): string | undefined {
   if (url === undefined) return undefined;
   return /^data:image\/(?:png|jpeg|webp|gif|avif);base64,[A-Za-z0-9+/]+={0,2}$/.test(url) ? url : undefined;

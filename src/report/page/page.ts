@@ -21,7 +21,7 @@ export interface Page {
 }
 
 /**
- * The whole page, from `<!doctype html>` on. The policy in its head allows pictures that are in the page and the one
+ * The whole page, from `<!doctype html>` on. The policy in its head allows images that are in the page and the one
  * style sheet, by its hash; no script can run and nothing can be fetched, whatever a prediction says.
  */
 export function renderPage({ title, css, bar, hero, sections, footer }: Page): string {

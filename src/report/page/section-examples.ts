@@ -1,4 +1,4 @@
-// Examples: a picture, its question, the truth, and what every method answered after every stage. Filtering is done by
+// Examples: an image, its question, the truth, and what every method answered after every stage. Filtering is done by
 // radio buttons and style rules, without a script. Everything here is untrusted text.
 
 import type { ExampleAnswer, ExampleResult } from '../../results/examples.ts';
@@ -104,13 +104,13 @@ function card(results: RunResults, example: Example): Markup {
     return html`<tr><th scope="row">${after}</th>${cells}</tr>`;
   });
   const kind = `example t${taskIndex}${isForgotten(example) ? ' forgotten' : ''}`;
-  const picture =
+  const image =
     example.image === undefined
       ? ''
-      : html`<img src="${example.image}" alt="Picture of this question" width="104" height="104" decoding="async">`;
+      : html`<img src="${example.image}" alt="Image of this question" width="104" height="104" decoding="async">`;
   return html`<article class="${kind}" aria-label="${example.task}, ${example.id}">
 <header><b>${example.task}</b><span class="muted">${shorten(example.id, 40)}</span></header>
-<div class="asked">${picture}<div>${question(example.question)}<p class="truth"><span class="label">Truth</span> ${shorten(example.truth, longestAnswer)}</p></div></div>
+<div class="asked">${image}<div>${question(example.question)}<p class="truth"><span class="label">Truth</span> ${shorten(example.truth, longestAnswer)}</p></div></div>
 <table class="answers"><caption class="sr">Answers after each stage</caption><thead><tr><th scope="col">after</th>${methods.map(({ name, label, index }) => html`<th scope="col">${swatch(index)}<span>${label}</span>${fateOf(example, name)}</th>`)}</tr></thead><tbody>${rows}</tbody></table></article>`;
 }
 

@@ -2,7 +2,7 @@
 
 import { answerStyles } from '../../data/doctor/answers.ts';
 import type { DoctorReport, Finding, PartReport, TaskReport } from '../../data/doctor/findings.ts';
-import { sampledImages } from '../../data/doctor/pictures.ts';
+import { sampledImages } from '../../data/doctor/images.ts';
 import { taskNames } from '../../tasks/index.ts';
 import { type Paint, painter } from './paint.ts';
 
@@ -22,12 +22,12 @@ export function renderDoctorPage(report: DoctorReport, { color }: { readonly col
 }
 
 function whatWasChecked({ instructionType, images }: DoctorReport): string {
-  const pictures = {
-    sample: `up to ${sampledImages} pictures of each file decoded`,
-    all: 'all pictures decoded',
-    none: 'pictures not looked at',
+  const said = {
+    sample: `up to ${sampledImages} images of each file decoded`,
+    all: 'all images decoded',
+    none: 'images not looked at',
   };
-  return `type ${instructionType}, ${pictures[images]}`;
+  return `type ${instructionType}, ${said[images]}`;
 }
 
 function table(tasks: readonly TaskReport[], paint: Paint): readonly string[] {
@@ -38,7 +38,7 @@ function table(tasks: readonly TaskReport[], paint: Paint): readonly string[] {
         : [[index === 0 || train === undefined ? task : '', ...cells(part, index === 0)]],
     ),
   );
-  const head = ['', '', 'entries', 'questions', 'pictures', 'answers'];
+  const head = ['', '', 'entries', 'questions', 'images', 'answers'];
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
   const isNumber = (column: number) => column >= 2 && column <= 4;

@@ -72,7 +72,7 @@ function facts(inspection: ModelInspection, { width, color }: GridOptions): read
         `${formatCount(tokenizer.vocabularySize)} tokens; ends with ${tokenizer.eosId ?? 'none'}, begins with ${tokenizer.bosId ?? 'none'}`,
     ],
     [
-      'pictures',
+      'images',
       config &&
         `${wide === undefined ? '' : `${wide} × ${high} pixels, `}${formatCount(config.imageTokens)} tokens each`,
     ],
@@ -104,7 +104,7 @@ function memory({ memory: estimates, rank }: ModelInspection, options: GridOptio
     { text: formatBytes(estimate.activationBytes) },
     { text: formatBytes(totalOf(estimate)), style: 'bold' },
   ]);
-  const title = `Memory, estimated: sequences of ${formatCount(first.tokens)} tokens with one picture each, LoRA of rank ${rank}`;
+  const title = `Memory, estimated: sequences of ${formatCount(first.tokens)} tokens with one image each, LoRA of rank ${rank}`;
   return [
     ...wrap(title, options.width).map((line) => style(line, 'bold', options.color)),
     ...renderGrid(

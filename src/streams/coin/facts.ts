@@ -41,7 +41,7 @@ export const expectedCounts: Readonly<Record<TaskName, TaskCounts>> = {
     test: [{ value: 5_050, status: 'derived', source: 'committed Result.text files' }],
   },
   GQA: {
-    train: [{ value: 72_140, status: 'third party', source: 'per picture; the paper and a follower' }],
+    train: [{ value: 72_140, status: 'third party', source: 'per image; the paper and a follower' }],
     test: [{ value: 12_578, status: 'derived', source: 'committed question-type counts, testdev_balanced' }],
   },
   VizWiz: {
@@ -53,14 +53,13 @@ export const expectedCounts: Readonly<Record<TaskName, TaskCounts>> = {
       {
         value: 55_885,
         status: 'derived',
-        source:
-          'training pictures of RefCOCO 16,994 + RefCOCO+ 16,992 + RefCOCOg (UMD) 21,899; also the paper',
+        source: 'training images of RefCOCO 16,994 + RefCOCO+ 16,992 + RefCOCOg (UMD) 21,899; also the paper',
       },
     ],
     test: [{ value: 30_969, status: 'derived', source: 'committed Result.text files; all test expressions' }],
   },
   VQAv2: {
-    train: [{ value: 82_783, status: 'third party', source: 'per picture; haotian-liu/LLaVA issue 702' }],
+    train: [{ value: 82_783, status: 'third party', source: 'per image; haotian-liu/LLaVA issue 702' }],
     test: [{ ...unverified(107_394), source: 'the paper remembered as test-dev' }],
   },
   OCRVQA: {

@@ -3,11 +3,11 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import type { RawPicture } from './source.ts';
+import type { RawImage } from './source.ts';
 
 export interface RawFolderOptions {
-  /** False: pictures are not looked for, `content` is then undefined. */
-  readonly pictures?: boolean;
+  /** False: images are not looked for, `content` is then undefined. */
+  readonly images?: boolean;
   /** ImageNet: the list of classes. */
   readonly classes?: string;
 }
@@ -22,18 +22,18 @@ export interface RawInput {
 export class RawFolder {
   readonly path: string;
   readonly classes: string | undefined;
-  readonly #withPictures: boolean;
+  readonly #withImages: boolean;
   readonly #inputs = new Map<string, RawInput>();
   readonly #names = new Map<string, ReadonlySet<string>>();
 
   /** @throws UserError when there is no such folder. */
-  constructor(path: string, { pictures = true, classes }: RawFolderOptions = {}) {
+  constructor(path: string, { images = true, classes }: RawFolderOptions = {}) {
     if (!existsSync(path)) throw new UserError({ file: path, message: 'no such folder' });
     if (!statSync(path).isDirectory()) {
       throw new UserError({ file: path, message: 'expected a folder, found a file' });
     }
     this.path = path;
-    this.#withPictures = pictures;
+    this.#withImages = images;
     this.classes = classes;
     if (classes === undefined) return;
     if (!existsSync(classes)) throw new UserError({ file: classes, message: 'no such file' });
@@ -77,9 +77,9 @@ export class RawFolder {
     return existsSync(folder) ? readdirSync(folder).sort() : [];
   }
 
-  /** A picture to be placed at `path` below `cl_dataset`, looked for in some places relative to the folder. */
-  picture(path: string, places: readonly string[]): RawPicture {
-    if (!this.#withPictures) return { path, content: undefined };
+  /** An image to be placed at `path` below `cl_dataset`, looked for in some places relative to the folder. */
+  image(path: string, places: readonly string[]): RawImage {
+    if (!this.#withImages) return { path, content: undefined };
     const content = places.map((place) => join(this.path, place)).find((file) => this.#exists(file));
     return { path, content };
   }

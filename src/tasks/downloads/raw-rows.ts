@@ -4,7 +4,7 @@ import { checkRow } from '../../formats/records/json.ts';
 import { streamJson } from '../../formats/records/json-stream.ts';
 import { readParquet } from '../../formats/records/parquet.ts';
 import type { RawFolder } from './raw-folder.ts';
-import type { RawPicture } from './source.ts';
+import type { RawImage } from './source.ts';
 
 /** A whole number or text as text. */
 export const rawId = z
@@ -19,8 +19,8 @@ export const humanAnswers = z
   .min(1, 'expected answers')
   .transform((answers) => answers.map(({ answer }) => answer));
 
-/** How a column of pictures looks in Hugging Face's Parquet files. */
-export const embeddedPicture = z.object({ bytes: z.instanceof(Uint8Array) });
+/** How a column of images looks in Hugging Face's Parquet files. */
+export const embeddedImage = z.object({ bytes: z.instanceof(Uint8Array) });
 
 /** The rows of a JSON file's array or object; `member` names where in the file's object they are. */
 export function* jsonRows<Schema extends z.ZodType>(
@@ -52,7 +52,7 @@ export function parquetFiles(from: RawFolder, split: string, folder = '(data/)?'
   );
 }
 
-/** A picture whose bytes came with its row. */
-export function pictureOf(path: string, { bytes }: z.output<typeof embeddedPicture>): RawPicture {
+/** An image whose bytes came with its row. */
+export function imageOf(path: string, { bytes }: z.output<typeof embeddedImage>): RawImage {
   return { path, content: bytes };
 }

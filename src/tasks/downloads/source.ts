@@ -1,10 +1,10 @@
-// What the files of a published data set say, before they become CoIN's instruction files: pictures with questions and
+// What the files of a published data set say, before they become CoIN's instruction files: images with questions and
 // answers. A task's `source.ts` reads its own data set; writing CoIN's layout is `benchmarks/preparation`.
 import type { RawFolder } from './raw-folder.ts';
 
 export type RawSplit = 'train' | 'test';
 
-export interface RawPicture {
+export interface RawImage {
   /** Below `cl_dataset`, with `/`. */
   readonly path: string;
   /** A file, or its content; undefined when it was looked for and is not there. */
@@ -19,10 +19,10 @@ export interface RawTurn {
   readonly fields?: Readonly<Record<string, unknown>>;
 }
 
-/** One picture (or none) and what is asked about it. A test entry has one turn. */
+/** One image (or none) and what is asked about it. A test entry has one turn. */
 export interface RawEntry {
   readonly id: string;
-  readonly picture?: RawPicture;
+  readonly image?: RawImage;
   readonly turns: readonly RawTurn[];
 }
 
@@ -63,31 +63,31 @@ export function mostCommonAnswer(answers: readonly string[]): string {
   return [...counts].find(([, count]) => count === most)?.[0] ?? '';
 }
 
-/** A question on its way into an entry; `pictureId` names its picture within the data set. */
+/** A question on its way into an entry; `imageId` names its image within the data set. */
 export interface RawQuestion {
   readonly id: string;
-  readonly pictureId: string;
+  readonly imageId: string;
   readonly turn: RawTurn;
 }
 
 /** Entries of one turn, in the order of the questions. */
 export function* singly(
   questions: Iterable<RawQuestion>,
-  picture: (pictureId: string) => RawPicture,
+  image: (imageId: string) => RawImage,
 ): Iterable<RawEntry> {
-  for (const { id, pictureId, turn } of questions) yield { id, picture: picture(pictureId), turns: [turn] };
+  for (const { id, imageId, turn } of questions) yield { id, image: image(imageId), turns: [turn] };
 }
 
-/** An entry per picture with all its questions, both in the order in which they first occur; ids are the pictures'. */
-export function* groupedByPicture(
+/** An entry per image with all its questions, both in the order in which they first occur; ids are the images'. */
+export function* groupedByImage(
   questions: Iterable<RawQuestion>,
-  picture: (pictureId: string) => RawPicture,
+  image: (imageId: string) => RawImage,
 ): Iterable<RawEntry> {
   const turnsOf = new Map<string, RawTurn[]>();
-  for (const { pictureId, turn } of questions) {
-    const turns = turnsOf.get(pictureId);
-    if (turns === undefined) turnsOf.set(pictureId, [turn]);
+  for (const { imageId, turn } of questions) {
+    const turns = turnsOf.get(imageId);
+    if (turns === undefined) turnsOf.set(imageId, [turn]);
     else turns.push(turn);
   }
-  for (const [id, turns] of turnsOf) yield { id, picture: picture(id), turns };
+  for (const [id, turns] of turnsOf) yield { id, image: image(id), turns };
 }

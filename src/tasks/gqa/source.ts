@@ -1,19 +1,12 @@
-// GQA as published: the balanced questions as one JSON object per split and the pictures, or Hugging Face's Parquet
-// files, which keep questions and pictures apart. In training, all questions about a picture are one entry.
+// GQA as published: the balanced questions as one JSON object per split and the images, or Hugging Face's Parquet
+// files, which keep questions and images apart. In training, all questions about an image are one entry.
 import { z } from 'zod';
 import type { RawFolder } from '../downloads/raw-folder.ts';
+import { embeddedImage, jsonRows, parquetFiles, parquetRows, rawId, rawText } from '../downloads/raw-rows.ts';
 import {
-  embeddedPicture,
-  jsonRows,
-  parquetFiles,
-  parquetRows,
-  rawId,
-  rawText,
-} from '../downloads/raw-rows.ts';
-import {
-  groupedByPicture,
+  groupedByImage,
   type RawData,
-  type RawPicture,
+  type RawImage,
   type RawQuestion,
   type RawSource,
   type RawSplit,
@@ -24,12 +17,12 @@ const hint = 'from the GQA site: questions1.2.zip (balanced questions) and image
 
 const question = z.object({ imageId: rawText, question: rawText, answer: z.string() });
 const parquetQuestion = z.object({ id: rawId, ...question.shape, isBalanced: z.boolean() });
-const parquetPicture = z.object({ id: rawText, image: embeddedPicture });
+const parquetImage = z.object({ id: rawText, image: embeddedImage });
 
 const officialNames = { train: 'train_balanced_questions.json', test: 'testdev_balanced_questions.json' };
 const parquetNames = { train: 'train_balanced', test: 'testdev_balanced' };
 const annotationPath = `GQA/${officialNames.test}`;
-const picturePath = (id: string) => `GQA/images/${id}.jpg`;
+const imagePath = (id: string) => `GQA/images/${id}.jpg`;
 
 export const gqaSource: RawSource = {
   testFile: 'test.json',
@@ -46,9 +39,9 @@ export const gqaSource: RawSource = {
 
 const places = (name: string) => [name, `questions1.2/${name}`, `questions/${name}`];
 
-/** Training entries hold all questions about a picture, test entries one. */
-function entriesOf(split: RawSplit, questions: Iterable<RawQuestion>, picture: (id: string) => RawPicture) {
-  return split === 'train' ? groupedByPicture(questions, picture) : singly(questions, picture);
+/** Training entries hold all questions about an image, test entries one. */
+function entriesOf(split: RawSplit, questions: Iterable<RawQuestion>, image: (id: string) => RawImage) {
+  return split === 'train' ? groupedByImage(questions, image) : singly(questions, image);
 }
 
 function openOfficial(from: RawFolder): RawData {
@@ -58,14 +51,14 @@ function openOfficial(from: RawFolder): RawData {
   };
   function* questions(split: RawSplit): Generator<RawQuestion> {
     for (const { key, value } of jsonRows(files[split], question)) {
-      yield { id: key, pictureId: value.imageId, turn: { question: value.question, answer: value.answer } };
+      yield { id: key, imageId: value.imageId, turn: { question: value.question, answer: value.answer } };
     }
   }
   return {
     form: 'official files',
     annotations: [{ path: annotationPath, content: files.test }],
     entries: (split) =>
-      entriesOf(split, questions(split), (id) => from.picture(picturePath(id), [`images/${id}.jpg`])),
+      entriesOf(split, questions(split), (id) => from.image(imagePath(id), [`images/${id}.jpg`])),
   };
 }
 
@@ -74,7 +67,7 @@ function openParquet(from: RawFolder): RawData {
   const files = (split: RawSplit, kind: 'instructions' | 'images') =>
     parquetFiles(from, fileSplit[split], `${parquetNames[split]}_${kind}/`);
   const questionFiles = { train: files('train', 'instructions'), test: files('test', 'instructions') };
-  const pictureFiles = { train: files('train', 'images'), test: files('test', 'images') };
+  const imageFiles = { train: files('train', 'images'), test: files('test', 'images') };
   async function* annotation(): AsyncGenerator<string> {
     let separator = '{';
     for await (const { id, ...rest } of parquetRows(questionFiles.test, parquetQuestion)) {
@@ -86,26 +79,26 @@ function openParquet(from: RawFolder): RawData {
   return {
     form: 'Parquet',
     annotations: [{ path: annotationPath, content: annotation }],
-    /** In the order of the picture files: questions are small and kept, pictures pass by once. */
+    /** In the order of the image files: questions are small and kept, images pass by once. */
     async *entries(split) {
-      const ofPicture = new Map<string, RawQuestion[]>();
+      const ofImage = new Map<string, RawQuestion[]>();
       for await (const { id, imageId, question: text, answer } of parquetRows(
         questionFiles[split],
         parquetQuestion,
       )) {
-        const known = ofPicture.get(imageId);
-        const asked = { id, pictureId: imageId, turn: { question: text, answer } };
-        if (known === undefined) ofPicture.set(imageId, [asked]);
+        const known = ofImage.get(imageId);
+        const asked = { id, imageId, turn: { question: text, answer } };
+        if (known === undefined) ofImage.set(imageId, [asked]);
         else known.push(asked);
       }
-      for await (const { id, image } of parquetRows(pictureFiles[split], parquetPicture)) {
-        const picture = { path: picturePath(id), content: image.bytes };
-        yield* entriesOf(split, ofPicture.get(id) ?? [], () => picture);
-        ofPicture.delete(id);
+      for await (const { id, image } of parquetRows(imageFiles[split], parquetImage)) {
+        const found = { path: imagePath(id), content: image.bytes };
+        yield* entriesOf(split, ofImage.get(id) ?? [], () => found);
+        ofImage.delete(id);
       }
-      // Questions whose picture is in none of the files.
-      const rest = [...ofPicture.values()].flat();
-      yield* entriesOf(split, rest, (id) => ({ path: picturePath(id), content: undefined }));
+      // Questions whose image is in none of the files.
+      const rest = [...ofImage.values()].flat();
+      yield* entriesOf(split, rest, (id) => ({ path: imagePath(id), content: undefined }));
     },
   };
 }

@@ -84,7 +84,7 @@ describe('the box that a text holds, strictly', () => {
   });
 });
 
-it("holds MiniGPT-v2's boxes against the unpadded picture, computed where the file does not say", () => {
+it("holds MiniGPT-v2's boxes against the unpadded image, computed where the file does not say", () => {
   const sample: TestSample = {
     id: '1',
     text: '',

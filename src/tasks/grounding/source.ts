@@ -1,6 +1,6 @@
 // RefCOCO, RefCOCO+ and RefCOCOg as published: a list of references (Python pickle, or the same as JSON) and COCO's
-// instances with boxes and sizes; pictures are COCO 2014's training pictures, in the test splits too.
-// In training, all expressions about a picture of one data set are one entry; the data sets are merged and shuffled.
+// instances with boxes and sizes; images are COCO 2014's training images, in the test splits too.
+// In training, all expressions about an image of one data set are one entry; the data sets are merged and shuffled.
 import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
 import { checkRow, describe } from '../../formats/records/json.ts';
@@ -10,7 +10,7 @@ import { RandomStream } from '../../tensor/random.ts';
 import type { RawFolder } from '../downloads/raw-folder.ts';
 import { jsonRows, rawText } from '../downloads/raw-rows.ts';
 import {
-  groupedByPicture,
+  groupedByImage,
   type RawEntry,
   type RawQuestion,
   type RawSource,
@@ -99,8 +99,8 @@ function* entriesOf(from: RawFolder, dataSet: DataSetFiles, split: RawSplit): Ge
         row,
       });
       if (!belongs[split](rest.split)) continue;
-      const [box, picture] = [boxes.get(ann_id), images.get(image_id)];
-      if (box === undefined || picture === undefined) {
+      const [box, image] = [boxes.get(ann_id), images.get(image_id)];
+      if (box === undefined || image === undefined) {
         const [field, id] = box === undefined ? ['ann_id', ann_id] : ['image_id', image_id];
         throw new DataError({
           file: dataSet.refs,
@@ -109,7 +109,7 @@ function* entriesOf(from: RawFolder, dataSet: DataSetFiles, split: RawSplit): Ge
           message: `${id} is not in ${dataSet.instances} (row ${row})`,
         });
       }
-      const { width, height } = picture;
+      const { width, height } = image;
       const padded = formatBox(paddedBox(box, width, height));
       const fields = {
         answer_bbox: padded,
@@ -118,17 +118,17 @@ function* entriesOf(from: RawFolder, dataSet: DataSetFiles, split: RawSplit): Ge
       };
       for (const { sent_id, sent } of sentences) {
         const turn = { question: sent.trim(), answer: padded, fields };
-        yield { id: `${dataSet.name}_${sent_id}`, pictureId: String(image_id), turn };
+        yield { id: `${dataSet.name}_${sent_id}`, imageId: String(image_id), turn };
       }
     }
   }
-  const pictureOf = (id: string) => {
+  const imageOf = (id: string) => {
     const place = `train2014/${images.get(Number(id))?.file_name}`;
-    return from.picture(`COCO2014/${place}`, [place, `images/${place}`, `COCO2014/${place}`]);
+    return from.image(`COCO2014/${place}`, [place, `images/${place}`, `COCO2014/${place}`]);
   };
-  if (split === 'test') yield* singly(questions(), pictureOf);
+  if (split === 'test') yield* singly(questions(), imageOf);
   else {
-    for (const entry of groupedByPicture(questions(), pictureOf)) {
+    for (const entry of groupedByImage(questions(), imageOf)) {
       yield { ...entry, id: `${dataSet.name}_${entry.id}` };
     }
   }
@@ -145,7 +145,7 @@ function references(file: string): Iterable<{ readonly row: number; readonly val
 
 type Edges = readonly [number, number, number, number];
 
-/** x, y, width, height in pixels to x1, y1, x2, y2 as fractions of the picture centred in a square. */
+/** x, y, width, height in pixels to x1, y1, x2, y2 as fractions of the image centred in a square. */
 export function paddedBox([x, y, w, h]: Edges, width: number, height: number): Edges {
   const side = Math.max(width, height);
   const [left, top] = [(side - width) / 2, (side - height) / 2];

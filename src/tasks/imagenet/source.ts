@@ -1,4 +1,4 @@
-// ImageNet as published: a folder of pictures per class in `train` and `val`, and a user's list of classes, one
+// ImageNet as published: a folder of images per class in `train` and `val`, and a user's list of classes, one
 // `n01440764` or `n01440764 tench` a line. Names that the list lacks come from LOC_synset_mapping.txt (first synonym).
 // The 100 classes that CoIN drew are not public; the list is the user's.
 import { z } from 'zod';
@@ -36,7 +36,7 @@ export const imagenetSource: RawSource = {
           const target = `ImageNet_withlabel/${targetOf[split]}/${id}/${file}`;
           // The question is part of the instruction.
           const turns = [{ question: '', answer: name }];
-          yield { id: file.replace(/\.\w+$/, ''), picture: from.picture(target, [place]), turns };
+          yield { id: file.replace(/\.\w+$/, ''), image: from.image(target, [place]), turns };
         }
       },
     };
@@ -97,8 +97,8 @@ function splitFolder(from: RawFolder, names: readonly string[]): string {
   if (found !== undefined) return found;
   throw new UserError({
     file: `${from.path}/${names[0]}`,
-    message: `no pictures: expected a folder per class in ${names.join(' or ')}`,
-    hint: 'from image-net.org (ILSVRC2012); the validation pictures must be sorted into class folders',
+    message: `no images: expected a folder per class in ${names.join(' or ')}`,
+    hint: 'from image-net.org (ILSVRC2012); the validation images must be sorted into class folders',
   });
 }
 
@@ -107,6 +107,6 @@ function filesOf(from: RawFolder, folder: string, id: string): readonly string[]
   if (files.length > 0) return files;
   throw new UserError({
     file: `${from.path}/${folder}/${id}`,
-    message: 'the class is on the list, but there are no pictures of it',
+    message: 'the class is on the list, but there are no images of it',
   });
 }

@@ -1,4 +1,4 @@
-// ImageNet: name the object in a picture, one of 100 classes. The answer is the class name.
+// ImageNet: name the object in an image, one of 100 classes. The answer is the class name.
 import { defineTask } from '../define.ts';
 import { classNameStyle } from '../styles.ts';
 import { imagenetScorer } from './score.ts';

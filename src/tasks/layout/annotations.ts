@@ -51,7 +51,7 @@ export function holdsObject(file: string): boolean {
 
 const noDetails: TruthDetails = {};
 
-/** The samples of CoIN's test.json or val.json as far as a scorer needs them: ids and answers, neither text nor picture. */
+/** The samples of CoIN's test.json or val.json as far as a scorer needs them: ids and answers, neither text nor image. */
 export function readCoinAnnotations(
   file: string,
   answerField: string,

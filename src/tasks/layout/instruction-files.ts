@@ -1,4 +1,4 @@
-// Where CoIN's instruction files and pictures lie below a data folder, under all the names they have been released with.
+// Where CoIN's instruction files and images lie below a data folder, under all the names they have been released with.
 // Finds and repairs paths; what is in a file is read by `instructions.ts`.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
@@ -85,7 +85,7 @@ function foldersOf({ root }: TaskSource): readonly string[] {
   return [...below('.'), ...below('playground').map((name) => join('playground', name))];
 }
 
-/** `<root>/cl_dataset/...`: pictures and the official annotation files. */
+/** `<root>/cl_dataset/...`: images and the official annotation files. */
 export function datasetPath({ root }: TaskSource, ...parts: readonly string[]): string {
   return join(root, 'cl_dataset', ...parts);
 }

@@ -286,7 +286,7 @@ describe('annotations for scoring alone', () => {
   }));
   const humanAnswers = answers.map(({ answer }) => answer);
 
-  it("are CoIN's test file, or the folder that holds it; no picture is looked for", () => {
+  it("are CoIN's test file, or the folder that holds it; no image is looked for", () => {
     const file = write('any/test.json', [{ question_id: 7, answer: 'cat' }]);
     const expected = [{ id: '7', text: '', answer: 'cat', truth: {} }];
     expect(tasks.OCRVQA.readAnnotations(file)).toEqual(expected);
@@ -347,8 +347,8 @@ describe('annotations for scoring alone', () => {
     expect(tasks.VQAv2.readAnnotations(val)[0]?.truth).toEqual({});
     const rich = write('rich.json', [{ question_id: 8, answer: 'blue', answers: humanAnswers }]);
     expect(tasks.VizWiz.readAnnotations(rich)[0]?.truth).toEqual({ humanAnswers });
-    const pictures = write('z/Annotations/val.json', [{ image: 'VizWiz_val_1.jpg', answers, answerable: 1 }]);
-    expect(tasks.VizWiz.readAnnotations(pictures)[0]).toMatchObject({ ...row, id: 'VizWiz_val_1.jpg' });
+    const images = write('z/Annotations/val.json', [{ image: 'VizWiz_val_1.jpg', answers, answerable: 1 }]);
+    expect(tasks.VizWiz.readAnnotations(images)[0]).toMatchObject({ ...row, id: 'VizWiz_val_1.jpg' });
     write('z/val.json', [{ question_id: 'q', image: './VizWiz/val/VizWiz_val_1.jpg', answer: 'blue' }]);
     expect(tasks.VizWiz.readAnnotations(join(source.root, 'z'))[0]?.truth).toEqual({ humanAnswers });
   });

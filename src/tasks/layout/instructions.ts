@@ -10,7 +10,7 @@ export interface InstructionOptions {
   /** CoIN's folder name of the task. */
   readonly task: string;
   readonly source: TaskSource;
-  /** False where entries without a picture are part of the task (ScienceQA). */
+  /** False where entries without an image are part of the task (ScienceQA). */
   readonly imageRequired?: boolean;
 }
 

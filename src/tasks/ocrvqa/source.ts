@@ -1,12 +1,12 @@
-// OCR-VQA as published: dataset.json, which knows each book's questions and split, and the cover pictures, fetched by
+// OCR-VQA as published: dataset.json, which knows each book's questions and split, and the cover images, fetched by
 // their addresses and named by the book; or Hugging Face's Parquet files. A book is an entry in training.
 import { extname } from 'node:path';
 import { z } from 'zod';
 import { checkRow, rowError } from '../../formats/records/json.ts';
 import { streamJson } from '../../formats/records/json-stream.ts';
 import type { RawFolder } from '../downloads/raw-folder.ts';
-import { embeddedPicture, parquetFiles, parquetRows, rawText } from '../downloads/raw-rows.ts';
-import type { RawData, RawEntry, RawPicture, RawSource, RawSplit } from '../downloads/source.ts';
+import { embeddedImage, parquetFiles, parquetRows, rawText } from '../downloads/raw-rows.ts';
+import type { RawData, RawEntry, RawImage, RawSource, RawSplit } from '../downloads/source.ts';
 
 const hint = 'from ocr-vqa.github.io: dataset.json and the script that fetches the images';
 
@@ -16,7 +16,7 @@ const book = z.object({
   imageURL: z.string(),
   split: z.literal([1, 2, 3], { error: 'expected 1 (training), 2 (validation) or 3 (test)' }),
 });
-const parquetBook = z.object({ ...questions, image_id: rawText, image: embeddedPicture });
+const parquetBook = z.object({ ...questions, image_id: rawText, image: embeddedImage });
 
 const numberOf = { train: 1, test: 3 } as const;
 
@@ -36,13 +36,13 @@ export const ocrvqaSource: RawSource = {
 function* entriesOf(
   split: RawSplit,
   id: string,
-  picture: RawPicture,
+  image: RawImage,
   texts: readonly string[],
   answers: readonly string[],
 ): Generator<RawEntry> {
   const turns = texts.map((question, index) => ({ question, answer: answers[index] ?? '' }));
-  if (split === 'train') yield { id, picture, turns };
-  else yield* turns.map((turn, index) => ({ id: `${id}_${index}`, picture, turns: [turn] }));
+  if (split === 'train') yield { id, image, turns };
+  else yield* turns.map((turn, index) => ({ id: `${id}_${index}`, image, turns: [turn] }));
 }
 
 function openOfficial(from: RawFolder): RawData {
@@ -59,8 +59,8 @@ function openOfficial(from: RawFolder): RawData {
           throw rowError({ file, row }, 'answers', message);
         }
         const name = `${key}${extname(imageURL) || '.jpg'}`;
-        const picture = from.picture(`OCR-VQA/images/${name}`, [`images/${name}`, `images/${key}.jpg`]);
-        yield* entriesOf(split, key, picture, texts, answers);
+        const image = from.image(`OCR-VQA/images/${name}`, [`images/${name}`, `images/${key}.jpg`]);
+        yield* entriesOf(split, key, image, texts, answers);
       }
     },
   };
@@ -72,8 +72,8 @@ function openParquet(files: Readonly<Record<RawSplit, readonly string[]>>): RawD
     annotations: [],
     async *entries(split) {
       for await (const row of parquetRows(files[split], parquetBook)) {
-        const picture = { path: `OCR-VQA/images/${row.image_id}.jpg`, content: row.image.bytes };
-        yield* entriesOf(split, row.image_id, picture, row.questions, row.answers);
+        const image = { path: `OCR-VQA/images/${row.image_id}.jpg`, content: row.image.bytes };
+        yield* entriesOf(split, row.image_id, image, row.questions, row.answers);
       }
     },
   };

@@ -1,10 +1,10 @@
-// ScienceQA as published: problems.json, pid_splits.json and a picture per problem, or Hugging Face's Parquet files.
+// ScienceQA as published: problems.json, pid_splits.json and an image per problem, or Hugging Face's Parquet files.
 // The pieces of a question are put together as LLaVA does it: context, question, lettered choices.
 import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
 import { checkRow, readJsonObject, rowError } from '../../formats/records/json.ts';
 import type { RawFolder } from '../downloads/raw-folder.ts';
-import { embeddedPicture, parquetFiles, parquetRows, pictureOf } from '../downloads/raw-rows.ts';
+import { embeddedImage, imageOf, parquetFiles, parquetRows } from '../downloads/raw-rows.ts';
 import type { RawData, RawEntry, RawSource, RawSplit } from '../downloads/source.ts';
 import { readAnnotationList } from '../layout/annotations.ts';
 
@@ -19,7 +19,7 @@ const question = {
   hint: z.string().default(''),
 };
 const problem = z.object({ ...question, image: z.string().nullish() });
-const parquetProblem = z.object({ ...question, hint: z.string(), image: embeddedPicture.nullish() });
+const parquetProblem = z.object({ ...question, hint: z.string(), image: embeddedImage.nullish() });
 const parquetText = z.object({
   ...question,
   hint: z.string(),
@@ -96,7 +96,7 @@ function* officialEntries(
     );
     yield {
       id,
-      ...(checked.image && { picture: from.picture(`ScienceQA/images/${place}`, places) }),
+      ...(checked.image && { image: from.image(`ScienceQA/images/${place}`, places) }),
       turns: [turnOf(checked)],
     };
   }
@@ -137,7 +137,7 @@ function openParquet(files: Readonly<Record<RawSplit, readonly string[]>>): RawD
       for await (const { image, ...rest } of parquetRows(files[split], parquetProblem)) {
         const id = parquetId(split, ++row);
         const path = `ScienceQA/images/${split}/${id}/image.png`;
-        yield { id, ...(image && { picture: pictureOf(path, image) }), turns: [turnOf(rest)] };
+        yield { id, ...(image && { image: imageOf(path, image) }), turns: [turnOf(rest)] };
       }
     },
   };

@@ -1,4 +1,4 @@
-// ScienceQA: multiple choice on school science, half of it without a picture.
+// ScienceQA: multiple choice on school science, half of it without an image.
 // Options and right answers come from the official problems.json; a test row must belong to the official test split.
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -50,7 +50,7 @@ function readRelease(folder: string): Release {
 
 export const scienceqa = defineTask({
   name: 'ScienceQA',
-  summary: 'multiple choice on science facts, with and without a picture',
+  summary: 'multiple choice on science facts, with and without an image',
   maxNewTokens: 1024,
   referenceAspect: 'crop',
   imageRequired: false,

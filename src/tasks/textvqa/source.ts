@@ -1,13 +1,13 @@
-// TextVQA 0.5.1 as published: a JSON file per split and the training pictures, which are the validation pictures' too,
+// TextVQA 0.5.1 as published: a JSON file per split and the training images, which are the validation images' too,
 // or Hugging Face's Parquet files. The answer is the most common of the ten people's.
 import { z } from 'zod';
 import type { RawFolder } from '../downloads/raw-folder.ts';
 import {
-  embeddedPicture,
+  embeddedImage,
+  imageOf,
   jsonRows,
   parquetFiles,
   parquetRows,
-  pictureOf,
   rawId,
   rawText,
 } from '../downloads/raw-rows.ts';
@@ -23,9 +23,9 @@ const row = z.object({
   question: rawText,
   answers: z.array(z.string()).length(humanAnswerCount, `expected ${humanAnswerCount} answers`),
 });
-const parquetRow = z.object({ ...row.shape, image: embeddedPicture });
+const parquetRow = z.object({ ...row.shape, image: embeddedImage });
 
-const picturePath = (id: string) => `TextVQA/train_images/${id}.jpg`;
+const imagePath = (id: string) => `TextVQA/train_images/${id}.jpg`;
 const turnOf = ({ question, answers }: z.output<typeof row>) => ({
   question,
   answer: mostCommonAnswer(answers),
@@ -56,8 +56,8 @@ function openOfficial(from: RawFolder): RawData {
       for (const { value } of jsonRows(files[split], row, 'data')) {
         const name = `${value.image_id}.jpg`;
         const places = [`train_images/${name}`, `train_val_images/train_images/${name}`];
-        const picture = from.picture(picturePath(value.image_id), places);
-        yield { id: value.question_id, picture, turns: [turnOf(value)] };
+        const image = from.image(imagePath(value.image_id), places);
+        yield { id: value.question_id, image, turns: [turnOf(value)] };
       }
     },
   };
@@ -79,8 +79,8 @@ function openParquet(files: Readonly<Record<RawSplit, readonly string[]>>): RawD
     annotations: [{ path: 'TextVQA/TextVQA_0.5.1_val.json', content: validationJson }],
     async *entries(split) {
       for await (const value of parquetRows(files[split], parquetRow)) {
-        const picture = pictureOf(picturePath(value.image_id), value.image);
-        yield { id: value.question_id, picture, turns: [turnOf(value)] };
+        const image = imageOf(imagePath(value.image_id), value.image);
+        yield { id: value.question_id, image, turns: [turnOf(value)] };
       }
     },
   };

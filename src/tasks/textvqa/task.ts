@@ -1,4 +1,4 @@
-// TextVQA: questions about text in a picture. Scored against the ten human answers of the official annotation file,
+// TextVQA: questions about text in an image. Scored against the ten human answers of the official annotation file,
 // in both modes; the instruction file's single answer is not used for scoring.
 import { z } from 'zod';
 import { checkRow } from '../../formats/records/json.ts';
@@ -30,7 +30,7 @@ function readAnswers(file: string): ReadonlyMap<string, readonly string[]> {
 
 export const textvqa = defineTask({
   name: 'TextVQA',
-  summary: 'questions about the text in a picture',
+  summary: 'questions about the text in an image',
   maxNewTokens: 128,
   // The test split has no public answers.
   testFiles: ['val.json', 'test.json'],

@@ -1,14 +1,14 @@
-// VizWiz-VQA as published: an array of annotations per split and the pictures, or Hugging Face's Parquet files.
-// One question per picture, called by the picture's name. The answer is the most common of the ten people's.
+// VizWiz-VQA as published: an array of annotations per split and the images, or Hugging Face's Parquet files.
+// One question per image, called by the image's name. The answer is the most common of the ten people's.
 import { z } from 'zod';
 import type { RawFolder } from '../downloads/raw-folder.ts';
 import {
-  embeddedPicture,
+  embeddedImage,
   humanAnswers,
+  imageOf,
   jsonRows,
   parquetFiles,
   parquetRows,
-  pictureOf,
   rawText,
 } from '../downloads/raw-rows.ts';
 import { mostCommonAnswer, type RawData, type RawSource, type RawSplit } from '../downloads/source.ts';
@@ -18,7 +18,7 @@ const hint = 'from vizwiz.org (VQA): Annotations.zip, train.zip, val.zip';
 const annotation = z.object({ image: rawText, question: rawText, answers: humanAnswers });
 const parquetRow = z.object({
   question_id: rawText,
-  image: embeddedPicture,
+  image: embeddedImage,
   question: rawText,
   answers: z.array(z.string()).min(1),
 });
@@ -55,8 +55,8 @@ function openOfficial(from: RawFolder): RawData {
       for (const { value } of jsonRows(files[split], annotation)) {
         const place = `${folderOf[split]}/${value.image}`;
         const turn = { question: value.question, answer: mostCommonAnswer(value.answers) };
-        const picture = from.picture(`VizWiz/${place}`, [place, `images/${place}`]);
-        yield { id: idOf(value.image), picture, turns: [turn] };
+        const image = from.image(`VizWiz/${place}`, [place, `images/${place}`]);
+        yield { id: idOf(value.image), image, turns: [turn] };
       }
     },
   };
@@ -78,10 +78,10 @@ function openParquet(files: Readonly<Record<RawSplit, readonly string[]>>): RawD
     annotations: [{ path: 'VizWiz/Annotations/val.json', content: annotations }],
     async *entries(split) {
       for await (const { question_id, image, question, answers } of parquetRows(files[split], parquetRow)) {
-        const picture = pictureOf(`VizWiz/${folderOf[split]}/${nameOf(question_id)}`, image);
+        const found = imageOf(`VizWiz/${folderOf[split]}/${nameOf(question_id)}`, image);
         yield {
           id: idOf(question_id),
-          picture,
+          image: found,
           turns: [{ question, answer: mostCommonAnswer(answers) }],
         };
       }

@@ -1,4 +1,4 @@
-// VizWiz: questions by blind people about their own pictures; the answer may be "unanswerable".
+// VizWiz: questions by blind people about their own images; the answer may be "unanswerable".
 // Strict scoring uses ten human answers where they are known: in a test row itself, or in the official annotation file
 // (cl_dataset/VizWiz/Annotations/val.json, or Annotations/val.json beside the test file that is scored against).
 import { existsSync, statSync } from 'node:fs';
@@ -21,7 +21,7 @@ import { vizwizScorer } from './score.ts';
 
 const testFiles = ['val.json', 'test.json'];
 
-/** Looks a row up in the official file, if that is there. One question per picture, and no question ids there. */
+/** Looks a row up in the official file, if that is there. One question per image, and no question ids there. */
 function officialTruth(file: string): ((row: TestRow) => TruthDetails) | undefined {
   if (!existsSync(file)) return undefined;
   const answers = officialAnswersBy('image', file);
@@ -30,7 +30,7 @@ function officialTruth(file: string): ((row: TestRow) => TruthDetails) | undefin
   });
 }
 
-/** An official file has pictures and answers, CoIN's has question ids. */
+/** An official file has images and answers, CoIN's has question ids. */
 function isOfficial(file: string): boolean {
   for (const { value } of streamJson(file)) return isObject(value) && !Object.hasOwn(value, 'question_id');
   return false;
@@ -38,7 +38,7 @@ function isOfficial(file: string): boolean {
 
 export const vizwiz = defineTask({
   name: 'VizWiz',
-  summary: "blind people's questions about their pictures",
+  summary: "blind people's questions about their images",
   maxNewTokens: 128,
   testFiles,
   scorer: vizwizScorer,

@@ -1,19 +1,19 @@
-// VQAv2 as published: questions and annotations apart, pictures in COCO 2014's folders; or Hugging Face's Parquet
-// files. In training, all questions about a picture are one entry. The answer is the annotation's own.
+// VQAv2 as published: questions and annotations apart, images in COCO 2014's folders; or Hugging Face's Parquet
+// files. In training, all questions about an image are one entry. The answer is the annotation's own.
 import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
 import type { RawFolder } from '../downloads/raw-folder.ts';
 import {
-  embeddedPicture,
+  embeddedImage,
+  imageOf,
   jsonRows,
   parquetFiles,
   parquetRows,
-  pictureOf,
   rawId,
   rawText,
 } from '../downloads/raw-rows.ts';
 import {
-  groupedByPicture,
+  groupedByImage,
   type RawData,
   type RawQuestion,
   type RawSource,
@@ -31,7 +31,7 @@ const parquetText = z.object({
   multiple_choice_answer: z.string(),
   answers: z.array(z.object({ answer: z.string() })),
 });
-const parquetRow = parquetText.omit({ answers: true }).extend({ image: embeddedPicture });
+const parquetRow = parquetText.omit({ answers: true }).extend({ image: embeddedImage });
 
 const folderOf = { train: 'train2014', test: 'val2014' } as const;
 const annotationPath = 'VQAv2/v2_mscoco_val2014_annotations.json';
@@ -81,20 +81,18 @@ function openOfficial(from: RawFolder): RawData {
           message: `${value.question_id} has no annotation in ${annotationFiles[split]} (row ${row})`,
         });
       }
-      yield { id: value.question_id, pictureId: value.image_id, turn: { question: value.question, answer } };
+      yield { id: value.question_id, imageId: value.image_id, turn: { question: value.question, answer } };
     }
   }
   return {
     form: 'official files',
     annotations: [{ path: annotationPath, content: annotationFiles.test }],
     entries(split) {
-      const picture = (id: string) => {
+      const image = (id: string) => {
         const place = placeOf(split, id);
-        return from.picture(`COCO2014/${place}`, [place, `images/${place}`, `COCO2014/${place}`]);
+        return from.image(`COCO2014/${place}`, [place, `images/${place}`, `COCO2014/${place}`]);
       };
-      return split === 'train'
-        ? groupedByPicture(questions(split), picture)
-        : singly(questions(split), picture);
+      return split === 'train' ? groupedByImage(questions(split), image) : singly(questions(split), image);
     },
   };
 }
@@ -109,16 +107,16 @@ function openParquet(files: Readonly<Record<RawSplit, readonly string[]>>): RawD
     yield '\n]}\n';
   }
   async function* entries(split: RawSplit) {
-    // A picture comes with each of its questions, which follow one another: it is kept for one entry only.
+    // An image comes with each of its questions, which follow one another: it is kept for one entry only.
     let last: { id: string; image: Uint8Array; turns: { question: string; answer: string }[] } | undefined;
     const entryOf = ({ id, image, turns }: NonNullable<typeof last>) => {
-      return { id, picture: { path: `COCO2014/${placeOf(split, id)}`, content: image }, turns };
+      return { id, image: { path: `COCO2014/${placeOf(split, id)}`, content: image }, turns };
     };
     for await (const row of parquetRows(files[split], parquetRow)) {
       const turn = { question: row.question, answer: row.multiple_choice_answer };
       if (split === 'test') {
-        const picture = pictureOf(`COCO2014/${placeOf(split, row.image_id)}`, row.image);
-        yield { id: row.question_id, picture, turns: [turn] };
+        const image = imageOf(`COCO2014/${placeOf(split, row.image_id)}`, row.image);
+        yield { id: row.question_id, image, turns: [turn] };
       } else if (last?.id === row.image_id) {
         last.turns.push(turn);
       } else {

@@ -1,4 +1,4 @@
-// VQAv2: questions in natural wording about a picture.
+// VQAv2: questions in natural wording about an image.
 // Strict scoring uses ten human answers where they are known: in a test row itself, or in the official annotation file
 // (in cl_dataset/VQAv2, or beside the test file that is scored against).
 import { existsSync, statSync } from 'node:fs';
@@ -32,7 +32,7 @@ function officialTruth(file: string): ((row: TestRow) => TruthDetails) | undefin
 
 export const vqav2 = defineTask({
   name: 'VQAv2',
-  summary: 'questions in natural wording about a picture',
+  summary: 'questions in natural wording about an image',
   maxNewTokens: 1024,
   referenceAspect: 'crop',
   testFiles,

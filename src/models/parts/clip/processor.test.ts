@@ -26,12 +26,12 @@ const fixture: Fixture = JSON.parse(
 
 describe(`images as transformers ${fixture.versions.transformers} prepares them`, () => {
   it.each(fixture.cases)('$config, $aspect, $source', ({ config, aspect, source, height, width, data }) => {
-    const picture = fixture.sources[source];
+    const image = fixture.sources[source];
     const settings = fixture.configs[config];
-    if (picture === undefined || settings === undefined) throw new Error('fixture');
-    const pixels = new Uint8Array(Buffer.from(picture.data, 'base64'));
+    if (image === undefined || settings === undefined) throw new Error('fixture');
+    const pixels = new Uint8Array(Buffer.from(image.data, 'base64'));
     const transform = parseImageTransform(settings, 'preprocessor_config.json');
-    const actual = transformImage({ ...picture, data: pixels }, transform, { aspect });
+    const actual = transformImage({ ...image, data: pixels }, transform, { aspect });
     expect([actual.height, actual.width]).toEqual([height, width]);
     expect(actual.data).toEqual(new Float32Array(new Uint8Array(Buffer.from(data, 'base64')).buffer));
     if (transform.outputSize !== undefined) expect(transform.outputSize).toEqual({ height, width });
@@ -47,7 +47,7 @@ describe(`images as transformers ${fixture.versions.transformers} prepares them`
   });
 });
 
-it('pads with the mean colour, the picture in the middle', () => {
+it('pads with the mean colour, the image in the middle', () => {
   const image = { width: 1, height: 3, data: Uint8Array.of(1, 1, 1, 2, 2, 2, 3, 3, 3) };
   const { meanColor } = parseImageTransform({}, 'c.json');
   expect(meanColor).toEqual([122, 116, 104]);

@@ -1,5 +1,5 @@
 // CLIP's and SigLIP's image transform, as `preprocessor_config.json` states it: resize, crop, rescale, normalise.
-// Also LLaVA's padding to a square before it. Takes decoded pictures; does not read image files.
+// Also LLaVA's padding to a square before it. Takes decoded images; does not read image files.
 // Source: transformers' CLIPImageProcessor and SiglipImageProcessor (the PIL variants); checked by fixtures of their output.
 
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ interface Size {
 }
 
 export interface ImageTransform {
-  /** Undefined: the picture keeps its size. */
+  /** Undefined: the image keeps its size. */
   readonly resize?: {
     readonly size: Size | { readonly shortestEdge: number };
     readonly filter: ResizeFilter;
@@ -27,11 +27,11 @@ export interface ImageTransform {
   readonly normalize?: { readonly mean: readonly number[]; readonly std: readonly number[] };
   /** The mean colour, in bytes: what a padded square is filled with. */
   readonly meanColor: readonly number[];
-  /** Height and width of every result; undefined when they depend on the picture. */
+  /** Height and width of every result; undefined when they depend on the image. */
   readonly outputSize?: Size;
 }
 
-/** `crop`: CLIP's own way, the picture's centre. `pad`: LLaVA's, the whole picture on a mean-coloured square. */
+/** `crop`: CLIP's own way, the image's centre. `pad`: LLaVA's, the whole image on a mean-coloured square. */
 export type ImageAspect = 'pad' | 'crop';
 
 export interface PixelValues {
@@ -57,7 +57,7 @@ const CLIP_DEFAULTS = {
 
 type Key = keyof typeof CLIP_DEFAULTS;
 
-/** SigLIP's pictures are stretched to a square and not cropped. */
+/** SigLIP's images are stretched to a square and not cropped. */
 const SIGLIP_DEFAULTS: Readonly<Record<Key, unknown>> = {
   ...CLIP_DEFAULTS,
   size: { height: 224, width: 224 },
@@ -161,7 +161,7 @@ export function parseImageTransform(config: Readonly<Record<string, unknown>>, f
     }
   };
 
-  if (!flag('do_convert_rgb')) refuse('do_convert_rgb', 'true (pictures are always read as RGB)', false);
+  if (!flag('do_convert_rgb')) refuse('do_convert_rgb', 'true (images are always read as RGB)', false);
   let resize: ImageTransform['resize'];
   if (flag('do_resize')) {
     const resample = get('resample');
@@ -195,7 +195,7 @@ export function parseImageTransform(config: Readonly<Record<string, unknown>>, f
   };
 }
 
-/** A picture to the vision tower's input. With `pad` the picture is first centred on a mean-coloured square. */
+/** An image to the vision tower's input. With `pad` the image is first centred on a mean-coloured square. */
 export function transformImage(
   image: RgbImage,
   transform: ImageTransform,
@@ -204,7 +204,7 @@ export function transformImage(
   const whole = aspect === 'pad' ? padToSquare(image, transform.meanColor) : image;
   const resized = transform.resize === undefined ? whole : resizeTo(whole, transform.resize);
   const { height, width } = transform.centerCrop ?? resized;
-  // A crop larger than the picture is filled with black, before rescaling.
+  // A crop larger than the image is filled with black, before rescaling.
   const top = Math.floor((resized.height - height) / 2);
   const left = Math.floor((resized.width - width) / 2);
   const data = new Float32Array(3 * height * width);
@@ -225,7 +225,7 @@ export function transformImage(
   return { height, width, data };
 }
 
-/** Centres a picture on a square of its longer side, filled with `color`. */
+/** Centres an image on a square of its longer side, filled with `color`. */
 export function padToSquare(image: RgbImage, color: readonly number[]): RgbImage {
   const { width, height } = image;
   if (width === height) return image;

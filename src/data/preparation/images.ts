@@ -1,4 +1,4 @@
-// Puts a data set's pictures where CoIN's layout wants them: links, copies, or nothing. Pictures are never decoded.
+// Puts a data set's images where CoIN's layout wants them: links, copies, or nothing. Images are never decoded.
 import {
   copyFileSync,
   lstatSync,
@@ -13,27 +13,27 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { writeError } from '../../formats/files/files.ts';
-import type { RawPicture } from '../../tasks/downloads/source.ts';
+import type { RawImage } from '../../tasks/downloads/source.ts';
 
-export const pictureModes = ['link', 'copy', 'none'] as const;
-/** `link`: symbolic links to the user's files; pictures inside Parquet files are written out either way. */
-export type PictureMode = (typeof pictureModes)[number];
+export const imageModes = ['link', 'copy', 'none'] as const;
+/** `link`: symbolic links to the user's files; images inside Parquet files are written out either way. */
+export type ImageMode = (typeof imageModes)[number];
 
-export class PicturePlacer {
+export class ImagePlacer {
   readonly #root: string;
-  readonly #mode: PictureMode;
+  readonly #mode: ImageMode;
   readonly #folders = new Set<string>();
   readonly #suffix: string;
 
   /** `root` is `cl_dataset`; `owner` tells apart what several preparations write aside in one folder. */
-  constructor(root: string, mode: PictureMode, owner: string) {
+  constructor(root: string, mode: ImageMode, owner: string) {
     this.#root = root;
     this.#mode = mode;
     this.#suffix = `.${owner}.part`;
   }
 
-  /** Does nothing where the picture already is. */
-  place({ path, content }: RawPicture): void {
+  /** Does nothing where the image already is. */
+  place({ path, content }: RawImage): void {
     if (this.#mode === 'none' || content === undefined) return;
     const target = join(this.#root, path);
     try {
@@ -80,6 +80,6 @@ function linkError(error: unknown, target: string): UserError | undefined {
   return new UserError({
     file: target,
     message: 'symbolic links cannot be made here',
-    hint: 'copy the pictures instead: --images copy',
+    hint: 'copy the images instead: --images copy',
   });
 }

@@ -1,5 +1,5 @@
-// Looks at the pictures that instruction files name: are they there, can they be decoded, are they as large as their
-// row says. Hashes those that it decodes, for the search for pictures that are in training and in the test.
+// Looks at the images that instruction files name: are they there, can they be decoded, are they as large as their
+// row says. Hashes those that it decodes, for the search for images that are in training and in the test.
 import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
 import { UserError } from '../../base/errors.ts';
@@ -12,18 +12,18 @@ import type { NamedImage } from './rows.ts';
 
 export type ImageScope = 'sample' | 'all' | 'none';
 
-/** Of each file, where not all pictures are decoded. */
+/** Of each file, where not all images are decoded. */
 export const sampledImages = 200;
 /** Decoding overlaps with reading. */
 const atOnce = 8;
 
 export interface LookedAt {
   readonly image: NamedImage;
-  /** Undefined for a picture that is too even to have one. */
+  /** Undefined for an image that is too even to have one. */
   readonly hash?: ImageHash;
 }
 
-export interface PictureCheck {
+export interface ImageCheck {
   /** All that are there. */
   readonly present: readonly NamedImage[];
   /** Those that were decoded. */
@@ -31,18 +31,18 @@ export interface PictureCheck {
   readonly findings: readonly Finding[];
 }
 
-export interface PictureOptions {
+export interface ImageOptions {
   readonly task: TaskName;
   /** The data folder. */
   readonly root: string;
-  /** The instruction file that names the pictures, relative to it. */
+  /** The instruction file that names the images, relative to it. */
   readonly file: string;
   readonly images: ReadonlyMap<string, NamedImage>;
   readonly scope: ImageScope;
   readonly onDecoded?: () => void;
 }
 
-export async function checkPictures(options: PictureOptions): Promise<PictureCheck> {
+export async function checkImages(options: ImageOptions): Promise<ImageCheck> {
   const { task, root, file, scope, onDecoded } = options;
   const all = [...options.images.values()];
   if (scope === 'none') return { present: [], lookedAt: [], findings: [] };
@@ -54,11 +54,11 @@ export async function checkPictures(options: PictureOptions): Promise<PictureChe
   const present = all.filter(({ path }) => existsSync(path));
   if (present.length < all.length) {
     const first = all.find(({ path }) => !existsSync(path));
-    const [count, of] = [all.length - present.length, plural(all.length, 'picture')];
+    const [count, of] = [all.length - present.length, plural(all.length, 'image')];
     error(
       'image-missing',
       `${count} of ${of} ${count === 1 ? 'is' : 'are'} not there; the first: ${shown(first?.path ?? '')} (row ${first?.row})`,
-      'a run stops at a missing picture: put it there, or prepare the data without it (--missing skip)',
+      'a run stops at a missing image: put it there, or prepare the data without it (--missing skip)',
     );
   }
 
@@ -78,7 +78,7 @@ export async function checkPictures(options: PictureOptions): Promise<PictureChe
       }
     }
   }
-  const of = `${chosen.length} pictures looked at`;
+  const of = `${chosen.length} images looked at`;
   if (damaged.length > 0) {
     error(
       'image-undecodable',
@@ -87,7 +87,7 @@ export async function checkPictures(options: PictureOptions): Promise<PictureChe
     );
   }
   if (resized.length > 0) {
-    const hint = 'boxes are fractions of that size: the picture must be the original';
+    const hint = 'boxes are fractions of that size: the image must be the original';
     error('image-size', `${resized.length} of ${of} have another size; the first: ${resized[0]}`, hint);
   }
   return { present, lookedAt, findings };
@@ -118,7 +118,7 @@ async function look(image: NamedImage): Promise<Look> {
   }
 }
 
-/** Always the same pictures of a file, in file order. */
+/** Always the same images of a file, in file order. */
 function sample(images: readonly NamedImage[], purpose: string): readonly NamedImage[] {
   if (images.length <= sampledImages) return images;
   const order = new RandomStream(0, `doctor/${purpose}`).shuffle(images.map((_, index) => index));
