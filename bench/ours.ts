@@ -31,7 +31,7 @@ export async function prepareLine(line: Line, workload: Workload, threads?: numb
   const open = methods[method as MethodName].open({ adapter: workload.adapter, own: {} });
   const folder = join(dirname(workload.images[0] ?? '.'), 'weight-cache');
   const rewrites = baseWeightRewrites(model, baseWeights as BaseWeights, folder);
-  const program = { rewrites, ...(threads === undefined ? {} : { threads }) };
+  const program = { rewrites, threads };
   switch (line.kind) {
     case 'train':
       return training(model, workload, open, program);

@@ -35,9 +35,9 @@ async function tryRun(folder: string, { jobs, signal, observer, onBatch }: TryOp
     config: tinyConfig(folder, source),
     folder,
     source,
-    ...(jobs === undefined ? {} : { jobs }),
-    ...(signal === undefined ? {} : { signal }),
-    ...(observer === undefined ? {} : { observer }),
+    jobs,
+    signal,
+    observer,
     openEngine: async () => {
       const engine = new FakeEngine({
         onBatch: async () => {

@@ -55,8 +55,8 @@ async function run(
     source,
     prepare: (folder) => recordProvenance(folder, { source, tasks: config.tasks, modelFolder: model }),
     openEngine: () => openEngine({ config, modelFolder: model }),
-    ...(options.observer === undefined ? {} : { observer: options.observer }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    observer: options.observer,
+    signal: options.signal,
   });
 }
 

@@ -100,7 +100,7 @@ export function peftConfigOf(
     alpha_pattern: differing('alpha'),
     base_model_name_or_path: baseModel ?? null,
     bias: 'none',
-    ...(spec.experts === undefined ? {} : { expert_num: spec.experts }),
+    expert_num: spec.experts,
     fan_in_fan_out: false,
     inference_mode: true,
     lora_alpha: spec.alpha,

@@ -75,7 +75,7 @@ export function serializeAdapter({
   const prefixed = new Map([...values, ...projector].map(([name, tensor]) => [PREFIX + name, tensor]));
   const config = peftConfigOf(spec, {
     projector: projector.size > 0,
-    ...(baseModel === undefined ? {} : { baseModel }),
+    baseModel,
   });
   return {
     [CONFIG_FILE]: `${JSON.stringify(config, undefined, 2)}\n`,

@@ -63,7 +63,7 @@ export class AdapterAnswers {
       transform: model.transform,
       program: { provider: config.provider },
       memoryBytes: config.cache.memoryBytes,
-      ...(disk === undefined ? {} : { disk }),
+      disk,
     });
     return new AdapterAnswers(config, model, encoder);
   }

@@ -57,7 +57,7 @@ export async function answerSamples(options: AnsweringOptions): Promise<Generati
       {
         share: !alone,
         textPrefix,
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
+        signal: options.signal,
         loadFeatures: (images) => encoder.encode(images, { aspect }),
         onAnswer: (i, ids) => {
           const { id, text: prompt } = samples[some[i] as number] as TestSample;

@@ -53,7 +53,7 @@ export function toPlainError(error: unknown): PlainError {
   return {
     name,
     message,
-    ...(stack === undefined ? {} : { stack }),
+    stack,
     ...(error instanceof UserError ? { issues: error.issues } : {}),
     ...('code' in error ? { code: error.code } : {}),
     ...('path' in error ? { path: error.path } : {}),

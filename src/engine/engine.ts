@@ -270,7 +270,7 @@ function withFeatures(features: Float32Array | undefined): { readonly features?:
 }
 
 function routedPrompt(inputIds: Int32Array, { insert = [], rows }: Route = {}): Prompt {
-  return { inputIds: idsWithInserted(inputIds, insert), ...(rows === undefined ? {} : { rows }) };
+  return { inputIds: idsWithInserted(inputIds, insert), rows };
 }
 
 /** Made when a method first asks, as it reads the whole table of words. */

@@ -45,12 +45,12 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<read
       const samples = testSamples(config, source, task);
       const predictionFile = join(options.outputFolder, `${task}.jsonl`);
       await answers.answer({
-        ...(adapted === undefined ? {} : { adapted }),
+        adapted,
         task,
         samples,
         predictionFile,
         onAnswer: (done) => options.onProgress?.(task, done, samples.length),
-        ...(signal === undefined ? {} : { signal }),
+        signal,
       });
       const accuracyIn = (mode: ScoringMode) =>
         allTasks[task].score(mode, samples, readPredictions(predictionFile)).accuracy;

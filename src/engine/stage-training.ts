@@ -68,8 +68,8 @@ export class StageTraining {
       embeddings: this.#options.embeddings,
       fetchFeatures: this.#options.fetchFeatures,
       signal,
-      ...(previous === undefined ? {} : { previous }),
-      ...(resume === undefined ? {} : { resume }),
+      previous,
+      resume,
       onCheckpoint: (saved) => {
         mkdirSync(request.checkpointFolder, { recursive: true });
         writeFileAtomic(checkpoint, serializeState(saved, identity));

@@ -78,7 +78,7 @@ export async function auditRun(options: AuditOptions): Promise<AuditResult> {
       for (const [id, alone] of textsById(predictionFile)) {
         const text = was.get(id);
         if (text === alone) continue;
-        disagreements.push({ step: step.key, id, ...(text === undefined ? {} : { recorded: text }), alone });
+        disagreements.push({ step: step.key, id, recorded: text, alone });
       }
     }
   } finally {

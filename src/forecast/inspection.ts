@@ -99,9 +99,9 @@ export function inspectModel(folder: string, options: InspectOptions = {}): Mode
     layout,
     config,
     parts: weights === undefined ? [] : partsOf(weights),
-    ...(template === undefined ? {} : { template }),
+    template,
     ...(tokenizer === undefined ? {} : { tokenizer: tokenizerFacts(tokenizer) }),
-    ...(transform === undefined ? {} : { transform }),
+    transform,
     targets: weights === undefined ? { modules: [], layers: 0 } : targetsOf(weights),
     rank,
     memory:

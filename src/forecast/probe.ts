@@ -65,7 +65,7 @@ export async function probeRun(
     });
     const seconds = ((times.at(-1) ?? 0) - (times[0] ?? 0)) / 1000;
     return {
-      ...(training === undefined ? {} : { training }),
+      training,
       answers: { samples: Math.max(0, times.length - 1), seconds },
       peakMemory: process.resourceUsage().maxRSS * 1024,
       task,

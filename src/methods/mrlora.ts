@@ -166,7 +166,7 @@ function routed(state: StageState, adapter: AdapterSettings, scale: number): Inf
             queries.map(({ text, features }) => ({
               text: asked(text),
               rows: { mixture: mixtureRow([1], adapter) },
-              ...(features === undefined ? {} : { features }),
+              features,
             })),
             keptParameters(state, scale, [ROUTER]),
             1,

@@ -128,7 +128,7 @@ export async function computeResults(
 
 /** The part of the results that `metrics.json` keeps. */
 export function metricsOf({ tasks, modes, judges }: RunResults): Metrics {
-  return { tasks, modes, ...(judges === undefined ? {} : { judges }) };
+  return { tasks, modes, judges };
 }
 
 export function writeMetrics(folder: string, results: RunResults): void {

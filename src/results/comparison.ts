@@ -267,7 +267,7 @@ export function costOf(
   return {
     method,
     label,
-    ...(most === undefined ? {} : { trainableParameters: most }),
+    trainableParameters: most,
     ...(most === undefined || budget === undefined ? {} : { ofBudget: most / budget }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(inferenceParameters === undefined ? {} : { inferenceParameters }),

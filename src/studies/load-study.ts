@@ -152,7 +152,7 @@ function expandStudy(source: Source, options: LoadStudyOptions): Study {
   if (issues.size > 0) throw new UserError([...issues.values()]);
   return {
     name,
-    ...(study.question === undefined ? {} : { question: study.question }),
+    question: study.question,
     folder,
     axes: axes.map(({ label, values }) => ({ label, values: values.map(({ text }) => text) })),
     methods: runs[0]?.config.methods ?? [],
@@ -163,7 +163,7 @@ function expandStudy(source: Source, options: LoadStudyOptions): Study {
 
 function definedOf({ base, seeds }: LoadStudyOptions): Partial<ParsedStudy> {
   const own = typeof seeds === 'object' ? [...seeds] : seeds;
-  return { ...(base === undefined ? {} : { base }), ...(own === undefined ? {} : { seeds: own }) };
+  return { base, seeds: own };
 }
 
 function seedAxis(seeds: readonly number[] | undefined): readonly Axis[] {

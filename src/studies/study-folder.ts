@@ -44,7 +44,7 @@ export function claimStudyFolder(study: Study, runs: readonly StudyRun[]): void 
   const { name, question, axes, methods, seeds } = study;
   writeJsonAtomic(studyFiles.study(folder), {
     name,
-    ...(question === undefined ? {} : { question }),
+    question,
     axes,
     methods,
     seeds,

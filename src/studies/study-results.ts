@@ -117,7 +117,7 @@ export async function computeStudyResults(
   const finals = new Map(scored.map(({ arm, final }) => [arm, final]));
   return {
     name: study.name,
-    ...(study.question === undefined ? {} : { question: study.question }),
+    question: study.question,
     mode,
     axes: variedAxes(study),
     seeds: study.seeds,
@@ -252,8 +252,8 @@ function describeArm(
       stages: stagesIn(arm, run.name, opened),
       of: run.config.tasks.length,
     })),
-    ...(figures === undefined ? {} : { figures }),
-    ...(final === undefined ? {} : { final }),
+    figures,
+    final,
     trainingSeconds: seconds('train'),
     evaluationSeconds: seconds('evaluate'),
     cost:

@@ -4,7 +4,7 @@ import { withFeatures } from './feature-batches.ts';
 
 function example(id: number, image: string | undefined): Example {
   return {
-    sample: { id: String(id), turns: [], ...(image === undefined ? {} : { image }) },
+    sample: { id: String(id), turns: [], image },
     task: 'GQA',
     inputIds: new Int32Array([id]),
     trained: new Uint8Array([1]),

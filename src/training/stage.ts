@@ -170,7 +170,7 @@ export class StageTrainer {
       examples,
       model: config,
       tools,
-      ...(previous === undefined ? {} : { previous }),
+      previous,
     };
     const plan = await open.beginTask(context);
     const { values, steps, finalLoss } = await this.#course({

@@ -89,7 +89,7 @@ export class StageTools implements TrainingTools {
     const { seed, stage, signal, settings, fetchFeatures } = this.#options;
     return this.#options.train({
       examples,
-      plan: { initial, ...(feeds === undefined ? {} : { feeds }) },
+      plan: { initial, feeds },
       seed: (seed ^ hashText(purpose)) >>> 0,
       stage,
       fetchFeatures,

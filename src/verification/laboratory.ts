@@ -214,7 +214,7 @@ class Bench {
         text: sample.turns[0]?.question ?? '',
         inputIds: prompt,
         task,
-        ...(features === undefined ? {} : { features }),
+        features,
       };
     });
     const routes = await inference.route?.(queries, await this.#tools());
@@ -252,8 +252,8 @@ class Bench {
         const prompts = questions.map(
           ({ text, features, rows }): Prompt => ({
             inputIds: Int32Array.from(toyPrompt(text, features !== undefined)),
-            ...(features === undefined ? {} : { features }),
-            ...(rows === undefined ? {} : { rows }),
+            features,
+            rows,
           }),
         );
         const texts: string[] = [];

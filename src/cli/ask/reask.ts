@@ -34,7 +34,7 @@ export const reask = defineCommand({
           return openEngine({ config, modelFolder: locateModel(config) });
         },
         onCell: ({ key }, asked) => process.stderr.write(`${key}: ${asked} asked again\n`),
-        ...(args.reminder === undefined ? {} : { reminder: args.reminder }),
+        reminder: args.reminder,
       });
     } catch (error) {
       if (!interruption.signal.aborted) throw error;

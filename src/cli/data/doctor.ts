@@ -48,7 +48,7 @@ export const dataDoctor = defineCommand({
         folder,
         instructionType: oneOf('--instructions', args.instructions, instructionTypes),
         images: oneOf('--images', args.images, ['sample', 'all', 'none'] as const),
-        ...(baseImages === undefined ? {} : { baseImages }),
+        baseImages,
         onProgress: (text) => line.show(text),
       });
       line.clear();

@@ -61,7 +61,7 @@ export const dataPrepare = defineCommand({
         images: oneOf('--images', args.images, imageModes),
         missing: oneOf('--missing', args.missing, ['error', 'skip'] as const),
         ...(args.limit === undefined ? {} : { limit: positive('--limit', args.limit) }),
-        ...(args.classes === undefined ? {} : { classes: args.classes }),
+        classes: args.classes,
         onProgress: ({ file, entries }) => line.show(`${entries} entries of ${file}`),
       });
       line.clear();

@@ -52,7 +52,7 @@ function inspectAdapter(folder: string) {
     kind: spec.kind,
     ranks: distinct('rank'),
     scales: distinct('scale'),
-    ...(spec.experts === undefined ? {} : { experts: spec.experts }),
+    experts: spec.experts,
     dropout: spec.dropout,
     layers: layers.length,
     modules: [...new Set(layers.map((layer) => layer.split('.').at(-1) ?? ''))].sort(),

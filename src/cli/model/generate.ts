@@ -91,7 +91,7 @@ export const generate = defineCommand({
       provider,
       slots: Math.min(slots, rows.length),
       rewrites: baseWeightRewrites(model, baseWeights, join('runs', 'weight-cache')),
-      ...(adapter === undefined ? {} : { adapter }),
+      adapter,
       ...(rawArgs.includes('--no-cache')
         ? {}
         : { featureCache: { folder: join('runs', 'feature-cache'), maxBytes: 1e10 } }),
@@ -128,7 +128,7 @@ function readQuestions({ prompt, image, input }: Given): readonly Row[] {
   if (prompt !== undefined) {
     if (input !== undefined) throw new UserError('expected either --prompt or --input, found both');
     if (prompt === '') throw new UserError('--prompt is empty');
-    return [{ prompt, ...(image === undefined ? {} : { image }) }];
+    return [{ prompt, image }];
   }
   const fromInput = input === undefined || input === '-';
   if (fromInput && process.stdin.isTTY === true) {
@@ -163,7 +163,7 @@ function parseQuestions(text: string, file: string): readonly Row[] {
 }
 
 function questionOf({ prompt, image }: Row): AskedQuestion {
-  return { text: prompt, ...(image === undefined ? {} : { image }) };
+  return { text: prompt, image };
 }
 
 function labelOf(rows: readonly Row[], index: number): string {

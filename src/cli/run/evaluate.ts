@@ -82,7 +82,7 @@ export const evaluate = defineCommand({
         outputFolder,
         signal,
         onProgress: (task, done, total) => showProgress(`${task}  ${done}/${total}`, done === total, json),
-        ...(adapter === undefined ? {} : { adapterFolder: adapter }),
+        adapterFolder: adapter,
       });
       showTasks(evaluated, json);
       return 0;

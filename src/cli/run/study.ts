@@ -46,7 +46,7 @@ export const study = defineCommand({
     }
     const loaded = loadStudy(args.study, {
       overrides: readOverrides(rawArgs, definitions),
-      ...(args.base === undefined ? {} : { base: args.base }),
+      base: args.base,
       ...(args.seeds === undefined ? {} : { seeds: readSeeds(args.seeds) }),
     });
     const mode = oneOf('--mode', args.mode, modes);

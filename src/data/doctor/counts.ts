@@ -50,7 +50,7 @@ export function checkCount(
       task,
       code: 'count',
       message: `${file}: ${message}`,
-      ...(hint === undefined ? {} : { hint }),
+      hint,
     },
   ];
   if (nano !== undefined) {

@@ -109,7 +109,7 @@ async function look(image: NamedImage): Promise<Look> {
     const differs = image.size !== undefined && (image.size[0] !== width || image.size[1] !== height);
     return {
       image,
-      looked: { image, ...(hash === undefined ? {} : { hash }) },
+      looked: { image, hash },
       ...(differs ? { found: [width, height] } : {}),
     };
   } catch (error) {

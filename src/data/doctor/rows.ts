@@ -62,7 +62,7 @@ export function checkFile(task: TaskName, part: Part, file: string, source: Task
   let [entries, questions] = [0, 0];
   const findings: Finding[] = [];
   const find = (severity: Severity, code: FindingCode, message: string, hint?: string) =>
-    findings.push({ severity, task, code, message, ...(hint === undefined ? {} : { hint }) });
+    findings.push({ severity, task, code, message, hint });
 
   const checkOne = (value: unknown, place: RowPlace): void => {
     const { id, image, answers } = rowOf(part, value, place, answerField);

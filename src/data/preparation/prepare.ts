@@ -85,7 +85,7 @@ export async function prepareTask(options: PrepareOptions): Promise<Preparation>
   const source = rawSources[task];
   const folder = new RawFolder(from, {
     images: images !== 'none',
-    ...(options.classes === undefined ? {} : { classes: options.classes }),
+    classes: options.classes,
   });
   const data = source.open(folder);
   const request = {

@@ -113,7 +113,7 @@ export class Answerer {
       if (places === 1 && image === undefined)
         throw new UserError(`a question has ${IMAGE}, and no image: ${text}`);
       const inputIds = processor.processPrompt(text, { hasImage: image !== undefined, imageMarker: IMAGE });
-      return { inputIds, ...(image === undefined ? {} : { image }) };
+      return { inputIds, image };
     });
     const streams = prompts.map(() => new TextStream(tokenizer));
     const answerOf = (index: number, ids: readonly number[]): Answer => ({
@@ -125,7 +125,7 @@ export class Answerer {
       if (piece !== undefined && piece !== '') onText?.(index, piece);
     };
     const answers = await this.#generator.generate(prompts, this.#parameters, maxNewTokens, {
-      ...(signal === undefined ? {} : { signal }),
+      signal,
       loadFeatures: async (images) => (await this.#openEncoder()).encode(images),
       onToken: (index, id) => give(index, streams[index]?.push(id)),
       onAnswer: (index, ids) => {

@@ -59,7 +59,7 @@ export class GateReader {
 
   /** The gates by layer: [tokens, experts]. One sequence at a time, so that nothing depends on its neighbours. */
   async read({ inputIds, features, rows = {} }: ReadSequence, parameters: Values): Promise<Values> {
-    const sequence = { inputIds, ...(features === undefined ? {} : { features }) };
+    const sequence = { inputIds, features };
     const { ids, imageRows, features: images } = promptBatch([sequence], batchOptions(this.#config));
     const own = Object.entries(rows).map(([name, row]) => [name, float32(row, [1, row.length])] as const);
     const gates = await this.#program.runOnHost({

@@ -69,7 +69,7 @@ function makePrompts(): Prompt[] {
     ).join(' ');
     const image = i % 5 === 0 ? undefined : `image ${random.integer(4)}`;
     const inputIds = model.processor.processPrompt(text, { hasImage: image !== undefined });
-    return { inputIds, ...(image === undefined ? {} : { image }) };
+    return { inputIds, image };
   });
 }
 

@@ -243,5 +243,5 @@ function nameOf(features: Float32Array): string {
 
 /** What an extension takes from its prompt besides the ids. */
 function inputsOf({ rows }: Prompt, features: Float32Array | undefined) {
-  return { ...(features === undefined ? {} : { features }), ...(rows === undefined ? {} : { rows }) };
+  return { features, rows };
 }

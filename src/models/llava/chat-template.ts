@@ -60,7 +60,7 @@ export function chatTemplate({ file, source }: ChatTemplateSource, tokenizer: To
   const end = sample.find((segment) => segment.kind === 'end')?.token;
   return {
     begins: tokenizer.addsBegin && sample[0]?.kind !== 'begin',
-    ...(end === undefined ? {} : { end }),
+    end,
     prompt: (question) => rendering.segments({ questions: [question], answers: [] }),
     conversation(turns: readonly Turn[], { hasImage }) {
       if (turns.length === 0) throw new Error('prompt: a conversation has no turns');

@@ -106,7 +106,7 @@ export async function mergeAdapter({ model, adapter, to, onFile }: MergeOptions)
       projector: projector.size > 0,
       weightFiles,
       otherFiles,
-      ...(visionFolder === undefined ? {} : { tower: visionFolder }),
+      tower: visionFolder,
     };
   } finally {
     await product.dispose();

@@ -57,7 +57,7 @@ export function methodFigures(results: RunResults, mode: ScoringMode): readonly 
     return {
       name: info.name,
       label: info.label,
-      ...(intervals === undefined ? {} : { intervals }),
+      intervals,
       info,
       results: found,
       stages,

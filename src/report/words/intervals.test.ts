@@ -41,7 +41,7 @@ function withIntervals(comparison: IntervalResults['comparison'], few: readonly 
     resamples: 2000,
     few,
     methods,
-    ...(comparison === undefined ? {} : { comparison }),
+    comparison,
   };
   return { ...results, intervals: { strict: one, reference: one } };
 }
