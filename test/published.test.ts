@@ -167,7 +167,7 @@ describe('the zero-shot gate', () => {
 });
 
 describe('coin run coin', () => {
-  it("has the reference's settings (coin.md 4.2) and asks for model and data", () => {
+  it("has the reference's settings (reference.md, Hyper-parameters) and asks for model and data", () => {
     const { stdout } = coin('config', 'coin', '--model', 'm', '--data', 'd');
     for (const line of [
       'rank: 128',

@@ -55,7 +55,10 @@ export interface Adapter extends LinearAdapter {
   readonly parameters: ReadonlyMap<string, AdapterParameter>;
 }
 
-/** The linear layers of the language model: q, k, v, o, gate, up and down of every layer, not the head (coin.md 4.1). */
+/**
+ * The linear layers of the language model: q, k, v, o, gate, up and down of every layer, not the head
+ * (reference.md, MoELoRA).
+ */
 export const targetPattern =
   /^model\.language_model\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)$/;
 

@@ -1,4 +1,5 @@
-// CoIN's MoELoRA (Chen et al., NeurIPS 2024; coin.md 4.1): N experts of rank r/N, mixed per token by a dense softmax:
+// CoIN's MoELoRA (Chen et al., NeurIPS 2024; reference.md, MoELoRA): N experts of rank r/N, mixed per token by a dense
+// softmax:
 //   y = W₀x + (α/r)·Σ_e g_e·B_e·A_e·dropout_e(x),  g = softmax(W_g·x).
 // The experts are computed as one product of rank r whose rank blocks are scaled by their gates, not in a loop.
 import { DropoutSites } from '../nn/dropout.ts';

@@ -3,7 +3,8 @@
 // F_k the diagonal Fisher at θ*_k: the mean over samples of the squared gradient of log p(answer), one sample at a time.
 // A sum of such quadratics is one, up to a constant: F̄ = Σ F_k and θ̄ = Σ F_k·θ*_k / F̄, so memory does not grow.
 // Online (Schwarz et al., 2018): F ← γ·F + F_t, with the last θ* as the only anchor.
-// The reference's term has no gradient and its F is of batches (coin.md 4.4); `estimator: batch` gives such an F.
+// The reference's term has no gradient and its F is of batches (reference.md, Defects of its training); `estimator:
+// batch` gives such an F.
 import { z } from 'zod';
 import type { Adapter } from '../adapters/index.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';

@@ -1,4 +1,4 @@
-// CoIN's MoELoRA: the rank shared among experts that a dense router mixes per token (coin.md 4.1).
+// CoIN's MoELoRA: the rank shared among experts that a dense router mixes per token (reference.md, MoELoRA).
 import { z } from 'zod';
 import { MoeLoraAdapter } from '../adapters/index.ts';
 import { type AdapterSettings, defineMethod, type Method } from './method.ts';

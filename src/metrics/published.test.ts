@@ -28,7 +28,7 @@ it('holds all rows, each of its own name', () => {
   expect(new Set(rows.map(({ id }) => id)).size).toBe(46);
 });
 
-describe("the paper's figures (coin.md 3, 5.1)", () => {
+describe("the paper's figures (reference.md, Metrics)", () => {
   it.each([
     ['llava7b-lora-original', '-32.62', 32.97],
     ['llava7b-moelora-8', '-25.91', 42.76],

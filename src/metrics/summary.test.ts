@@ -42,7 +42,7 @@ describe('summarise', () => {
     expect(summarise(moelora).finalAverage).toBeCloseTo(233.95 / 7, 10);
   });
 
-  it('gives the published BWT with divisor T, with ScienceQA 75.78 to 63.09 added (coin.md 3, 5.1)', () => {
+  it('gives the published BWT with divisor T, with ScienceQA 75.78 to 63.09 added (reference.md, Metrics)', () => {
     const withScienceQa = matrixOf(
       ['ScienceQA', ...sevenTasks],
       [
@@ -123,7 +123,7 @@ describe('validateMatrix', () => {
   });
 });
 
-describe('formatPercent prints as Python does (CPython 3.11.7; coin.md 2.10)', () => {
+describe('formatPercent prints as Python does (CPython 3.11.7; reference.md, Scorers)', () => {
   it.each([
     [3.125, '3.12'],
     [3.375, '3.38'],

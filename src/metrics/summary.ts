@@ -1,5 +1,5 @@
 // The figures of a continual run out of its accuracy matrix (MAA, BWT, ACC), and the reading of a matrix from JSON.
-// Formulas: coin.md 3. Scores are percent, 0 to 100; nothing is rounded here but by `formatPercent`.
+// Formulas: reference.md, Metrics. Scores are percent, 0 to 100; nothing is rounded here but by `formatPercent`.
 import { z } from 'zod';
 import { DataError, UserError } from '../base/errors.ts';
 import type { AccuracyMatrix } from './matrix.ts';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { zeroShotBand } from './zero-shot-band.ts';
 
-it('holds the published score and the one reproduction that is known (coin.md 5.1)', () => {
+it('holds the published score and the one reproduction that is known (reference.md, Metrics)', () => {
   const { low, high } = zeroShotBand(49.91, 4241);
   expect(low).toBeLessThan(49.91);
   expect(high).toBeGreaterThan(52.79);

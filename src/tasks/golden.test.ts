@@ -1,6 +1,6 @@
 // Walks golden.jsonl of every task: what each scorer makes of an answer, per mode and model, and why. Annotations are
 // written as the reference reads them. `reference` was checked with the scripts of zackschen/CoIN at 4122465 on
-// CPython 3.11.7 (tools/parity/scorers.py); what is said of Qwen follows coin.md's account of commit 41411ab.
+// CPython 3.11.7 (tools/parity/scorers.py); what is said of Qwen follows reference.md's account of commit 41411ab.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { greatestLikePython, leastLikePython, parseFloatLikePython, splitWords, strip } from './python.ts';
 
-describe("Python's float (coin.md 2.10)", () => {
+describe("Python's float (reference.md, Scorers)", () => {
   it.each([
     ['0.5', 0.5],
     ['.5', 0.5],

@@ -52,7 +52,7 @@ describe('strict scoring', () => {
   });
 });
 
-describe('reference scoring (coin.md 2, common traits)', () => {
+describe('reference scoring (reference.md, Scorers)', () => {
   it('divides by the lines, so a missing prediction raises the score and a duplicate counts twice', () => {
     const score = scorePredictions(scorer, 'reference', samples, predictions);
     expect(score).toMatchObject({ accuracy: 25, denominator: 4, missing: 1, extra: 1, duplicate: 1 });

@@ -60,7 +60,10 @@ export function softly(score: number, parsed: Parsed): Judgement {
   return { verdict: score > 0 ? 'right' : 'wrong', score, parsed };
 }
 
-/** Answers without the one space in front that the reference drops since commit 41411ab (coin.md 2). */
+/**
+ * Answers without the one space in front that the reference drops since commit 41411ab (reference.md,
+ * Scorers).
+ */
 export function afterOneSpace(judge: Judge): Judge {
   return (sample, text) => judge(sample, text.startsWith(' ') ? text.slice(1) : text);
 }

@@ -11,7 +11,7 @@ function verdict(task: Task, mode: ScoringMode, answer: string, text: string, tr
 }
 
 describe.each([
-  // coin.md 2.3: a part of the other text, in either direction, is enough; case counts.
+  // reference.md, ImageNet: a part of the other text, in either direction, is enough; case counts.
   ['ImageNet', 'hot dog', 'hot dog', 'right', 'right'],
   ['ImageNet', 'hot dog', 'dog', 'right', 'wrong'],
   ['ImageNet', 'hot dog', 'o', 'right', 'wrong'],
@@ -21,19 +21,19 @@ describe.each([
   ['ImageNet', 'hot_dog', 'hot dog', 'wrong', 'right'],
   ['ImageNet', 'great white shark, white shark', 'White shark', 'wrong', 'right'],
   ['ImageNet', 'great white shark, white shark', 'shark', 'right', 'wrong'],
-  // coin.md 2.4: trailing full stops are stripped, then lower case; nothing is trimmed.
+  // reference.md, GQA: trailing full stops are stripped, then lower case; nothing is trimmed.
   ['GQA', 'left', 'Left..', 'right', 'right'],
   ['GQA', 'left', 'left. ', 'wrong', 'right'],
   ['GQA', 'left', ' left', 'wrong', 'right'],
   ['GQA', 'left', 'the left', 'wrong', 'wrong'],
-  // coin.md 2.5 and 2.7: upper-cased equality.
+  // reference.md, VizWiz, VQAv2: upper-cased equality.
   ['VizWiz', 'Unanswerable', 'unanswerable', 'right', 'right'],
   ['VizWiz', 'strasse', 'stra\u00dfe', 'right', 'wrong'],
   ['VizWiz', 'yes', 'Yes.', 'wrong', 'right'],
   ['VQAv2', 'yes', 'YES', 'right', 'right'],
   ['VQAv2', 'yes', ' yes', 'wrong', 'right'],
   ['VQAv2', 'yes', '', 'wrong', 'unparseable'],
-  // coin.md 2.8: lower-cased equality; the capitalised word is always wrong.
+  // reference.md, OCRVQA: lower-cased equality; the capitalised word is always wrong.
   ['OCRVQA', 'Travel', 'travel', 'right', 'right'],
   ['OCRVQA', 'Travel', 'Travel.', 'wrong', 'right'],
   ['OCRVQA', 'Unanswerable', 'Unanswerable', 'wrong', 'right'],
@@ -45,7 +45,7 @@ describe.each([
   });
 });
 
-it('ImageNet pairs by position in the reference, by id strictly (coin.md 2.3)', () => {
+it('ImageNet pairs by position in the reference, by id strictly (reference.md, ImageNet)', () => {
   const samples = ['cat', 'dog'].map((answer, index) => ({ id: `${index}`, text: '', answer, truth: {} }));
   const swapped = [
     { question_id: '1', prompt: '', text: 'dog' },
@@ -55,7 +55,7 @@ it('ImageNet pairs by position in the reference, by id strictly (coin.md 2.3)', 
   expect(tasks.ImageNet.score('strict', samples, swapped).accuracy).toBe(100);
 });
 
-describe('GQA (coin.md 2.4)', () => {
+describe('GQA (reference.md, GQA)', () => {
   const sample = (id: string, answer: string, isBalanced: boolean) => ({
     id,
     text: '',

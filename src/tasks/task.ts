@@ -96,7 +96,7 @@ export interface Task {
   readonly maxNewTokens: number;
   /**
    * How the reference shows an image when it evaluates this task. It trains on images padded to a square, and evaluates
-   * some tasks on the centre alone (coin.md 2.9).
+   * some tasks on the centre alone (reference.md, Asking the model).
    */
   readonly referenceAspect: 'pad' | 'crop';
   readonly style: AnswerStyle;

@@ -8,7 +8,7 @@ export const humanAnswerCount = 10;
 /**
  * The mean over the ten leave-one-out sets of min(1, matches among the other nine / 3).
  * With k of ten people giving the answer: [k min(1, (k-1)/3) + (10-k) min(1, k/3)] / 10.
- * Source: coin.md 2.2; the sum runs in the reference's order, so that the last bit agrees.
+ * Source: reference.md, TextVQA; the sum runs in the reference's order, so that the last bit agrees.
  * @param given and `answers` already normalised.
  */
 export function softAccuracy(given: string, answers: readonly string[]): number {
@@ -46,7 +46,7 @@ const articles: ReadonlySet<string> = new Set(['a', 'an', 'the']);
  * no apostrophes, so that "dont" is "don't"; no full stops except in decimals; no commas inside numbers; every other
  * punctuation mark separates words.
  * TextVQA's reference differs: it deletes commas everywhere, lets one mark's neighbours decide about all of its
- * occurrences, and stops after 32 full stops (coin.md 2.2).
+ * occurrences, and stops after 32 full stops (reference.md, TextVQA).
  */
 export function normaliseHumanAnswer(text: string): string {
   const words = text

@@ -1,5 +1,6 @@
 // A score of 0 to 10 out of a judge's answer, in two modes, and the figure of a cell.
-// `reference` is evaluate_score.py, faults included (coin.md 3.1, 2.10); `strict` reads what is really said, or nothing.
+// `reference` is evaluate_score.py, faults included (reference.md, Judge); `strict` reads what is really said, or
+// nothing.
 import { parseFloatLikePython } from '../../tasks/python.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
 import { strictScore, type UnparsedReason } from './strict-score.ts';

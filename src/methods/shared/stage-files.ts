@@ -54,7 +54,7 @@ export function serializeStage(
 
 /**
  * Reads what `serializeStage` wrote. The projector must be there in full: the reference loses it between tasks without
- * a word (coin.md 4.4).
+ * a word (reference.md, Defects of its training).
  * @throws UserError or DataError when a file is missing, damaged, of another method or of a layout not known here.
  */
 export function readStage(folder: string, { method, open, projector }: StageFilesOptions): StageState {

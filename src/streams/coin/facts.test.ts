@@ -3,7 +3,7 @@ import { taskNames } from '../../tasks/index.ts';
 import { expectedCounts, templates } from './facts.ts';
 
 describe('what is known of the data', () => {
-  it('adds up to what an independent reader of the paper wrote down (coin.md 1.1)', () => {
+  it('adds up to what an independent reader of the paper wrote down (reference.md, Order and file names)', () => {
     const total = (part: 'train' | 'test', which: (values: readonly number[]) => number | undefined) =>
       taskNames.reduce(
         (sum, task) => sum + (which(expectedCounts[task][part].map(({ value }) => value)) ?? 0),

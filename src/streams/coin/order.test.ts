@@ -3,7 +3,7 @@ import { taskNames } from '../../tasks/index.ts';
 import { alphabeticalOrder, describeTaskOrder, officialOrder, resolveTaskOrder } from './order.ts';
 
 describe('the order of tasks', () => {
-  it('is official unless asked otherwise (coin.md 1.1, 1.6)', () => {
+  it('is official unless asked otherwise (reference.md, Order and file names)', () => {
     expect(resolveTaskOrder()).toBe(officialOrder);
     expect(resolveTaskOrder('alphabetical')).toBe(alphabeticalOrder);
     expect(resolveTaskOrder(['GQA', 'VizWiz'])).toEqual(['GQA', 'VizWiz']);

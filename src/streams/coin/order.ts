@@ -5,7 +5,7 @@ import { didYouMean } from '../../base/nearest.ts';
 import { isTaskName, type TaskName, taskNames } from '../../tasks/index.ts';
 import { RandomStream } from '../../tensor/random.ts';
 
-/** The paper calls it random; the reference's scripts are numbered so (coin.md 1.1). */
+/** The paper calls it random; the reference's scripts are numbered so (reference.md, Order and file names). */
 export const officialOrder: readonly TaskName[] = [
   'ScienceQA',
   'TextVQA',
@@ -17,7 +17,10 @@ export const officialOrder: readonly TaskName[] = [
   'OCRVQA',
 ];
 
-/** The order ablation: alphabetical but for Grounding, which stands where RefCOCO would (coin.md 1.6). */
+/**
+ * The order ablation: alphabetical but for Grounding, which stands where RefCOCO would (reference.md, Order
+ * and file names).
+ */
 export const alphabeticalOrder: readonly TaskName[] = [
   'GQA',
   'ImageNet',

@@ -1,5 +1,6 @@
-// The reference's hyper-parameters per model (coin.md 4.2), as far as a configuration can say them. Data only.
-// reference: 8 GPUs take a batch each and their gradients are averaged / here: 8 batches are added up for one step.
+// The reference's hyper-parameters per model (reference.md, Hyper-parameters), as far as a configuration can say them.
+// Data only. reference: 8 GPUs take a batch each and their gradients are averaged / here: 8 batches are added up for
+// one step.
 import type { ScoredModel } from '../../tasks/task.ts';
 
 export interface Recipe {

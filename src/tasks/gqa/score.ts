@@ -1,4 +1,4 @@
-// Short answers about scenes. Reference: coin.md 2.4 (convert_gqa_for_eval.py and eval_gqa.py at 4122465).
+// Short answers about scenes. Reference: reference.md, GQA (convert_gqa_for_eval.py and eval_gqa.py at 4122465).
 import { exactMatch } from '../matching.ts';
 import { stripEnd } from '../python.ts';
 import { afterOneSpace, type Judge, rightIf, type Scorer } from '../scoring.ts';

@@ -16,7 +16,7 @@ function verdict(
 
 const whole: Box = [0, 0, 1, 1];
 
-describe('the box that the reference reads (coin.md 2.6, 2.10)', () => {
+describe('the box that the reference reads (reference.md, Grounding)', () => {
   it.each([
     ['[0.12, 0.30, 0.55, 0.88]', [0.12, 0.3, 0.55, 0.8]],
     ['[0.1,0.2,0.3,0.4]', [0.1, 0.2, 0.3, 0]],
@@ -48,7 +48,7 @@ describe('the box that the reference reads (coin.md 2.6, 2.10)', () => {
     expect(verdict('reference', gold, text)).toBe(expected);
   });
 
-  it('multiplies by the longer side, which decides at an overlap of one half (coin.md 2.10)', () => {
+  it('multiplies by the longer side, which decides at an overlap of one half (reference.md, Scorers)', () => {
     const gold: Box = [0, 0, 0.6, 0.6];
     expect(verdict('reference', gold, '(0.0,0.0,0.3,0.6)', [427, 333])).toBe('right');
     expect(verdict('reference', gold, '(0.0,0.0,0.3,0.6)', [640, 480])).toBe('wrong');

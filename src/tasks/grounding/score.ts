@@ -1,4 +1,4 @@
-// Boxes and their overlap. Reference: coin.md 2.6 and 2.10 (LLaVA's and MiniGPT-v2's
+// Boxes and their overlap. Reference: reference.md, Grounding (LLaVA's and MiniGPT-v2's
 // eval_grounding.py at 4122465).
 import { present } from '../../base/errors.ts';
 import { greatestLikePython, leastLikePython, parseFloatLikePython } from '../python.ts';

@@ -1,4 +1,4 @@
-// Class names. Reference: coin.md 2.3 (eval_ImagetNet.py at 4122465).
+// Class names. Reference: reference.md, ImageNet (eval_ImagetNet.py at 4122465).
 import { exactMatch, normaliseShortAnswer } from '../matching.ts';
 import { afterOneSpace, type Judge, rightIf, type Scorer } from '../scoring.ts';
 

@@ -10,7 +10,10 @@ import type { TaskSource } from '../task.ts';
 export const instructionTypes = ['Original', 'Diverse', '10Type'] as const;
 export type InstructionType = (typeof instructionTypes)[number];
 
-/** The name used today first, then older ones (coin.md 1.2). In `Instructions`, Diverse is a file of its own. */
+/**
+ * The name used today first, then older ones (reference.md, Order and file names). In `Instructions`, Diverse
+ * is a file of its own.
+ */
 const releasedNames: Readonly<Record<string, readonly string[]>> = {
   Original: [
     'Instructions_Original',

@@ -1,5 +1,5 @@
-// Short answers read off a cover. Reference: coin.md 2.8 (eval_ocrvqa.py at 4122465): lower-cased equality; an answer
-// that contains "Unanswerable" is wrong whatever the gold is. (Its "Samples: 0" is only printed.)
+// Short answers read off a cover. Reference: reference.md, OCRVQA (eval_ocrvqa.py at 4122465): lower-cased equality; an
+// answer that contains "Unanswerable" is wrong whatever the gold is. (Its "Samples: 0" is only printed.)
 import { exactMatch } from '../matching.ts';
 import { afterOneSpace, type Judge, rightIf, type Scorer } from '../scoring.ts';
 

@@ -4,7 +4,7 @@ import { scorePredictions } from '../scoring.ts';
 import type { TestSample } from '../task.ts';
 import { referenceLetter, scienceqaScorer, strictChoice } from './score.ts';
 
-describe('the letter that the reference reads (coin.md 2.1, 2.10)', () => {
+describe('the letter that the reference reads (reference.md, ScienceQA)', () => {
   it.each([
     ['B', 'B'],
     ['B. a cat', 'B'],
@@ -81,7 +81,7 @@ describe('the score', () => {
   });
   const predict = (question_id: string, text: string) => ({ question_id, prompt: '', text });
 
-  it('counts missing ones as wrong, keeps the last of duplicates, ignores unknown ids (coin.md 2.1, 2.10)', () => {
+  it('counts missing ones as wrong, keeps the last of duplicates, ignores unknown ids (reference.md, ScienceQA)', () => {
     const samples = [sample('1', 0), sample('2', 1), sample('3', 2), sample('4', 2)];
     const predictions = [predict('1', 'B'), predict('9', 'A'), predict('1', 'A'), predict('2', 'E')];
     expect(scorePredictions(scienceqaScorer, 'reference', samples, predictions)).toMatchObject({
@@ -105,7 +105,7 @@ describe('the score', () => {
     expect(strict.samples.map(({ verdict }) => verdict)).toEqual(['unparseable', 'wrong']);
   });
 
-  it('never gives the sixth of six options to the reference, which crashes there (coin.md 2.10)', () => {
+  it('never gives the sixth of six options to the reference, which crashes there (reference.md, Scorers)', () => {
     const samples = [sample('1', 5, 6)];
     const predictions = [predict('1', 'F')];
     expect(scorePredictions(scienceqaScorer, 'reference', samples, predictions).accuracy).toBe(0);

@@ -1,4 +1,4 @@
-// How a ScienceQA answer becomes an option. Reference: coin.md 2.1 (eval_science_qa.py at 4122465).
+// How a ScienceQA answer becomes an option. Reference: reference.md, ScienceQA (eval_science_qa.py at 4122465).
 import { present } from '../../base/errors.ts';
 import { normaliseShortAnswer } from '../matching.ts';
 import { wordCharacter } from '../python.ts';

@@ -1,4 +1,4 @@
-// The answer normalisation of the reference's TextVQA scorer, faults included (coin.md 2.2).
+// The answer normalisation of the reference's TextVQA scorer, faults included (reference.md, TextVQA).
 // Strict scoring normalises by the rules as they are meant: `normaliseHumanAnswer` in vqa.ts.
 import { splitWords, strip } from '../python.ts';
 

@@ -5,7 +5,7 @@ import { normaliseHumanAnswer, softAccuracy } from '../vqa.ts';
 import { contractions, normaliseLikeEvalAi } from './evalai.ts';
 import { textvqaScorer } from './score.ts';
 
-describe("the reference's normalisation (coin.md 2.2, 2.10)", () => {
+describe("the reference's normalisation (reference.md, TextVQA)", () => {
   it.each([
     ['3.5', '3.5'],
     ['3.', '3'],
@@ -38,7 +38,7 @@ describe("the reference's normalisation (coin.md 2.2, 2.10)", () => {
   });
 });
 
-describe('soft accuracy (coin.md 2.2)', () => {
+describe('soft accuracy (reference.md, TextVQA)', () => {
   it.each([
     [0, 0],
     [1, 0.3],

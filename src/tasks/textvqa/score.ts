@@ -1,4 +1,4 @@
-// TextVQA's soft accuracy in both modes. Reference: coin.md 2.2 (m4c_evaluator.py at 4122465).
+// TextVQA's soft accuracy in both modes. Reference: reference.md, TextVQA (m4c_evaluator.py at 4122465).
 import { present } from '../../base/errors.ts';
 import { type Scorer, softly } from '../scoring.ts';
 import { normalisedOnce, softAccuracy, strictVqa } from '../vqa.ts';

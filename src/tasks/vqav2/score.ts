@@ -1,5 +1,5 @@
-// Short answers. Reference: coin.md 2.7 (eval_vqav2.py at 4122465): upper-cased equality with the single answer, not
-// the VQA accuracy. Strict: VQA soft accuracy where ten answers are known.
+// Short answers. Reference: reference.md, VQAv2 (eval_vqav2.py at 4122465): upper-cased equality with the single
+// answer, not the VQA accuracy. Strict: VQA soft accuracy where ten answers are known.
 import { upperCasedMatch } from '../matching.ts';
 import { afterOneSpace, type Scorer } from '../scoring.ts';
 import { strictVqa } from '../vqa.ts';
