@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compareNumbers } from '../../test/support/compare.ts';
-import { readWeight, writeWeights } from '../../test/support/weight-files.ts';
+import { readWeight, writeWeights } from '../../test/support/files/weight-files.ts';
 import { UserError } from '../base/errors.ts';
 import { float32, int32, type StorageType } from './dtype.ts';
 import { grad } from './grad.ts';

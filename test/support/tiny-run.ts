@@ -12,12 +12,12 @@ export const testCount = 4;
 
 /** Writes 6 training and 4 test samples per task, all with one image. */
 export function writeTinyData(root: string): TaskSource {
-  write(join(root, 'cl_dataset', 'picture.png'), Buffer.from([137, 80, 78, 71]));
+  write(join(root, 'cl_dataset', 'image.png'), Buffer.from([137, 80, 78, 71]));
   for (const task of tinyTasks) {
     const folder = join(root, 'Instructions_Original', task);
     const train = Array.from({ length: trainCount }, (_, index) => ({
       id: `${index}`,
-      image: 'picture.png',
+      image: 'image.png',
       conversations: [
         { from: 'human', value: '<image>\nWhat is it?' },
         { from: 'gpt', value: `answer ${index}` },
@@ -25,7 +25,7 @@ export function writeTinyData(root: string): TaskSource {
     }));
     const test = Array.from({ length: testCount }, (_, index) => ({
       question_id: `${task}-${index}`,
-      image: 'picture.png',
+      image: 'image.png',
       text: 'What is it?',
       answer: `answer ${index}`,
     }));

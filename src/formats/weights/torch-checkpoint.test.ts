@@ -10,7 +10,7 @@ import {
   tensor,
   torchArchive,
   zip,
-} from '../../../test/support/torch-pickle.ts';
+} from '../../../test/support/files/torch-pickle.ts';
 import { DataError } from '../../base/errors.ts';
 import { memorySource } from '../files/file-bytes.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from './half.ts';

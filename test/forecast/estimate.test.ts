@@ -1,0 +1,161 @@
+// `coin plan`: what it says of a run agrees with what the run then does, with a probe and without.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import { trainSamples } from '../../src/config/samples.ts';
+import { openEngine } from '../../src/engine/engine.ts';
+import { estimateRun } from '../../src/forecast/estimate.ts';
+import { openLlava } from '../../src/models/llava/model.ts';
+import { buildNanoData } from '../../src/nano/world/build.ts';
+import { buildIfStale, commandLine } from '../support/built.ts';
+import { writeToyModel } from '../support/toy-model.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'coin-plan-'));
+const [model, data] = [join(root, 'model'), join(root, 'data')];
+const yaml = join(root, 'toy.yaml');
+const source = { root: data, instructionType: 'Original' };
+
+beforeAll(async () => {
+  buildIfStale();
+  await writeToyModel(model);
+  await buildNanoData({ folder: data, trainPerTask: 12, testPerTask: 6 });
+  writeFileSync(
+    yaml,
+    `model: model
+benchmark: data
+tasks: [GQA, ScienceQA]
+methods: [lora, joint]
+adapter: {rank: 4, alpha: 8, dropout: 0, experts: 2}
+training: {batchSize: 2, taskBatchSizes: {ScienceQA: 3}, accumulation: 2}
+evaluation: {maxNewTokens: 3}
+cache: {use: false}
+`,
+  );
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+function plan(...parameters: readonly string[]) {
+  const { FORCE_COLOR: _, ...env } = process.env;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [commandLine, 'plan', ...parameters], {
+    cwd: root,
+    encoding: 'utf8',
+    env,
+  });
+  return { status, stdout, stderr };
+}
+
+describe('without a probe', () => {
+  it('counts steps, samples and answers, and runs nothing', () => {
+    const { status, stdout, stderr } = plan(yaml, '--no-probe', '--json');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const { stages, trainable, disk, probe } = JSON.parse(stdout);
+    expect(probe).toBeUndefined();
+    const rows = stages.map((stage: Record<string, { samples?: number; steps?: number }>) => [
+      stage.method,
+      stage.task,
+      stage.train?.samples,
+      stage.train?.steps,
+      stage.evaluation?.samples,
+    ]);
+    expect(rows).toEqual([
+      ['zero-shot', '', undefined, undefined, 12],
+      // 12 samples in batches of 2, two batches a step; then in batches of 3.
+      ['LoRA', 'GQA', 12, 3, 6],
+      ['LoRA', 'ScienceQA', 12, 2, 12],
+      ['Joint', 'ScienceQA', 24, 4, 12],
+    ]);
+    expect(stages[1].train.hours).toBeUndefined();
+    expect(disk.adapters).toBe(4 * (2 * trainable.lora + trainable.joint));
+  });
+
+  it('counts the tokens that training then sees, where few samples need no guess', () => {
+    const config = loadConfig(yaml, {});
+    const opened = openLlava(model);
+    const { steps } = estimateRun(config, opened, source);
+    const lengths = trainSamples(config, source, 'GQA').map(
+      ({ turns, image }) =>
+        opened.processor.processTraining(turns, { hasImage: image !== undefined }).inputIds.length,
+    );
+    const train = steps.find(({ step }) => step.key === 'lora/1-GQA/train');
+    expect(train?.tokens).toBeCloseTo(
+      lengths.reduce((sum, length) => sum + length, 0),
+      6,
+    );
+  });
+
+  it('as a table', () => {
+    const { stdout } = plan(yaml, '--no-probe');
+    expect(stdout).toMatch(/^toy: 2 tasks, a model of /);
+    expect(stdout).toMatch(/^LoRA 1 +GQA +3 +12 /m);
+    expect(stdout).toMatch(/^all .* 9 +48 /m);
+    expect(stdout).toContain('No probe: no times.');
+    expect(stdout).not.toMatch(/NaN|undefined|Infinity/);
+  });
+});
+
+it('a probe gives times, and leaves nothing behind', () => {
+  const before = readdirSync(root);
+  const { status, stdout, stderr } = plan(yaml, '--json');
+  expect({ status, stderr }).toEqual({
+    status: 0,
+    stderr: 'Probing: a few training steps and a few answers.\n',
+  });
+  const { stages, probe } = JSON.parse(stdout);
+  expect(probe.training).toMatchObject({ batches: 3, samples: 6 });
+  expect(probe.answers.samples).toBe(5);
+  for (const stage of stages.slice(1)) {
+    expect(stage.train.hours).toBeGreaterThan(0);
+    expect(stage.evaluation.hours).toBeGreaterThan(0);
+  }
+  expect(readdirSync(root)).toEqual(before);
+});
+
+it('a batch size of a task holds, and a conversation loses what is behind maxTokens', async () => {
+  const config = {
+    ...loadConfig(yaml, {}),
+    output: join(root, 'x'),
+  };
+  const engine = await openEngine({ config, modelFolder: model });
+  const steps = async (task: 'GQA' | 'ScienceQA', stage: number) => {
+    let total = 0;
+    const adapterFolder = mkdtempSync(join(root, 'adapter-'));
+    await engine.trainStage({
+      config,
+      signal: new AbortController().signal,
+      method: 'lora',
+      stage,
+      task,
+      tasks: [task],
+      samplesOf: (name) => trainSamples(config, source, name),
+      adapterFolder,
+      checkpointFolder: join(adapterFolder, 'checkpoint'),
+      onProgress: ({ steps: count }) => {
+        total = count;
+      },
+    });
+    return total;
+  };
+  expect(await steps('GQA', 1)).toBe(3);
+  expect(await steps('ScienceQA', 2)).toBe(2);
+  await engine.close();
+  const short = { ...config, training: { ...config.training, maxTokens: 4 } };
+  const cut = await openEngine({ config: short, modelFolder: model });
+  await expect(
+    cut.trainStage({
+      config: short,
+      signal: new AbortController().signal,
+      method: 'lora',
+      stage: 1,
+      task: 'GQA',
+      tasks: ['GQA'],
+      samplesOf: (name) => trainSamples(short, source, name),
+      adapterFolder: mkdtempSync(join(root, 'adapter-')),
+      checkpointFolder: join(root, 'no'),
+      onProgress: () => {},
+    }),
+  ).rejects.toThrow(/sample .* of GQA has no answer within training\.maxTokens \(4 tokens\)/);
+  await cut.close();
+});

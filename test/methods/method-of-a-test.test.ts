@@ -1,0 +1,102 @@
+// What a new method costs: one file and one row in the registry. Here the file is below and the row is put in from
+// outside; configuration, plan, trainer, checkpoints, evaluation and results know it without a change.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { UserError } from '../../src/base/errors.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { openEngine } from '../../src/engine/engine.ts';
+import { largestAbsolute } from '../../src/methods/shared/matrices.ts';
+import { readStage } from '../../src/methods/shared/stage-files.ts';
+import { openLlava } from '../../src/models/llava/model.ts';
+import { buildNanoData } from '../../src/nano/world/build.ts';
+import { computeResults } from '../../src/report/results.ts';
+import { executeRun } from '../../src/runs/execute.ts';
+import { recordProvenance } from '../../src/runs/provenance.ts';
+import { projectorNames } from '../../src/training/traced.ts';
+import { writeToyModel } from '../support/toy-model.ts';
+
+vi.mock('../../src/methods/index.ts', async (original) => {
+  const registry = await original<typeof import('../../src/methods/index.ts')>();
+  const { method } = await import('../support/shrinking-method.ts');
+  const methods = { ...registry.methods, shrinking: method };
+  return { ...registry, methods, methodNames: Object.keys(methods) };
+});
+
+const root = mkdtempSync(join(tmpdir(), 'coin-one-file-'));
+const [model, data, output] = [join(root, 'model'), join(root, 'data'), join(root, 'run')];
+beforeAll(async () => {
+  await writeToyModel(model);
+  await buildNanoData({ folder: data, trainPerTask: 6, testPerTask: 2 });
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+function configOf(more: Readonly<Record<string, unknown>> = {}) {
+  const settings = {
+    model,
+    benchmark: data,
+    output,
+    methods: ['shrinking'],
+    tasks: ['ImageNet', 'GQA'],
+    trainSamples: 6,
+    testSamples: 2,
+    'adapter.rank': 2,
+    'training.batchSize': 2,
+    'evaluation.maxNewTokens': 2,
+    ...more,
+  };
+  return loadConfig('nano', {
+    overrides: Object.entries(settings).map(([path, value]) => ({
+      path: path.split('.'),
+      value,
+      label: path,
+    })),
+  });
+}
+
+it('runs a method that only a test knows, with its settings, hooks and memory', async () => {
+  const config = configOf({ 'methodSettings.shrinking.bound': 0.01 });
+  const source = { root: data, instructionType: 'Original' };
+  await executeRun({
+    config,
+    folder: output,
+    source,
+    prepare: (folder) => recordProvenance(folder, { source, tasks: config.tasks, modelFolder: model }),
+    openEngine: () => openEngine({ config, modelFolder: model }),
+  });
+  const { modes, methods } = await computeResults(output);
+  expect(methods.map(({ label }) => label)).toEqual(['Shrinking']);
+  expect(modes.strict.methods.shrinking?.matrix.rows).toHaveLength(2);
+
+  const { method } = await import('../support/shrinking-method.ts');
+  const { weights } = openLlava(model);
+  const state = readStage(join(output, 'shrinking/2-GQA/adapter'), {
+    method,
+    open: method.open({ adapter: config.adapter, own: {} }),
+    projector: new Map(projectorNames.map((name) => [name, weights.values(name)])),
+  });
+  const largest = Math.max(
+    ...[...state.trained].map(([name, { data: values }]) =>
+      name.includes('lora_') ? largestAbsolute(values) : 0,
+    ),
+  );
+  expect(largest).toBeCloseTo(0.01, 7);
+  expect(state.memory.notes).toEqual({ finished: ['ImageNet', 'GQA'] });
+  const journal = readFileSync(join(output, 'journal.jsonl'), 'utf8');
+  expect(journal).toContain('"bound":0.01');
+});
+
+it('refuses its settings like those of any other', () => {
+  const message = (more: Readonly<Record<string, unknown>>) => {
+    try {
+      configOf(more);
+      return '';
+    } catch (error) {
+      return error instanceof UserError ? error.message : String(error);
+    }
+  };
+  expect(message({ 'methodSettings.shrinking.bound': -1 })).toContain('methodSettings.shrinking.bound');
+  expect(message({ 'methodSettings.shrinking.bond': 1 })).toContain('did you mean bound?');
+  expect(message({ 'adapter.rank': 3 })).toContain('shrinks even ranks only');
+});
