@@ -6,9 +6,10 @@ import { type Issue, UserError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { isObject } from '../formats/records/json.ts';
 import { readYaml, type Source } from '../formats/records/yaml-source.ts';
+import { crossCheck } from './cross-check.ts';
 import { givenByUser, presets } from './presets.ts';
 import { type ConfigProblem, formatPath, problemsOf } from './problems.ts';
-import { configSchema, crossCheck, type RunConfig } from './schema.ts';
+import { configSchema, type RunConfig } from './schema.ts';
 
 export type { RunConfig } from './schema.ts';
 

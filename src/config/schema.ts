@@ -1,17 +1,13 @@
 // The schema of a run's configuration: every key with its type, range, default and a line that says what it is.
-// Reading files, and saying where an error stands, is `config.ts`.
+// Reading files, and saying where an error stands, is `load.ts`; what no single key can say is `cross-check.ts`.
 import { z } from 'zod';
-import { UserError } from '../base/errors.ts';
-import { type Method, type MethodName, type MethodSettings, methodNames, methods } from '../methods/index.ts';
+import { type Method, type MethodName, methodNames, methods } from '../methods/index.ts';
 import { templateChoices } from '../models/llava/model.ts';
 import type { ScheduleName } from '../nn/schedule.ts';
 import { slimTestCount } from '../streams/coin/facts.ts';
-import { resolveTaskOrder } from '../streams/coin/order.ts';
-import { publishedRow } from '../streams/coin/published.ts';
 import { type TaskName, taskNames } from '../tasks/index.ts';
 import { instructionTypes } from '../tasks/layout/instruction-files.ts';
 import type { Provider } from '../tensor/program.ts';
-import type { ConfigProblem } from './problems.ts';
 
 const providers = ['cpu', 'webgpu', 'cuda'] as const satisfies readonly Provider[];
 export const baseWeightNames = ['float32', 'int8', 'int4'] as const;
@@ -216,7 +212,8 @@ export const configSchema = z.strictObject({
 
 /** A configuration as a user writes it. */
 export type ConfigInput = z.input<typeof configSchema>;
-type ParsedConfig = z.output<typeof configSchema>;
+/** As the schema leaves it: every default filled in, tasks not yet in order, paths as written. */
+export type ParsedConfig = z.output<typeof configSchema>;
 
 /** A configuration with every default filled in. Paths are as the run uses them. */
 export interface RunConfig
@@ -238,76 +235,4 @@ export interface RunConfig
   readonly cache: Readonly<ParsedConfig['cache']>;
 }
 
-/** What a method of the run is opened with; one that is no mixture is not told of experts. */
-export function settingsOf(
-  { adapter, methodSettings }: Pick<RunConfig, 'adapter' | 'methodSettings'>,
-  method: MethodName,
-): MethodSettings {
-  const { rank, alpha, dropout, experts, methods: own } = adapter;
-  const { mixture = false }: Method = methods[method];
-  const settings = { rank, alpha, dropout, experts, ...own[method] };
-  return {
-    adapter: mixture ? settings : { ...settings, experts: 1 },
-    own: methodSettings[method] ?? {},
-  };
-}
-
 export { type MethodName, methodNames } from '../methods/index.ts';
-
-/** What no single key can say: problems between keys, and the order of tasks. */
-export function crossCheck(config: ParsedConfig): {
-  readonly tasks: readonly TaskName[];
-  readonly problems: readonly ConfigProblem[];
-} {
-  const problems: ConfigProblem[] = [];
-  for (const method of config.methods) {
-    const given: Readonly<Record<string, unknown>> = config.adapter.methods[method] ?? {};
-    for (const { path, ...problem } of methods[method].problems(settingsOf(config, method))) {
-      const [section, key = ''] = path;
-      const own = section === 'adapter' && given[key] !== undefined;
-      problems.push({ path: own ? ['adapter', 'methods', method, key] : path, ...problem });
-    }
-  }
-  if (config.adapter.match === 'none' && config.adapter.budget !== undefined) {
-    problems.push({
-      path: ['adapter', 'budget'],
-      message: 'a budget is what methods are matched to, but match is none',
-      hint: 'set adapter.match to parameters, or leave the budget out',
-    });
-  }
-  const places = providersOf[config.baseWeights];
-  if (!places.includes(config.provider)) {
-    problems.push({
-      path: ['baseWeights'],
-      message: `${config.baseWeights} does not run on provider ${config.provider}`,
-      hint: `use int4 or float32, or provider ${places.join(' or ')}`,
-    });
-  }
-  if (config.zeroShotGate !== 'none') {
-    try {
-      publishedRow(config.zeroShotGate);
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      problems.push(...error.issues.map(({ message, hint }) => ({ path: ['zeroShotGate'], message, hint })));
-    }
-  }
-  if (config.zeroShotGate !== 'none' && !config.evaluation.zeroShot) {
-    problems.push({
-      path: ['zeroShotGate'],
-      message: 'the gate needs the zero-shot scores, but zeroShot is false',
-      hint: 'set evaluation.zeroShot to true, or zeroShotGate to none',
-    });
-  }
-  config.methods.forEach((method, index) => {
-    if (config.methods.indexOf(method) !== index) {
-      problems.push({ path: ['methods', index], message: `${method} occurs twice` });
-    }
-  });
-  try {
-    return { tasks: resolveTaskOrder(config.tasks, config.seed), problems };
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    problems.push(...error.issues.map(({ message, hint }) => ({ path: ['tasks'], message, hint })));
-    return { tasks: [], problems };
-  }
-}

@@ -1,13 +1,13 @@
 // The engine of a run: a LLaVA model behind the interface of `run-engine.ts`. Programs are compiled once per method and
 // serve every stage; only the parameters fed to them change.
 
+import { openMethod } from '../config/open-method.ts';
 import type { TrainedStage } from '../config/plan.ts';
 import { tasksUpTo } from '../config/plan.ts';
-import { type MethodName, type RunConfig, settingsOf } from '../config/schema.ts';
+import type { MethodName, RunConfig } from '../config/schema.ts';
 import { featureCache } from '../config/sources.ts';
 import { GateReader } from '../evaluation/generation/gate-reader.ts';
 import { type GenerationStatistics, Generator, type Prompt } from '../evaluation/generation/generator.ts';
-import { methods } from '../methods/index.ts';
 import type { Embeddings, Inference, InferenceTools, Query, Route } from '../methods/method.ts';
 import { createEmbeddings } from '../methods/shared/embeddings.ts';
 import { idsWithInserted, withInserted } from '../methods/shared/insertion.ts';
@@ -199,9 +199,7 @@ class LlavaEngine implements ObservingEngine {
       ...(method === undefined
         ? {}
         : {
-            adapter: methods[method]
-              .open(settingsOf(this.#config, method))
-              .graph({ use: 'inference', model: this.#model.config }),
+            adapter: openMethod(this.#config, method).graph({ use: 'inference', model: this.#model.config }),
           }),
     });
     this.#generator = { method, generator };
@@ -212,7 +210,7 @@ class LlavaEngine implements ObservingEngine {
     if (this.#gateReader?.method === method) return this.#gateReader.reader;
     await this.#gateReader?.reader.dispose();
     const { config, weights } = this.#model;
-    const open = methods[method].open(settingsOf(this.#config, method));
+    const open = openMethod(this.#config, method);
     const reader = await GateReader.compile({
       config,
       weights: weights.provider(new Set(projectorNames)),
@@ -230,9 +228,12 @@ class LlavaEngine implements ObservingEngine {
     const { config } = this.#model;
     const { seed, tasks: stream } = this.#config;
     const known = tasksUpTo(method, stage, stream);
-    return methods[method]
-      .open(settingsOf(this.#config, method))
-      .inference(this.#training.read(method, adapterFolder), { seed, stage, tasks: known, model: config });
+    return openMethod(this.#config, method).inference(this.#training.read(method, adapterFolder), {
+      seed,
+      stage,
+      tasks: known,
+      model: config,
+    });
   }
 
   #inferenceTools(method: MethodName | undefined): InferenceTools {

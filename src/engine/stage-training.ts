@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { ExpectedTensors } from '../adapters/peft.ts';
 import { UserError } from '../base/errors.ts';
+import { methodSettingsOf, openMethod } from '../config/open-method.ts';
 import { tasksUpTo } from '../config/plan.ts';
-import { type MethodName, type RunConfig, settingsOf } from '../config/schema.ts';
+import type { MethodName, RunConfig } from '../config/schema.ts';
 import { writeFileAtomic } from '../formats/files/files.ts';
 import { methods } from '../methods/index.ts';
 import type { Embeddings, Example, OpenMethod, StageState, StreamSample } from '../methods/method.ts';
@@ -45,7 +46,7 @@ export class StageTraining {
     const started = performance.now();
     const { config } = this.#options;
     const { method, stage, task, previousAdapter, signal } = request;
-    const open = methods[method].open(settingsOf(config, method));
+    const open = openMethod(config, method);
     const known = tasksUpTo(method, stage, config.tasks);
     const stream = this.#stream(open, request, known);
     const trainer = await this.#trainerOf(method, open);
@@ -102,7 +103,7 @@ export class StageTraining {
 
   /** What a stage left behind. */
   read(method: MethodName, folder: string): StageState {
-    const open = methods[method].open(settingsOf(this.#options.config, method));
+    const open = openMethod(this.#options.config, method);
     return readStage(folder, { method: methods[method], open, projector: this.#options.projector });
   }
 
@@ -179,7 +180,7 @@ export class StageTraining {
   /** A checkpoint counts only for the very same training. */
   #identity({ method, stage, task }: TrainRequest, stream: readonly StreamSample[]): string {
     const { training, seed, provider, baseWeights } = this.#options.config;
-    const settings = settingsOf(this.#options.config, method);
+    const settings = methodSettingsOf(this.#options.config, method);
     const hash = createHash('sha256');
     hash.update(JSON.stringify({ method, stage, task, settings, training, seed, provider, baseWeights }));
     // One by one: the turns of a large data set are more than one string should hold.

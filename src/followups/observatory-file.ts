@@ -3,11 +3,11 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { DataError } from '../base/errors.ts';
+import { openMethod } from '../config/open-method.ts';
 import type { EvaluateStep, TrainStep } from '../config/plan.ts';
-import { type MethodName, settingsOf } from '../config/schema.ts';
+import type { MethodName } from '../config/schema.ts';
 import { sha256, writeFileAtomic } from '../formats/files/files.ts';
 import { readJsonObject } from '../formats/records/json.ts';
-import { methods } from '../methods/index.ts';
 import type { TaskUse } from '../metrics/routing.ts';
 import { filesHash } from '../runs/completion.ts';
 import type { OpenedRun } from '../runs/open.ts';
@@ -113,7 +113,7 @@ export function mixtureStages({ config, steps, records }: Pick<OpenedRun, 'confi
   const evaluations = steps.filter((step): step is EvaluateStep => step.kind === 'evaluate');
   return steps.flatMap((step) => {
     if (step.kind !== 'train' || !records.has(step.key)) return [];
-    const { mixedExperts } = methods[step.method].open(settingsOf(config, step.method));
+    const { mixedExperts } = openMethod(config, step.method);
     if (mixedExperts === undefined) return [];
     const own = evaluations.filter(({ trained }) => trained?.key === step.key);
     return [{ step, experts: mixedExperts, tasks: own.map(({ task }) => task) }];

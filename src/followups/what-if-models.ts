@@ -1,6 +1,7 @@
 // The models that a what-if asks: weighted sums of a method's stages, and the reasons why some cannot be had.
 import { type Issue, UserError } from '../base/errors.ts';
-import { type MethodName, type RunConfig, settingsOf } from '../config/schema.ts';
+import { openMethod } from '../config/open-method.ts';
+import type { MethodName, RunConfig } from '../config/schema.ts';
 import { methods } from '../methods/index.ts';
 import { hasStageLora } from '../methods/shared/blend.ts';
 
@@ -70,7 +71,7 @@ export function requireMixable(config: RunConfig, method: MethodName): void {
 export function whyNotMixable(config: RunConfig, method: MethodName): Issue | undefined {
   const { label, stream } = methods[method];
   if (stream === 'untrained') return { message: `${label} trains nothing, so there are no stages` };
-  if (hasStageLora(methods[method].open(settingsOf(config, method)))) return undefined;
+  if (hasStageLora(openMethod(config, method))) return undefined;
   return {
     message: `stages of ${label} cannot be mixed: their updates depend on the question, so no one matrix per layer lies between two of them`,
     hint: '--rollback asks stages as they are, of every method',

@@ -5,8 +5,9 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { present } from '../base/errors.ts';
+import { openMethod } from '../config/open-method.ts';
 import { type EvaluateStep, type TrainStep, trainedStage } from '../config/plan.ts';
-import { type MethodName, settingsOf } from '../config/schema.ts';
+import type { MethodName } from '../config/schema.ts';
 import { AdapterAnswers } from '../engine/adapter-answers.ts';
 import type { RunEngine } from '../engine/contract.ts';
 import { makeFolder, sha256, sha256OfFile, writeJsonAtomic } from '../formats/files/files.ts';
@@ -254,7 +255,7 @@ class WhatIfAnswerer {
 
   #blended({ method, parts }: WhatIfModel, { projector }: AdapterAnswers) {
     const { config, folder } = this.#run;
-    const open = methods[method].open(settingsOf(config, method));
+    const open = openMethod(config, method);
     const steps = trainedSteps(this.#run, method);
     const stages = parts.map(({ stage, weight }) => {
       if (stage === 0) return { weight, projector };

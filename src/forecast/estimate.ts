@@ -1,9 +1,10 @@
 // What a run will take, before anything runs: steps, tokens, arithmetic, memory and disk, out of the data, the model's
 // headers and the traced graphs. Nothing is computed with the model; times come from a probe (`probe.ts`).
 
+import { openMethod } from '../config/open-method.ts';
 import { planRun, type Step } from '../config/plan.ts';
 import { testSamples, trainSamples } from '../config/samples.ts';
-import { type MethodName, type RunConfig, settingsOf } from '../config/schema.ts';
+import type { MethodName, RunConfig } from '../config/schema.ts';
 import { methods } from '../methods/index.ts';
 import { expectedWeights } from '../models/llava/inventory.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
@@ -179,7 +180,7 @@ interface BatchSizes {
 /** The traced training of a method: what trains, and the cost of a batch. Nothing for one that does not train. */
 function trainingOf(config: RunConfig, model: LlavaModel, method: MethodName) {
   if (methods[method].stream === 'untrained') return { trainable: 0, flops: () => 0, values: () => 0 };
-  const open = methods[method].open(settingsOf(config, method));
+  const open = openMethod(config, method);
   const { trained, loss } = traceTraining({ config: model.config, weights: model.weights, open });
   const flops = productFlops(Object.values(buildProgram('train', model, config, method)));
   const values = forwardValues(loss);

@@ -1,8 +1,8 @@
 // The programs of a run as graphs, by name, for looking at: as text, or as ONNX in a viewer such as Netron.
 
-import { type MethodName, type RunConfig, settingsOf } from '../config/schema.ts';
+import { openMethod } from '../config/open-method.ts';
+import type { MethodName, RunConfig } from '../config/schema.ts';
 import { extendGraph, projectGraph } from '../evaluation/generation/graphs.ts';
-import { methods } from '../methods/index.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
 import { imageFeatures } from '../models/llava/network.ts';
 import { Scope } from '../nn/scope.ts';
@@ -23,7 +23,7 @@ export const programs = {
   },
   /** Loss and gradients of what trains. */
   train: ({ config, weights }, run, method = 'lora') => {
-    const open = methods[method].open(settingsOf(run, method));
+    const open = openMethod(run, method);
     const { loss, trained } = traceTraining({ config, weights, open });
     return gradientGraph(
       loss,
@@ -52,6 +52,6 @@ export function buildProgram(
 function scopeOf({ weights, config }: LlavaModel, run: RunConfig, method: MethodName | undefined): Scope {
   const provider = weights.provider(new Set(projectorNames));
   if (method === undefined) return new Scope(provider);
-  const open = methods[method].open(settingsOf(run, method));
+  const open = openMethod(run, method);
   return new Scope(provider, '', open.graph({ use: 'inference', model: config }));
 }

@@ -2,7 +2,8 @@
 // rank is the one whose traced training graph comes nearest, among those the method can work with; α goes along with it,
 // so that the scale of its update, α/r, stays. What a configuration gives for a method by itself is left as it is.
 
-import { type RunConfig, settingsOf } from '../config/schema.ts';
+import { methodSettingsOf } from '../config/open-method.ts';
+import type { RunConfig } from '../config/schema.ts';
 import { locateModel } from '../config/sources.ts';
 import { type MethodName, methods } from '../methods/index.ts';
 import type { MethodSettings } from '../methods/method.ts';
@@ -60,7 +61,7 @@ export function matchParameters(config: RunConfig, shape?: ModelShape): RunConfi
     config.methods.flatMap((method) => {
       const given = config.adapter.methods[method] ?? {};
       if (given.rank !== undefined || !hasRank(method)) return [];
-      const settings = settingsOf(config, method);
+      const settings = methodSettingsOf(config, method);
       const { rank, alpha } = settings.adapter;
       const matched = nearestRank(new Sizes(config, model, method), budget);
       if (matched === rank) return [];
@@ -79,7 +80,7 @@ export function methodSizes(config: RunConfig, model: ModelShape): SizesOfRun {
   const sizes = config.methods.map((method): MethodSize => {
     const { label, costs } = methods[method];
     const sizes = new Sizes(config, model, method);
-    const { rank } = settingsOf(config, method).adapter;
+    const { rank } = methodSettingsOf(config, method).adapter;
     const trainable = sizes.at(rank);
     const ratio = trainable / budget;
     const why =
@@ -161,7 +162,7 @@ class Sizes {
   }
 
   #settings(rank: number): MethodSettings {
-    const { adapter, own } = settingsOf(this.#config, this.#method);
+    const { adapter, own } = methodSettingsOf(this.#config, this.#method);
     return { adapter: { ...adapter, rank }, own };
   }
 

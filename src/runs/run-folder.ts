@@ -10,7 +10,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Issue, UserError } from '../base/errors.ts';
-import { configSchema, crossCheck, type RunConfig } from '../config/schema.ts';
+import { crossCheck } from '../config/cross-check.ts';
+import { configSchema, type RunConfig } from '../config/schema.ts';
 import { writeJsonAtomic } from '../formats/files/files.ts';
 import { describe, isObject, readJsonObject } from '../formats/records/json.ts';
 

@@ -2,8 +2,9 @@
 // depends on its method and the tasks up to it, never on later ones (`tasksUpTo`), so streams that begin alike share their
 // beginnings. What a step surely does not depend on is left out by name; a setting that is not known here counts.
 
+import { methodSettingsOf } from '../config/open-method.ts';
 import { planRun, type Step } from '../config/plan.ts';
-import { type RunConfig, settingsOf } from '../config/schema.ts';
+import type { RunConfig } from '../config/schema.ts';
 import { sha256 } from '../formats/files/files.ts';
 import type { Provenance } from '../runs/provenance.ts';
 
@@ -57,7 +58,7 @@ export function stepKeys(config: RunConfig, provenance: Provenance): ReadonlyMap
             ...training,
             // The method, its stage and its tasks are in the name.
             step: step.key,
-            settings: settingsOf(config, step.method),
+            settings: methodSettingsOf(config, step.method),
             data: step.tasks.map((task) => dataOf(provenance, task)),
             previous: keyOf(keys, step.previous),
           }

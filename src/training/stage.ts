@@ -153,7 +153,7 @@ export class StageTrainer {
   async train(request: StageRequest): Promise<StageResult> {
     const { open, config, weights, probes, initialise } = this.parts;
     const { seed, stage, task, tasks, examples, previous } = request;
-    const settings = settingsOf(this.parts.settings, task);
+    const settings = settingsOfTask(this.parts.settings, task);
     const tools = new StageTools({
       ...request,
       weights,
@@ -249,7 +249,7 @@ export class StageTrainer {
 }
 
 /** The batch size is the task's own where it has one. */
-function settingsOf(settings: TrainingSettings, task: string): TrainingSettings {
+function settingsOfTask(settings: TrainingSettings, task: string): TrainingSettings {
   return { ...settings, batchSize: settings.taskBatchSizes?.[task] ?? settings.batchSize };
 }
 

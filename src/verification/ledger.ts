@@ -4,8 +4,9 @@ import { existsSync } from 'node:fs';
 import { basename, isAbsolute, join, relative } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
+import { methodSettingsOf } from '../config/open-method.ts';
 import { planRun } from '../config/plan.ts';
-import { type RunConfig, settingsOf } from '../config/schema.ts';
+import type { RunConfig } from '../config/schema.ts';
 import { checkRow, readJson } from '../formats/records/json.ts';
 import type { Laboratory } from '../methods/claim.ts';
 import { type Method, type MethodName, methodNames, methods } from '../methods/index.ts';
@@ -186,12 +187,12 @@ function groupsOf(method: MethodName, runs: readonly ReadRun[]): readonly RunGro
 /** What runs must share to be seeds of one another, as far as this method is concerned. */
 function settingsKey(config: RunConfig, method: MethodName): string {
   const { seed, name, output, provider, cache, methods: _, adapter, methodSettings, ...rest } = config;
-  return JSON.stringify({ ...rest, settings: settingsOf(config, method) });
+  return JSON.stringify({ ...rest, settings: methodSettingsOf(config, method) });
 }
 
 function describeRun(config: RunConfig, method: MethodName): string {
   const { model, benchmark, tasks, trainSamples, testSamples, training } = config;
-  const { rank } = settingsOf(config, method).adapter;
+  const { rank } = methodSettingsOf(config, method).adapter;
   const { stream, costs } = methods[method];
   const ranked = stream === 'untrained' || costs.fixedSize !== undefined ? '' : `, rank ${rank}`;
   const epochs = training.epochs === 1 ? '1 epoch' : `${training.epochs} epochs`;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunConfig } from '../../src/config/load.ts';
-import { settingsOf } from '../../src/config/schema.ts';
+import { openMethod } from '../../src/config/open-method.ts';
 import { AdapterAnswers } from '../../src/engine/adapter-answers.ts';
 import { whatIfResults } from '../../src/followups/what-if.ts';
 import { methods } from '../../src/methods/index.ts';
@@ -60,7 +60,7 @@ describe('a mix of stages', () => {
     async (method) => {
       const answers = await AdapterAnswers.open(config, model);
       const { projector } = answers;
-      const open = methods[method].open(settingsOf(config, method));
+      const open = openMethod(config, method);
       const stages = [1, 3].map((stage) => {
         const place = join(folder, method, `${stage}-${tasks[stage - 1]}`, 'adapter');
         const state = readStage(place, { method: methods[method], open, projector });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig, type RunConfig } from '../../src/config/load.ts';
-import { settingsOf } from '../../src/config/schema.ts';
+import { methodSettingsOf, openMethod } from '../../src/config/open-method.ts';
 import { locateModel } from '../../src/config/sources.ts';
 import { type ModelShape, matchParameters, methodSizes, openShape } from '../../src/forecast/sizes.ts';
 import { type Method, methodNames, methods } from '../../src/methods/index.ts';
@@ -33,7 +33,7 @@ function configOf(settings: Readonly<Record<string, unknown>> = {}, preset = 'na
 
 /** Counted anew, as the trainer will trace it. */
 function trained(config: RunConfig, method: (typeof methodNames)[number]): number {
-  const open = methods[method].open(settingsOf(config, method));
+  const open = openMethod(config, method);
   return [...traceTraining({ ...shape, open }).trained.values()].reduce(
     (total, tensor) => total + (tensor.shape as readonly number[]).reduce((a, b) => a * b, 1),
     0,
@@ -64,8 +64,8 @@ describe.each([
     }
     expect(size?.trainable).toBe(trained(config, name));
     expect(size?.ratio).toBeCloseTo((size?.trainable ?? 0) / budget, 12);
-    expect(method.problems(settingsOf(config, name))).toEqual([]);
-    const { adapter } = settingsOf(config, name);
+    expect(method.problems(methodSettingsOf(config, name))).toEqual([]);
+    const { adapter } = methodSettingsOf(config, name);
     expect(adapter.alpha / adapter.rank).toBeCloseTo(2, 12);
     if (isMatched(size?.ratio ?? 0)) expect(size?.why).toBeUndefined();
     else expect(size?.why).toMatch(method.costs.fixedSize === undefined ? /no rank .* nearer: rank/ : /./);
@@ -76,7 +76,7 @@ describe.each([
       return { ...config, adapter: { ...config.adapter, methods: { [name]: own } } };
     };
     const possible = (other: number) =>
-      other > 0 && method.problems(settingsOf(withRank(other), name)).length === 0;
+      other > 0 && method.problems(methodSettingsOf(withRank(other), name)).length === 0;
     const steps = Array.from({ length: 8 }, (_, step) => step + 1);
     const neighbours = [-1, 1].flatMap((sign) =>
       steps

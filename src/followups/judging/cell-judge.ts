@@ -123,7 +123,7 @@ export function modelCellJudge({ model, cacheFolder, rules }: ModelJudgeOptions)
       id: judgeId(model, rules),
       label: identity.model.replace(/ [0-9a-f]{64}$/, ''),
       standIn: false,
-      settings: settingsOf(model),
+      settings: settingsOfJudge(model),
       identity: sha256(JSON.stringify([identity, rules])),
     },
     get notes() {
@@ -203,7 +203,9 @@ export function judgeId({ identity }: Pick<JudgeModel, 'identity'>, rules: Judge
   return `${short}-${sha256(JSON.stringify([identity, rules])).slice(0, 8)}`;
 }
 
-function settingsOf({ identity: { kind, model, sampling } }: JudgeModel): Readonly<Record<string, string>> {
+function settingsOfJudge({
+  identity: { kind, model, sampling },
+}: JudgeModel): Readonly<Record<string, string>> {
   const { mode, temperature, topP, repetitionPenalty, seed, maxTokens, structured } = sampling;
   return {
     judge: `${model} (${kind})`,
