@@ -54,6 +54,8 @@ interface Meta {
 }
 
 const IMAGE_MARK = -1;
+/** `image_token_index` of every layout; the original's files do not name it. */
+const IMAGE_TOKEN = 47;
 const STEPS_TOLERANCE = 1e-3;
 const root = process.env.COIN_PARITY_LAYOUTS ?? fixturePath('layouts');
 const layouts = readdirSync(root);
@@ -61,6 +63,16 @@ const layouts = readdirSync(root);
 it('covers every layout', () => {
   expect(layouts).toEqual(readdirSync(fixturePath('layouts')));
   expect(layouts).toHaveLength(8);
+});
+
+it('has models that say what stands for an image', () => {
+  const answers = readdirSync(fixturePath('layouts')).flatMap((layout): readonly (readonly number[])[] =>
+    JSON.parse(readFileSync(fixturePath(join('layouts', layout, 'meta.json')), 'utf8')).prompts.map(
+      ({ answer }: Meta['prompts'][number]) => answer,
+    ),
+  );
+  const said = answers.filter((answer) => answer.includes(IMAGE_TOKEN));
+  expect(said.length).toBeGreaterThanOrEqual(5);
 });
 
 describe.each(layouts)('layout %s', (layout) => {

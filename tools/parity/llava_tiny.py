@@ -184,7 +184,7 @@ def _generate(model: PeftModel, prompt: list[int], pixel_values: torch.Tensor | 
     best = torch.stack([logits[0].topk(2).values for logits in result.logits])
     margin = float((best[:, 0] - best[:, 1]).min())
     assert len(generated) == NEW_TOKENS and margin > LEAST_MARGIN, (generated, margin)
-    assert IMAGE_TOKEN not in generated and len(set(generated)) > 3, generated
+    assert len(set(generated)) > 3, generated
     return {"prompt": prompt, "generated": generated, "least_margin": margin}
 
 

@@ -84,6 +84,20 @@ describe('a row of a run', () => {
     expect(wanted?.row.every(Number.isFinite)).toBe(true);
   });
 
+  it('may hold the placeholder of images: said by the model, it is a word with an embedding of its own', async () => {
+    const { imageTokenId } = model.config;
+    const rows = decodingRows(model.config);
+    const past = filled('mine', rows, 128);
+    const keysOf = async (id: number) => {
+      const extensions = Array.from({ length: rows }, () => ({ ids: [id], length: 97 }));
+      const { added } = await extender.extend(extensions, { past, tokens: 1, parameters });
+      return rowOf(added, 0);
+    };
+    const [said, first] = [await keysOf(imageTokenId), await keysOf(0)];
+    expect(said.every(Number.isFinite)).toBe(true);
+    expect(said).not.toEqual(first);
+  });
+
   it('differs by no more than rounding behind a cache of another size', async () => {
     const mine = filled('mine', 1, 97);
     const rowsBy = await Promise.all(

@@ -21,7 +21,10 @@ export interface ExtenderOptions {
 export interface Extension {
   readonly ids: ArrayLike<number>;
   readonly length: number;
-  /** [patches, visionHidden] of the image whose placeholders are among the ids. */
+  /**
+   * [patches, visionHidden] of the image whose placeholders are among the ids. Without it every id is a word: a model may
+   * say its own placeholder, and reads it again by its embedding.
+   */
   readonly features?: Float32Array;
   /** The row's part of the adapter's inputs [batch, size], by their names. */
   readonly rows?: Readonly<Record<string, Float32Array>>;
@@ -97,14 +100,13 @@ export class Extender {
       lengths[row] = extension.length;
       lastRows[row] = row * tokens + extension.ids.length - 1;
       this.usefulTokens += extension.ids.length;
+      if (extension.features === undefined) return;
       let placed = 0;
       for (let i = 0; i < extension.ids.length; i++) {
         if (extension.ids[i] === imageTokenId) imageRows[row * tokens + i] = row * imageTokens + placed++;
       }
-      if (placed !== (extension.features === undefined ? 0 : imageTokens)) {
-        const found = extension.features === undefined ? 'no image' : `an image of ${imageTokens}`;
-        throw new Error(`generate: ${placed} image tokens, but ${found}`);
-      }
+      if (placed !== imageTokens)
+        throw new Error(`generate: ${placed} placeholders for an image of ${imageTokens}`);
     });
     this.computedTokens += rows * tokens;
     const images = await this.#projected(extensions, rows, parameters);

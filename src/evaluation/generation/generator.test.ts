@@ -116,7 +116,8 @@ async function twin(): Promise<number[][]> {
         ...parameters,
         ids: int32(ids, [1, ids.length]),
         imageRows: int32(
-          ids.map((id) => (id === imageTokenId ? placed++ : -1)),
+          // In an answer the placeholder is a word.
+          ids.map((id, i) => (id === imageTokenId && i < inputIds.length ? placed++ : -1)),
           [1, ids.length],
         ),
         features: float32(features, [1, imageTokens, vision.hiddenSize]),
@@ -301,7 +302,7 @@ describe('decoding', () => {
     const generator = await Generator.compile({ config, weights: model.weights.provider(), slots: 1 });
     const { inputIds } = prompts[1] as Prompt;
     await expect(generator.generate([{ inputIds }], {}, limit)).rejects.toThrow(
-      '64 image tokens, but no image',
+      '64 placeholders, but no image',
     );
     await generator.dispose();
   });

@@ -1,6 +1,7 @@
 // Reads prompts, in an order in which what they share is read once: first the beginnings (system text and image), then
 // what is left of each prompt. A prompt's beginning is always read by itself, shared or not, so sharing changes no bit.
 import { createHash } from 'node:crypto';
+import { present } from '../../base/errors.ts';
 import type { RecentlyUsed } from '../../formats/files/recently-used.ts';
 import type { Extender, Values } from './extender.ts';
 import type { KeyValues } from './key-values.ts';
@@ -69,6 +70,7 @@ export class PromptReader {
     this.#extender = extender;
     this.#prompts = prompts;
     this.#options = options;
+    for (const prompt of prompts) checkPlaceholders(prompt, extender.config);
     this.#groups = groupByPrefix(prompts, extender.config.imageTokenId, options);
   }
 
@@ -196,10 +198,20 @@ export class PromptReader {
     }
     const found = indices.map((index) => {
       const { features, image } = this.#prompts[index] as Prompt;
-      return features ?? (image === undefined ? undefined : this.#loaded.get(image));
+      return features ?? (image === undefined ? undefined : present(this.#loaded.get(image), image));
     });
     for (const image of indices.flatMap(named)) this.#loaded.delete(image);
     return found;
+  }
+}
+
+/** In a prompt an image has its placeholders, and nothing else has any; in an answer a placeholder is a word. */
+function checkPlaceholders({ inputIds, features, image }: Prompt, config: Extender['config']): void {
+  const placed = inputIds.reduce((count, id) => count + (id === config.imageTokenId ? 1 : 0), 0);
+  const hasImage = features !== undefined || image !== undefined;
+  if (placed !== (hasImage ? config.imageTokens : 0)) {
+    const found = hasImage ? `an image of ${config.imageTokens}` : 'no image';
+    throw new Error(`generate: a prompt with ${placed} placeholders, but ${found}`);
   }
 }
 
