@@ -100,7 +100,9 @@ it('would notice an upward import', () => {
   expect(found(`import { x } from '../other/room.ts';`)).toBe(1);
   expect(found(`import type { Task } from '../tasks/task.ts';`)).toBe(0);
   expect(found(`import { type Task } from '../tasks/task.ts';`)).toBe(0);
-  expect(found(`import { add } from '../tensor/ops.ts';\nimport { UserError } from '../base/errors.ts';`)).toBe(0);
+  expect(
+    found(`import { add } from '../tensor/ops.ts';\nimport { UserError } from '../base/errors.ts';`),
+  ).toBe(0);
   expect(found(`import { linear } from './linear.ts';`)).toBe(0);
 });
 
