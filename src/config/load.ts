@@ -1,13 +1,13 @@
-// Reads a run's configuration: YAML or a built-in one, with overrides from the command line, checked by the schema.
+// Reads a run's configuration: YAML or a built-in one, its bases, overrides from the command line, and below them all
+// what the model and the stream are best run with; checked by the schema.
 // Every error says where it stands: file, line and column, or the option it came from.
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { type Issue, UserError } from '../base/errors.ts';
-import { didYouMean } from '../base/nearest.ts';
 import { isObject } from '../formats/records/json.ts';
-import { readYaml, type Source } from '../formats/records/yaml-source.ts';
 import { crossCheck } from './cross-check.ts';
-import { givenByUser, presets } from './presets.ts';
+import { layerOf, merged, mergedLayers, readLayers } from './layers.ts';
+import { givenByUser, settingsFor } from './presets.ts';
 import { type ConfigProblem, formatPath, problemsOf } from './problems.ts';
 import { configSchema, type RunConfig } from './schema.ts';
 
@@ -31,25 +31,32 @@ export interface LoadConfigOptions {
 }
 
 /**
- * The configuration named `nameOrFile`: a built-in one, or a YAML file.
+ * The configuration named `nameOrFile`: a built-in one, or a YAML file. What neither it, nor its bases, nor an override
+ * says follows the model and the stream, then the schema.
  * Paths in a file are relative to that file; the default output, `runs/<name>`, is below the working folder.
  * @throws UserError with one issue per mistake, each with file, line and column.
  */
 export function loadConfig(nameOrFile: string, options: LoadConfigOptions = {}): RunConfig {
   const { overrides = [], workingFolder = process.cwd() } = options;
-  const preset = Object.hasOwn(presets, nameOrFile) ? presets[nameOrFile] : undefined;
-  const source =
-    preset === undefined ? fileSource(nameOrFile, workingFolder) : presetSource(nameOrFile, preset);
+  const layers = readLayers(nameOrFile, workingFolder);
   const given = (path: readonly PropertyKey[]) =>
     overrides.findLast((override) => override.path.every((key, index) => path[index] === key));
   const placed = ({ path, atKey, message, hint }: ConfigProblem): Issue => {
     const override = given(path);
     const place =
-      override === undefined ? source.place(path, atKey) : (override.place ?? { file: override.label });
+      override === undefined
+        ? layerOf(layers, path).place(path, atKey)
+        : (override.place ?? { file: override.label });
     return { ...place, field: formatPath(path) || undefined, message, hint };
   };
 
-  const value = overrides.reduce(withOverride, source.value);
+  const base = given(['base']);
+  if (base !== undefined) {
+    const hint = 'name it in place of the configuration, or write it in a file';
+    throw new UserError({ file: base.label, message: 'a base cannot be set from here', hint });
+  }
+  const written = overrides.reduce(withOverride, mergedLayers(layers));
+  const value = merged(settingsFor(written), written);
   const parsed = configSchema.safeParse(value);
   if (!parsed.success) {
     throw new UserError(
@@ -61,13 +68,13 @@ export function loadConfig(nameOrFile: string, options: LoadConfigOptions = {}):
 
   const folderOf = (...path: readonly string[]) => {
     const override = given(path);
-    return override === undefined ? source.folder : (override.folder ?? workingFolder);
+    return override === undefined ? layerOf(layers, path).folder : (override.folder ?? workingFolder);
   };
   const place = (key: 'model' | 'benchmark') => {
     const path = parsed.data[key];
     return path === 'nano' ? path : resolve(folderOf(key), path);
   };
-  const { name = source.name, output, cache } = parsed.data;
+  const { name = layers[0].name, output, cache } = parsed.data;
   return {
     ...parsed.data,
     name,
@@ -113,19 +120,6 @@ export function parseOverride(text: string): ConfigOverride {
 }
 
 const checkedBy = { schema: configSchema, given: givenByUser };
-
-function fileSource(file: string, workingFolder: string): Source {
-  const known = Object.keys(presets);
-  return readYaml(file, {
-    workingFolder,
-    hint: didYouMean(file, known) ?? `built-in configurations: ${known.join(', ')}`,
-    keysHint: 'see `coin config` for every key with its default',
-  });
-}
-
-function presetSource(name: string, value: unknown): Source {
-  return { value, name, folder: '.', place: () => ({ file: `built-in configuration ${name}` }) };
-}
 
 function withOverride(target: unknown, { path, value }: ConfigOverride): unknown {
   const [key, ...rest] = path;

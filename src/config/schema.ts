@@ -127,6 +127,13 @@ const methodSettings = z.strictObject(
 
 /** What a user may write. `name` and `output` have defaults that depend on the file and are filled in after it. */
 export const configSchema = z.strictObject({
+  base: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'a built-in configuration or a file beside this one, whose settings hold where this one says none',
+    ),
   name: z
     .string()
     .regex(/^[A-Za-z0-9][\w.-]*$/, 'expected letters, digits, dots, dashes or underscores')
@@ -220,7 +227,7 @@ export interface RunConfig
   extends Readonly<
     Omit<
       ParsedConfig,
-      'tasks' | 'methods' | 'adapter' | 'training' | 'evaluation' | 'methodSettings' | 'cache'
+      'base' | 'tasks' | 'methods' | 'adapter' | 'training' | 'evaluation' | 'methodSettings' | 'cache'
     >
   > {
   readonly name: string;

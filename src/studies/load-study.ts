@@ -1,12 +1,13 @@
 // Reads a study file and expands it into runs, each with its checked configuration. Every mistake is said with its place,
 // for all runs at once, before anything is computed.
-import { existsSync, readdirSync } from 'node:fs';
-import { isAbsolute, join, relative, resolve } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { formatIssue, type Issue, UserError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { packageFolder } from '../base/package.ts';
+import { baseName, shownPath } from '../config/layers.ts';
 import { type ConfigOverride, loadConfig, type RunConfig } from '../config/load.ts';
-import { presets, requireTrainable } from '../config/presets.ts';
+import { requireTrainable } from '../config/presets.ts';
 import { type ConfigProblem, formatPath, keysAt, problemsOf } from '../config/problems.ts';
 import { configSchema, type MethodName, methodNames } from '../config/schema.ts';
 import { isObject } from '../formats/records/json.ts';
@@ -111,7 +112,7 @@ function expandStudy(source: Source, options: LoadStudyOptions): Study {
     );
     throw new UserError(problems.map((problem) => issueAt(source, problem)));
   }
-  const study: ParsedStudy = { ...parsed.data, ...definedOf(options) };
+  const study = withOptions(parsed.data, options);
   requireTrainable(study.base);
   const reader = new GridReader(source, study);
   const all = options.overrides ?? [];
@@ -126,7 +127,11 @@ function expandStudy(source: Source, options: LoadStudyOptions): Study {
       : study.output !== undefined
         ? shownPath(resolve(source.folder, study.output), workingFolder)
         : join('runs', name);
-  const base = baseOf(study.base, options.base === undefined ? source.folder : workingFolder, workingFolder);
+  const base = baseName(
+    study.base,
+    options.base === undefined ? source.folder : workingFolder,
+    workingFolder,
+  );
   const shared = [...reader.overrides(['set'], study.set), ...given];
   const issues = new Map<string, Issue>();
   const runs: StudyRun[] = [];
@@ -161,9 +166,13 @@ function expandStudy(source: Source, options: LoadStudyOptions): Study {
   };
 }
 
-function definedOf({ base, seeds }: LoadStudyOptions): Partial<ParsedStudy> {
-  const own = typeof seeds === 'object' ? [...seeds] : seeds;
-  return { base, seeds: own };
+/** What the command line says instead of the file. */
+function withOptions(study: ParsedStudy, { base = study.base, seeds }: LoadStudyOptions): ParsedStudy {
+  return {
+    ...study,
+    base,
+    seeds: seeds === undefined || typeof seeds === 'number' ? (seeds ?? study.seeds) : [...seeds],
+  };
 }
 
 function seedAxis(seeds: readonly number[] | undefined): readonly Axis[] {
@@ -336,15 +345,4 @@ function isConfigKey(key: string): boolean {
 function nearestKey(key: string): string | undefined {
   const last = configKeys().filter((known) => known.endsWith(`.${key}`));
   return last.length > 0 ? `did you mean ${last.slice(0, 2).join(' or ')}?` : didYouMean(key, configKeys());
-}
-
-/** A preset's name, or the path of a file as it is shown in errors. */
-function baseOf(base: string, folder: string, workingFolder: string): string {
-  if (Object.hasOwn(presets, base)) return base;
-  const path = resolve(folder, base);
-  return existsSync(path) ? shownPath(path, workingFolder) : base;
-}
-
-function shownPath(path: string, workingFolder: string): string {
-  return isAbsolute(relative(workingFolder, path)) ? path : relative(workingFolder, path) || '.';
 }

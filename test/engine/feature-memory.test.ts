@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadConfig, type RunConfig } from '../../src/config/load.ts';
+import type { RunConfig } from '../../src/config/load.ts';
 import { openEngine } from '../../src/engine/engine.ts';
 import { featureWarning } from '../../src/forecast/feature-storage.ts';
 import { listFiles, sha256OfFile } from '../../src/formats/files/files.ts';
@@ -14,6 +14,7 @@ import { openLlava } from '../../src/models/llava/model.ts';
 import { buildNanoData } from '../../src/nano/world/build.ts';
 import { executeRun } from '../../src/runs/execute.ts';
 import { buildIfStale, commandLine } from '../support/built.ts';
+import { toyConfig } from '../support/toy-config.ts';
 import { writeToyModel } from '../support/toy-model.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'coin-features-'));
@@ -47,10 +48,7 @@ const settings = {
 };
 
 function configOf(name: string, cache: Readonly<Record<string, unknown>>): RunConfig {
-  const entries = Object.entries({ ...settings, output: join(root, name), cache });
-  return loadConfig('nano', {
-    overrides: entries.map(([path, value]) => ({ path: path.split('.'), value, label: path })),
-  });
+  return toyConfig({ ...settings, output: join(root, name), cache });
 }
 
 async function run(config: RunConfig) {

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { UserError } from '../../src/base/errors.ts';
-import { loadConfig } from '../../src/config/load.ts';
 import { openEngine } from '../../src/engine/engine.ts';
 import { largestAbsolute } from '../../src/methods/shared/matrices.ts';
 import { readStage } from '../../src/methods/shared/stage-files.ts';
@@ -15,6 +14,7 @@ import { computeResults } from '../../src/report/results.ts';
 import { executeRun } from '../../src/runs/execute.ts';
 import { recordProvenance } from '../../src/runs/provenance.ts';
 import { projectorNames } from '../../src/training/traced.ts';
+import { toyConfig } from '../support/toy-config.ts';
 import { writeToyModel } from '../support/toy-model.ts';
 
 vi.mock('../../src/methods/index.ts', async (original) => {
@@ -46,13 +46,7 @@ function configOf(more: Readonly<Record<string, unknown>> = {}) {
     'evaluation.maxNewTokens': 2,
     ...more,
   };
-  return loadConfig('nano', {
-    overrides: Object.entries(settings).map(([path, value]) => ({
-      path: path.split('.'),
-      value,
-      label: path,
-    })),
-  });
+  return toyConfig(settings);
 }
 
 it('runs a method that only a test knows, with its settings, hooks and memory', async () => {

@@ -90,7 +90,7 @@ describe('a study file', () => {
     expect(output).toBe('below/here');
     expect(runs[0]?.config).toMatchObject({
       adapter: { rank: 8, alpha: 9 },
-      training: { epochs: 2, batchSize: 16 },
+      training: { epochs: 2, batchSize: 8 },
     });
   });
 

@@ -1,11 +1,12 @@
 // A whole run of a toy model on a few drawn samples, with the real engine in this process.
 import { join } from 'node:path';
-import { loadConfig, type RunConfig } from '../../src/config/load.ts';
+import type { RunConfig } from '../../src/config/load.ts';
 import { openEngine } from '../../src/engine/engine.ts';
 import { buildNanoData } from '../../src/nano/world/build.ts';
 import { executeRun } from '../../src/runs/execute.ts';
 import { recordProvenance } from '../../src/runs/provenance.ts';
 import type { TaskSource } from '../../src/tasks/task.ts';
+import { toyConfig } from './toy-config.ts';
 import { writeToyModel } from './toy-model.ts';
 
 export interface ToyRun {
@@ -32,13 +33,7 @@ export async function executeToyRun(
     testSamples: test,
     ...values,
   };
-  const config = loadConfig('nano', {
-    overrides: Object.entries(settings).map(([path, value]) => ({
-      path: path.split('.'),
-      value,
-      label: path,
-    })),
-  });
+  const config = toyConfig(settings);
   const source = { root: data, instructionType: 'Original' };
   await executeRun({
     config,

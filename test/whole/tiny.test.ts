@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readAdapter, readProjector } from '../../src/adapters/peft.ts';
-import { loadConfig } from '../../src/config/load.ts';
 import { openEngine } from '../../src/engine/engine.ts';
 import { listFiles, sha256OfFile } from '../../src/formats/files/files.ts';
 import { openLlava } from '../../src/models/llava/model.ts';
@@ -15,6 +14,7 @@ import { executeRun, type RunObserver } from '../../src/runs/execute.ts';
 import { RunInterrupted } from '../../src/runs/interrupted.ts';
 import { recordProvenance } from '../../src/runs/provenance.ts';
 import { projectorNames } from '../../src/training/traced.ts';
+import { toyConfig } from '../support/toy-config.ts';
 import { writeToyModel } from '../support/toy-model.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'coin-tiny-'));
@@ -37,10 +37,7 @@ const overrides = {
 };
 
 function configOf(output: string, more: Readonly<Record<string, unknown>> = {}) {
-  const entries = Object.entries({ ...overrides, output, ...more });
-  return loadConfig('nano', {
-    overrides: entries.map(([path, value]) => ({ path: path.split('.'), value, label: path })),
-  });
+  return toyConfig({ ...overrides, output, ...more });
 }
 
 async function run(
