@@ -4,28 +4,22 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../base/errors.ts';
-import { type EvaluateStep, planRun, trainedStage } from '../config/plan.ts';
-import { testSamples } from '../config/samples.ts';
+import { type EvaluateStep, trainedStage } from '../config/plan.ts';
 import type { RunConfig } from '../config/schema.ts';
-import type { RunEngine } from '../engine/contract.ts';
-import { readJournal, recordsByKey } from '../runs/journal.ts';
-import { runFiles } from '../runs/run-folder.ts';
-import type { TaskName } from '../tasks/index.ts';
+import { engineOf } from '../engine/engine-of.ts';
+import type { OpenedRun } from '../runs/open.ts';
 import { readPredictions } from '../tasks/predictions.ts';
-import type { TaskSource, TestSample } from '../tasks/task.ts';
+import type { TestSample } from '../tasks/task.ts';
 import { RandomStream } from '../tensor/random.ts';
+import { type FollowUpOptions, followUp } from './followup.ts';
 
-export interface AuditOptions {
-  readonly folder: string;
-  readonly config: RunConfig;
-  readonly source: TaskSource;
+export interface AuditOptions extends FollowUpOptions {
   /** Samples to answer again; all of them where there are not so many. */
   readonly count: number;
   /** Which are drawn. */
   readonly seed?: number;
-  /** Opens an engine that keeps no features. */
-  readonly openEngine: () => Promise<RunEngine>;
-  readonly signal?: AbortSignal;
+  /** Where the answers are given; by default as the run says. */
+  readonly provider?: RunConfig['provider'];
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -51,56 +45,53 @@ interface Drawn {
   readonly samples: readonly TestSample[];
 }
 
-/** @throws UserError when the run has recorded no answers. */
+/** @throws UserError when the folder is not a run, its test data changed, or it has recorded no answers. */
 export async function auditRun(options: AuditOptions): Promise<AuditResult> {
-  const { folder, config, onProgress, signal = new AbortController().signal } = options;
-  const { drawn, recorded } = draw(options);
-  const checked = drawn.reduce((total, { samples }) => total + samples.length, 0);
-  const engine = await options.openEngine();
-  const aside = mkdtempSync(join(tmpdir(), 'coin-audit-'));
-  const disagreements: Disagreement[] = [];
-  let before = 0;
-  try {
-    for (const [index, { step, samples }] of drawn.entries()) {
-      const predictionFile = join(aside, `${index}.jsonl`);
-      await engine.evaluate({
-        trained: step.trained && trainedStage(folder, step.trained),
-        task: step.task,
-        samples,
-        predictionFile,
-        alone: true,
-        config,
-        signal,
-        onProgress: ({ done }) => onProgress?.(before + done, checked),
-      });
-      before += samples.length;
-      const was = textsById(join(folder, step.predictionFile));
-      for (const [id, alone] of textsById(predictionFile)) {
-        const text = was.get(id);
-        if (text === alone) continue;
-        disagreements.push({ step: step.key, id, recorded: text, alone });
+  const auditedConfig = ({ config: { cache, ...config } }: OpenedRun): RunConfig => ({
+    ...config,
+    provider: options.provider ?? config.provider,
+    // Nothing from a cache.
+    cache: { ...cache, use: false, memoryBytes: 0 },
+  });
+  const openEngine = (run: OpenedRun) => engineOf({ config: auditedConfig(run) });
+  return followUp({ ...options, openEngine, writes: false }, async ({ run, signal, engine }) => {
+    const { drawn, recorded } = draw(run, options);
+    const checked = drawn.reduce((total, { samples }) => total + samples.length, 0);
+    const aside = mkdtempSync(join(tmpdir(), 'coin-audit-'));
+    const disagreements: Disagreement[] = [];
+    let before = 0;
+    try {
+      for (const [index, { step, samples }] of drawn.entries()) {
+        const predictionFile = join(aside, `${index}.jsonl`);
+        await (await engine()).evaluate({
+          trained: step.trained && trainedStage(run.folder, step.trained),
+          task: step.task,
+          samples,
+          predictionFile,
+          alone: true,
+          config: auditedConfig(run),
+          signal,
+          onProgress: ({ done }) => options.onProgress?.(before + done, checked),
+        });
+        before += samples.length;
+        const was = textsById(join(run.folder, step.predictionFile));
+        for (const [id, alone] of textsById(predictionFile)) {
+          const text = was.get(id);
+          if (text === alone) continue;
+          disagreements.push({ step: step.key, id, recorded: text, alone });
+        }
       }
+    } finally {
+      rmSync(aside, { recursive: true, force: true });
     }
-  } finally {
-    await engine.close();
-    rmSync(aside, { recursive: true, force: true });
-  }
-  return { checked, recorded, disagreements };
+    return { checked, recorded, disagreements };
+  });
 }
 
 /** Samples drawn at random from all that the run has answered, by evaluation. */
-function draw({ folder, config, source, count, seed = 0 }: AuditOptions) {
-  const records = recordsByKey(readJournal(runFiles.journal(folder)));
-  const steps = planRun(config).filter(
-    (step): step is EvaluateStep =>
-      step.kind === 'evaluate' && records.has(step.key) && existsSync(join(folder, step.predictionFile)),
-  );
-  const samplesOf = new Map<TaskName, readonly TestSample[]>(
-    config.tasks.map((task) => [task, testSamples(config, source, task)]),
-  );
-  const answers = steps.flatMap((step) =>
-    (samplesOf.get(step.task) ?? []).map((sample) => ({ step, sample })),
-  );
+function draw({ folder, done, evaluations }: OpenedRun, { count, seed = 0 }: AuditOptions) {
+  const steps = done.filter((step) => existsSync(join(folder, step.predictionFile)));
+  const answers = steps.flatMap((step) => evaluations.samples(step.task).map((sample) => ({ step, sample })));
   if (answers.length === 0) {
     throw new UserError({ file: folder, message: 'the run has recorded no answers yet' });
   }

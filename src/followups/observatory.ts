@@ -3,11 +3,13 @@
 
 import { type TrainStep, trainedStage } from '../config/plan.ts';
 import type { ObservingEngine, SampleGates } from '../engine/contract.ts';
-import { lockFolder } from '../formats/files/lock.ts';
+import { engineOf } from '../engine/engine-of.ts';
 import { type TaskUse, type TokenKind, tokenKinds, UseTally } from '../metrics/routing.ts';
-import { type OpenedRun, openRun } from '../runs/open.ts';
+import type { OpenedRun } from '../runs/open.ts';
+import type { TaskName } from '../tasks/index.ts';
 import type { TestSample } from '../tasks/task.ts';
 import { RandomStream } from '../tensor/random.ts';
+import { type FollowUp, type FollowUpOptions, followUp } from './followup.ts';
 import {
   mixtureStages,
   OBSERVATORY_SCHEMA,
@@ -18,15 +20,13 @@ import {
   writeObservatory,
 } from './observatory-file.ts';
 
-export interface ObserveOptions {
-  readonly folder: string;
+export interface ObserveOptions extends FollowUpOptions {
   /** Test questions of each task, at most. */
   readonly samples?: number;
   /** Which are drawn. */
   readonly seed?: number;
-  /** Called only when there is something to look at. */
-  readonly openEngine: (run: OpenedRun) => Promise<ObservingEngine>;
-  readonly signal?: AbortSignal;
+  /** By default the run's own engine. */
+  readonly openEngine?: (run: OpenedRun) => Promise<ObservingEngine>;
   readonly onStage?: (step: TrainStep) => void;
 }
 
@@ -38,59 +38,68 @@ const DECIMALS = 6;
  * already, made from the same adapter, data and questions, stays. Returns how many stages it looked at.
  */
 export async function observeRun(options: ObserveOptions): Promise<number> {
-  const { folder, samples = 16, seed = 0, openEngine, onStage } = options;
-  const signal = options.signal ?? new AbortController().signal;
-  const release = lockFolder(folder, { otherwise: 'try again then' });
-  let engine: ObservingEngine | undefined;
-  try {
-    const run = await openRun(folder);
-    const drawn = { samples, seed };
+  const { samples = 16, seed = 0, openEngine = engineOf, onStage } = options;
+  const drawn = { samples, seed };
+  return followUp({ ...options, openEngine }, async (asking) => {
+    const { run, signal } = asking;
     const stages = mixtureStages(run);
-    const before = readObservatory(folder);
-    const seen: Seen[] = stages.flatMap(({ step, experts }) => {
-      const { layers, stages: known = [] } = before?.methods[step.method] ?? {};
-      const from = originOf(run, step, drawn);
-      const stage = known.find((one) => one.after === step.task && one.from === from);
-      return layers === undefined || stage === undefined ? [] : [{ step, experts, layers, stage }];
-    });
-    let looked = 0;
-    for (const { step, experts, tasks } of stages) {
-      if (seen.some((one) => one.step.key === step.key)) continue;
-      engine ??= await openEngine(run);
-      const uses: ObservedStage['tasks'][number][] = [];
-      let layers: readonly string[] = [];
-      for (const task of tasks) {
-        const chosen = draw(run.evaluations.samples(task), drawn, task);
-        const tallies = new GateTallies();
-        await engine.readGates({
-          trained: trainedStage(folder, step),
-          task,
-          samples: chosen,
-          config: run.config,
-          signal,
-          onGates: (gates) => tallies.add(gates),
-        });
-        uses.push({ task, samples: chosen.length, use: tallies.use() });
-        layers = tallies.layers;
-      }
-      const stage = { after: step.task, from: originOf(run, step, drawn), tasks: uses };
-      seen.push({ step, experts, layers, stage });
-      writeObservatory(
-        folder,
-        observatoryOf(
-          stages.flatMap(({ step: { key } }) => seen.find((one) => one.step.key === key) ?? []),
-          drawn,
-        ),
-      );
+    const before = readObservatory(run.folder);
+    const seen = new Map(
+      stages.flatMap(({ step, experts }) => {
+        const { layers, stages: known = [] } = before?.methods[step.method] ?? {};
+        const from = originOf(run, step, drawn);
+        const stage = known.find((one) => one.after === step.task && one.from === from);
+        return layers === undefined || stage === undefined ? [] : [[step, { experts, layers, stage }]];
+      }),
+    );
+    const left = stages.filter(({ step }) => !seen.has(step));
+    for (const { step, experts, tasks } of left) {
+      signal.throwIfAborted();
+      const { layers, uses } = await lookAt(asking, step, tasks, drawn);
+      seen.set(step, {
+        experts,
+        layers,
+        stage: { after: step.task, from: originOf(run, step, drawn), tasks: uses },
+      });
+      const inOrder = stages.flatMap((one) => {
+        const known = seen.get(one.step);
+        return known === undefined ? [] : [{ step: one.step, ...known }];
+      });
+      writeObservatory(run.folder, observatoryOf(inOrder, drawn));
       onStage?.(step);
-      looked++;
     }
-    return looked;
-  } finally {
-    await engine?.close();
-    release();
-  }
+    return left.length;
+  });
 }
+
+/** Reads some questions of each task through one stage. */
+async function lookAt(
+  { run, signal, engine }: FollowUp<ObservingEngine>,
+  step: TrainStep,
+  tasks: readonly TaskName[],
+  drawn: Drawn,
+) {
+  const uses: ObservedStage['tasks'][number][] = [];
+  let layers: readonly string[] = [];
+  for (const task of tasks) {
+    const samples = draw(run.evaluations.samples(task), drawn, task);
+    const tallies = new GateTallies();
+    await (await engine()).readGates({
+      trained: trainedStage(run.folder, step),
+      task,
+      samples,
+      config: run.config,
+      signal,
+      onGates: (gates) => tallies.add(gates),
+    });
+    uses.push({ task, samples: samples.length, use: tallies.use() });
+    layers = tallies.layers;
+  }
+  return { layers, uses };
+}
+
+/** Which questions are read of each task: so many, at most, drawn by a seed. */
+type Drawn = Pick<Observatory, 'samples' | 'seed'>;
 
 /** A stage that was looked at, now or before. */
 interface Seen extends Omit<Observatory['methods'][string], 'stages'> {
@@ -99,7 +108,7 @@ interface Seen extends Omit<Observatory['methods'][string], 'stages'> {
 }
 
 /** In the order of the stages that are given. */
-function observatoryOf(seen: readonly Seen[], drawn: Pick<Observatory, 'samples' | 'seed'>): Observatory {
+function observatoryOf(seen: readonly Seen[], drawn: Drawn): Observatory {
   const methods: Record<string, Observatory['methods'][string]> = {};
   for (const { step, experts, layers, stage } of seen) {
     const before = methods[step.method]?.stages ?? [];
@@ -110,7 +119,7 @@ function observatoryOf(seen: readonly Seen[], drawn: Pick<Observatory, 'samples'
 
 function draw(
   samples: readonly TestSample[],
-  { samples: count, seed }: { readonly samples: number; readonly seed: number },
+  { samples: count, seed }: Drawn,
   task: string,
 ): readonly TestSample[] {
   return new RandomStream(seed, `observed questions of ${task}`).shuffle(samples).slice(0, count);

@@ -1,18 +1,18 @@
 // Asks forgotten samples again with an explicit reminder of the format: a counterfactual. Those that come back had not
 // lost the answer, only the form. Files: reask/journal.jsonl, and reask/<method>/<n>-<Task>/<Task>.jsonl with the answers.
-import { existsSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { type EvaluateStep, trainedStage } from '../config/plan.ts';
+import { join } from 'node:path';
+import type { EvaluateStep } from '../config/plan.ts';
 import type { RunEngine } from '../engine/contract.ts';
-import { makeFolder, sha256, sha256OfFile } from '../formats/files/files.ts';
-import { lockFolder } from '../formats/files/lock.ts';
+import { engineOf } from '../engine/engine-of.ts';
+import { sha256, sha256OfFile } from '../formats/files/files.ts';
 import { Aspects } from '../results/answers.ts';
 import { wholeStages } from '../results/matrices.ts';
-import { appendRecord, openJournal, readJournal, recordsByKey } from '../runs/journal.ts';
-import { type OpenedRun, openRun } from '../runs/open.ts';
+import { type Cell, CellJournal } from '../runs/cell-journal.ts';
+import type { OpenedRun } from '../runs/open.ts';
 import { tasks } from '../tasks/index.ts';
-import { readPartialPredictions, readPredictions, writePredictions } from '../tasks/predictions.ts';
+import { readPredictions } from '../tasks/predictions.ts';
 import type { TestSample } from '../tasks/task.ts';
+import { answerByStage, answerCells, type FollowUpOptions, followUp } from './followup.ts';
 
 export interface ReaskResults {
   readonly cells: readonly {
@@ -26,15 +26,13 @@ export interface ReaskResults {
   }[];
 }
 
-export interface ReaskOptions {
-  readonly folder: string;
-  /** Called only when there is something to ask. */
-  readonly openEngine: (run: OpenedRun) => Promise<RunEngine>;
+export interface ReaskOptions extends FollowUpOptions {
+  /** By default the run's own engine. */
+  readonly openEngine?: (run: OpenedRun) => Promise<RunEngine>;
   /** In every task's own words by default. */
   readonly reminder?: string;
   /** After every stage, not only after the last. */
   readonly everyStage?: boolean;
-  readonly signal?: AbortSignal;
   readonly onCell?: (step: EvaluateStep, asked: number) => void;
 }
 
@@ -43,62 +41,35 @@ export interface ReaskOptions {
  * Running it again continues; what was asked with the same reminder is not asked again.
  */
 export async function reask(options: ReaskOptions): Promise<number> {
-  const { folder, openEngine, reminder, everyStage = false, onCell } = options;
-  const signal = options.signal ?? new AbortController().signal;
-  const release = lockFolder(folder, { otherwise: 'try again then' });
-  let engine: RunEngine | undefined;
-  try {
-    const run = await openRun(folder);
-    const records = recordsByKey(openJournal(journalOf(folder)));
-    let asked = 0;
-    for (const { step, forgotten } of forgottenCells(run, everyStage)) {
-      const from = originOf(folder, step, reminder);
-      const file = join(folder, fileOf(step));
-      if (records.get(step.key)?.from === from && existsSync(file)) continue;
-      signal.throwIfAborted();
-      const samples = forgotten.map((sample) =>
-        reminded(sample, reminder ?? tasks[step.task].style.reminder),
-      );
-      const partial = `${file}.partial`;
-      rmSync(partial, { force: true });
-      makeFolder(dirname(file));
-      engine ??= await openEngine(run);
-      await engine.evaluate({
-        trained: step.trained && trainedStage(folder, step.trained),
-        task: step.task,
-        samples,
-        predictionFile: partial,
-        config: run.config,
-        signal,
-        onProgress: () => {},
-      });
-      writePredictions(file, samples, readPartialPredictions(partial));
-      rmSync(partial, { force: true });
-      appendRecord(journalOf(folder), {
-        kind: 'evaluate',
-        key: step.key,
-        at: new Date().toISOString(),
-        from,
-        files: { [fileOf(step)]: sha256OfFile(file) },
-        measured: { samples: samples.length },
-      });
-      onCell?.(step, samples.length);
-      asked++;
-    }
-    return asked;
-  } finally {
-    await engine?.close();
-    release();
-  }
+  const { openEngine = engineOf, reminder, everyStage = false, onCell } = options;
+  return followUp({ ...options, openEngine }, async (asking) => {
+    const { run, signal } = asking;
+    const journal = CellJournal.open(run.folder, journalOf(run.folder));
+    const cells = forgottenCells(run, everyStage).map(({ step, forgotten }) => {
+      const words = reminder ?? tasks[step.task].style.reminder;
+      const samples = forgotten.map((sample) => reminded(sample, words));
+      return { ...cellOf(run.folder, step, words), step, samples };
+    });
+    return answerCells('evaluate', {
+      journal,
+      cells: cells.filter((cell) => !journal.isThere(cell)),
+      signal,
+      answer: async ({ step: { trained, task }, samples, file }) => {
+        await answerByStage(asking, { trained, task, samples, file });
+        return { samples: samples.length };
+      },
+      onCell: ({ step, samples }) => onCell?.(step, samples.length),
+    });
+  });
 }
 
 /** What came back, scored strictly; undefined where nothing was asked again. */
 export function reaskResults(run: OpenedRun): ReaskResults | undefined {
-  const records = recordsByKey(readJournal(journalOf(run.folder)));
+  const journal = CellJournal.read(run.folder, journalOf(run.folder));
   const cells = run.done.flatMap((step): ReaskResults['cells'] => {
-    const file = join(run.folder, fileOf(step));
-    if (step.trained === undefined || !records.has(step.key) || !existsSync(file)) return [];
-    const answers = readPredictions(file);
+    const file = fileOf(step);
+    if (step.trained === undefined || !journal.isWhole({ key: step.key, file })) return [];
+    const answers = readPredictions(join(run.folder, file));
     const ids = new Set(answers.map(({ question_id }) => question_id));
     const samples = run.evaluations.samples(step.task).filter(({ id }) => ids.has(id));
     const scores = tasks[step.task].score('strict', samples, answers).samples;
@@ -136,7 +107,7 @@ function reminded(sample: TestSample, reminder: string): TestSample {
 const journalOf = (folder: string) => join(folder, 'reask', 'journal.jsonl');
 const fileOf = (step: EvaluateStep) => `reask/${step.predictionFile.replace('/predictions/', '/')}`;
 
-function originOf(folder: string, step: EvaluateStep, reminder: string | undefined): string {
-  const own = reminder ?? tasks[step.task].style.reminder;
-  return sha256(`${own}\n${sha256OfFile(join(folder, step.predictionFile))}`);
+function cellOf(folder: string, step: EvaluateStep, reminder: string): Cell {
+  const from = sha256(`${reminder}\n${sha256OfFile(join(folder, step.predictionFile))}`);
+  return { key: step.key, from, file: fileOf(step) };
 }

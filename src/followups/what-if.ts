@@ -6,26 +6,23 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { present } from '../base/errors.ts';
 import { openMethod } from '../config/open-method.ts';
-import { type EvaluateStep, type TrainStep, trainedStage } from '../config/plan.ts';
+import type { EvaluateStep, TrainStep } from '../config/plan.ts';
 import type { MethodName } from '../config/schema.ts';
+import { locateModel } from '../config/sources.ts';
 import { AdapterAnswers } from '../engine/adapter-answers.ts';
 import type { RunEngine } from '../engine/contract.ts';
-import { makeFolder, sha256, sha256OfFile, writeJsonAtomic } from '../formats/files/files.ts';
-import { lockFolder } from '../formats/files/lock.ts';
+import { engineOf } from '../engine/engine-of.ts';
+import { makeFolder, sha256, writeJsonAtomic } from '../formats/files/files.ts';
 import { readRows } from '../formats/records/json.ts';
 import { methods } from '../methods/index.ts';
 import { blend, stageLora } from '../methods/shared/blend.ts';
 import { readStage } from '../methods/shared/stage-files.ts';
-import { appendRecord, type JournalRecord, openJournal, readJournal, recordsByKey } from '../runs/journal.ts';
-import { type OpenedRun, openRun } from '../runs/open.ts';
+import { type Cell as AnswerCell, CellJournal } from '../runs/cell-journal.ts';
+import type { OpenedRun } from '../runs/open.ts';
 import { type TaskName, tasks } from '../tasks/index.ts';
-import {
-  readPartialPredictions,
-  readPredictions,
-  requireKnownIds,
-  writePredictions,
-} from '../tasks/predictions.ts';
+import { readPredictions, requireKnownIds } from '../tasks/predictions.ts';
 import type { ScoringMode, TaskScore } from '../tasks/task.ts';
+import { answerByStage, answerCells, type FollowUp, type FollowUpOptions, followUp } from './followup.ts';
 import { nameOf, onlyStage, type WhatIfModel } from './what-if-models.ts';
 
 export interface WhatIfResults {
@@ -53,78 +50,63 @@ export interface WhatIfRow {
   >;
 }
 
-export interface WhatIfOptions {
-  readonly folder: string;
+export interface WhatIfOptions extends FollowUpOptions {
   /** What is asked; of this run, and possible (`what-if-models.ts`). */
   readonly models: (run: OpenedRun) => readonly WhatIfModel[];
-  readonly modelFolder: (run: OpenedRun) => string;
-  /** Answers with stages as they are. Called only when there is something to ask them. */
-  readonly openEngine: (run: OpenedRun) => Promise<RunEngine>;
-  readonly signal?: AbortSignal;
+  /** Answers with stages as they are; by default the run's own engine. */
+  readonly openEngine?: (run: OpenedRun) => Promise<RunEngine>;
   /** Told before the first answer how many evaluations are to be made, and how many are there. */
   readonly onPlan?: (left: number, there: number) => void;
   readonly onCell?: (model: WhatIfModel, task: TaskName) => void;
 }
 
-/** A model on a task, where the run has no answers of it. */
-interface Cell {
+/** A model on a task, where the run has no answers of it; made from the stages that are mixed. */
+interface Cell extends AnswerCell {
   readonly model: WhatIfModel;
   readonly task: TaskName;
-  readonly key: string;
-  /** Below the run's folder. */
-  readonly file: string;
-  /** Hash of what the answers are made from. */
-  readonly from: string;
 }
 
 /** Answers what is not answered yet; returns how many evaluations that were. Running it again continues. */
 export async function whatIf(options: WhatIfOptions): Promise<number> {
-  const { folder, onPlan, onCell } = options;
-  const signal = options.signal ?? new AbortController().signal;
-  const release = lockFolder(folder, { otherwise: 'try again then' });
-  let answerer: WhatIfAnswerer | undefined;
-  try {
-    const run = await openRun(folder);
+  const { openEngine = engineOf, onPlan, onCell } = options;
+  return followUp({ ...options, openEngine }, async (asking) => {
+    const { run, signal } = asking;
     const asked = options.models(run);
-    keepQuestions(folder, asked);
-    const records = recordsByKey(openJournal(journalOf(folder)));
+    keepQuestions(run.folder, asked);
+    const journal = CellJournal.open(run.folder, journalOf(run.folder));
     const cells = asked.flatMap((model) =>
       tasksOf(run, model.method).flatMap((task) =>
         recordedStep(run, model, task) === undefined ? [cellOf(run, model, task)] : [],
       ),
     );
-    const left = cells.filter((cell) => !isThere(folder, records, cell));
+    const left = cells.filter((cell) => !journal.isThere(cell));
     const all = asked.reduce((total, { method }) => total + tasksOf(run, method).length, 0);
     onPlan?.(left.length, all - left.length);
-    for (const cell of left) {
-      signal.throwIfAborted();
-      answerer ??= new WhatIfAnswerer(run, options);
-      makeFolder(dirname(join(folder, cell.file)));
-      await answerer.answer(cell, signal);
-      appendRecord(journalOf(folder), {
-        kind: 'evaluate',
-        key: cell.key,
-        at: new Date().toISOString(),
-        from: cell.from,
-        files: { [cell.file]: sha256OfFile(join(folder, cell.file)) },
-        measured: {},
+    const mixed = new MixedStages(asking);
+    try {
+      return await answerCells('evaluate', {
+        journal,
+        cells: left,
+        signal,
+        answer: async (cell) => {
+          await answer(asking, mixed, cell);
+          return {};
+        },
+        onCell: ({ model, task }) => onCell?.(model, task),
       });
-      onCell?.(cell.model, cell.task);
+    } finally {
+      await mixed.close();
     }
-    return left.length;
-  } finally {
-    await answerer?.close();
-    release();
-  }
+  });
 }
 
 /** Scores of everything that was asked and is answered, from the files; undefined where nothing was asked. */
 export function whatIfResults(run: OpenedRun): WhatIfResults | undefined {
   const { folder } = run;
-  const records = recordsByKey(readJournal(journalOf(folder)));
+  const journal = CellJournal.read(folder, journalOf(folder));
   const rows = readQuestions(folder).flatMap((model): WhatIfRow[] => {
     const names = tasksOf(run, model.method);
-    const scored = names.map((task) => [task, scoreOf(run, records, model, task)] as const);
+    const scored = names.map((task) => [task, scoreOf(run, journal, model, task)] as const);
     if (scored.some(([, score]) => score === undefined)) return [];
     const inMode = (mode: ScoringMode) => {
       const scores = scored.map(([task, score]) => [task, present(score, task)(mode).accuracy] as const);
@@ -187,76 +169,61 @@ function cellOf(run: OpenedRun, model: WhatIfModel, task: TaskName): Cell {
   return { model, task, key, file: `what-if/${key}.jsonl`, from };
 }
 
-function isThere(folder: string, records: ReadonlyMap<string, JournalRecord>, { key, file, from }: Cell) {
-  const record = records.get(key);
-  const path = join(folder, file);
-  return record?.from === from && existsSync(path) && sha256OfFile(path) === record.files[file];
-}
-
 function scoreOf(
   run: OpenedRun,
-  records: ReadonlyMap<string, JournalRecord>,
+  journal: CellJournal,
   model: WhatIfModel,
   task: TaskName,
 ): ((mode: ScoringMode) => TaskScore) | undefined {
   const recorded = recordedStep(run, model, task);
   if (recorded !== undefined) return (mode) => run.evaluations.score(recorded, mode);
   const cell = cellOf(run, model, task);
-  if (!isThere(run.folder, records, cell)) return undefined;
+  if (!journal.isThere(cell)) return undefined;
   const file = join(run.folder, cell.file);
   const [samples, predictions] = [run.evaluations.samples(task), readPredictions(file)];
   requireKnownIds(file, samples, predictions);
   return (mode) => tasks[task].score(mode, samples, predictions);
 }
 
-/** Stages as they are answer in their method's way, models between them as one LoRA. Both are opened when needed. */
-class WhatIfAnswerer {
-  readonly #run: OpenedRun;
-  readonly #options: WhatIfOptions;
-  #engine: RunEngine | undefined;
-  #between: AdapterAnswers | undefined;
+/** Stages as they are answer in their method's way, models between them as one LoRA. */
+async function answer(asking: FollowUp<RunEngine>, mixed: MixedStages, cell: Cell): Promise<void> {
+  const { run } = asking;
+  const { model, task, file } = cell;
+  const stage = onlyStage(model);
+  if (stage === undefined) return mixed.answer(cell);
+  const trained = trainedSteps(run, model.method)[stage - 1];
+  await answerByStage(asking, { trained, task, samples: run.evaluations.samples(task), file });
+}
 
-  constructor(run: OpenedRun, options: WhatIfOptions) {
-    this.#run = run;
-    this.#options = options;
+/** Answers by models between stages. The model is opened with the first of them. */
+class MixedStages {
+  readonly #asking: FollowUp<RunEngine>;
+  #answers: AdapterAnswers | undefined;
+
+  constructor(asking: FollowUp<RunEngine>) {
+    this.#asking = asking;
   }
 
-  async answer(cell: Cell, signal: AbortSignal): Promise<void> {
-    const { config, evaluations, folder } = this.#run;
-    const { model, task } = cell;
+  async answer({ model, task, file }: Cell): Promise<void> {
+    const { run, signal } = this.#asking;
+    const { config, evaluations, folder } = run;
+    this.#answers ??= await AdapterAnswers.open(config, locateModel(config));
+    const predictionFile = join(folder, file);
+    makeFolder(dirname(predictionFile));
+    const adapted = this.#blended(model, this.#answers);
     const samples = evaluations.samples(task);
-    const predictionFile = join(folder, cell.file);
-    const stage = onlyStage(model);
-    if (stage === undefined) {
-      this.#between ??= await AdapterAnswers.open(config, this.#options.modelFolder(this.#run));
-      const adapted = this.#blended(model, this.#between);
-      await this.#between.answer({ adapted, task, samples, predictionFile, signal });
-      return;
-    }
-    this.#engine ??= await this.#options.openEngine(this.#run);
-    const step = trainedSteps(this.#run, model.method)[stage - 1];
-    const partial = `${predictionFile}.partial`;
-    await this.#engine.evaluate({
-      trained: step && trainedStage(folder, step),
-      task,
-      samples,
-      predictionFile: partial,
-      config,
-      signal,
-      onProgress: () => {},
-    });
-    writePredictions(predictionFile, samples, readPartialPredictions(partial));
+    await this.#answers.answer({ adapted, task, samples, predictionFile, signal });
   }
 
   async close(): Promise<void> {
-    await this.#engine?.close();
-    await this.#between?.close();
+    await this.#answers?.close();
   }
 
   #blended({ method, parts }: WhatIfModel, { projector }: AdapterAnswers) {
-    const { config, folder } = this.#run;
+    const { run } = this.#asking;
+    const { config, folder } = run;
     const open = openMethod(config, method);
-    const steps = trainedSteps(this.#run, method);
+    const steps = trainedSteps(run, method);
     const stages = parts.map(({ stage, weight }) => {
       if (stage === 0) return { weight, projector };
       const state = readStage(join(folder, present(steps[stage - 1], `stage ${stage}`).adapterFolder), {

@@ -11,7 +11,7 @@ import type { EvaluateStep } from '../config/plan.ts';
 import { sha256, sha256OfFile } from '../formats/files/files.ts';
 import { checkRow, readJson } from '../formats/records/json.ts';
 import { forEachLine } from '../formats/records/lines.ts';
-import { type JournalRecord, readJournal, recordsByKey } from './journal.ts';
+import { type Cell, CellJournal } from './cell-journal.ts';
 
 const descriptionSchema = z.object({
   /** Also the name of the folder. */
@@ -47,9 +47,10 @@ export function listJudges(run: string): readonly JudgeDescription[] {
   return found.sort((a, b) => Number(a.standIn) - Number(b.standIn) || (a.id < b.id ? -1 : 1));
 }
 
-/** Hash of what the judging of an evaluation was made from. */
-export function judgingOrigin(run: string, step: EvaluateStep, identity: string): string {
-  return sha256(`${identity} ${sha256OfFile(join(run, step.predictionFile))}`);
+/** The judging of an evaluation by a judge of this identity, from the predictions that are there now. */
+export function judgingCell(run: string, step: EvaluateStep, identity: string): Cell {
+  const from = sha256(`${identity} ${sha256OfFile(join(run, step.predictionFile))}`);
+  return { key: step.key, from, file: step.predictionFile };
 }
 
 /** Reads the judgings of one judge that still belong to the predictions on disk. */
@@ -57,23 +58,23 @@ export class Judgings {
   readonly #run: string;
   readonly #folder: string;
   readonly #identity: string;
-  readonly #records: ReadonlyMap<string, JournalRecord>;
+  readonly #journal: CellJournal;
+  /** Files are hashed once per object. */
+  readonly #known = new Map<string, boolean>();
 
   constructor(run: string, { id, identity }: JudgeDescription) {
     this.#run = run;
     this.#folder = judgingFolder(run, id);
     this.#identity = identity;
-    this.#records = recordsByKey(readJournal(journalFile(this.#folder)));
+    this.#journal = CellJournal.read(this.#folder, journalFile(this.#folder));
   }
 
-  /** Whether an evaluation was judged, from the predictions that are there now. */
+  /** Whether an evaluation was judged, from the predictions that are there now, and its judgements are as recorded. */
   has(step: EvaluateStep): boolean {
-    const record = this.#records.get(step.key);
-    return (
-      record !== undefined &&
-      existsSync(join(this.#folder, step.predictionFile)) &&
-      record.from === judgingOrigin(this.#run, step, this.#identity)
-    );
+    const known =
+      this.#known.get(step.key) ?? this.#journal.isThere(judgingCell(this.#run, step, this.#identity));
+    this.#known.set(step.key, known);
+    return known;
   }
 
   /** In the order of the predictions. Throws DataError naming the row when the file was damaged. */

@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunConfig } from '../../src/config/load.ts';
-import { openEngine } from '../../src/engine/engine.ts';
 import { evaluateModel } from '../../src/engine/evaluate-model.ts';
 import { auditRun } from '../../src/followups/audit.ts';
 import { readJournal } from '../../src/runs/journal.ts';
@@ -47,19 +46,7 @@ function coin(...parameters: readonly string[]) {
   return { status, stdout, stderr };
 }
 
-const audit = (count: number, seed = 0) =>
-  auditRun({
-    folder,
-    config,
-    source,
-    count,
-    seed,
-    openEngine: () =>
-      openEngine({
-        config: { ...config, cache: { ...config.cache, use: false, memoryBytes: 0 } },
-        modelFolder: model,
-      }),
-  });
+const audit = (count: number, seed = 0) => auditRun({ folder, count, seed });
 
 describe('an evaluation', () => {
   it('records how much was padding and how much was shared', () => {

@@ -1,21 +1,17 @@
 // `coin judge`: asks a judge about every answer of a run, and shows general knowledge as a matrix.
 import { dirname, join, resolve } from 'node:path';
 import { defineCommand } from 'citty';
-import { UserError } from '../../base/errors.ts';
 import { samplingModes } from '../../evaluation/judging/judge-model.ts';
-import type { CellJudge } from '../../followups/judging/cell-judge.ts';
 import { type Estimate, estimateJudging, type Prices } from '../../followups/judging/estimate.ts';
 import { type JudgeObserver, type JudgingPlan, judgeRun } from '../../followups/judging/judge-run.ts';
 import { openJudge } from '../../followups/judging/open-judge.ts';
-import { computeResults } from '../../report/results.ts';
+import type { RunResults } from '../../report/results.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { renderJudges } from '../../report/terminal/terminal-judges.ts';
 import { formatCount, formatDuration } from '../../report/words/numbers.ts';
-import { RunInterrupted } from '../../runs/interrupted.ts';
 import { oneOf } from '../shell/arguments.ts';
-import { listenForInterruption } from '../shell/interruption.ts';
 import { numberOption, wholeNumber } from '../shell/options.ts';
-import { writeResults } from '../shell/write-results.ts';
+import { askRun } from './ask-run.ts';
 
 export const judge = defineCommand({
   meta: { name: 'judge', description: "Judge a run's answers: general knowledge, beside exact scoring" },
@@ -91,37 +87,32 @@ export const judge = defineCommand({
         : { maxTokens: wholeNumber('--max-tokens', args['max-tokens']) }),
     });
     const observer = new JudgeProgress({ prices, only: args.estimate === true, quiet: args.quiet === true });
-    await judgeWith(opened, args.run, observer);
-    if (args.estimate === true) {
-      if (args.json) process.stdout.write(`${JSON.stringify(observer.estimate)}\n`);
-      return;
+    try {
+      const judging = (signal?: AbortSignal) =>
+        judgeRun({ folder: args.run, judge: opened, signal, observer });
+      if (args.estimate === true) {
+        await judging();
+        if (args.json) process.stdout.write(`${JSON.stringify(observer.estimate)}\n`);
+        return;
+      }
+      const results = await askRun(args.run, 'answer', judging);
+      showJudge(results, opened.description.id, args.json === true);
+    } finally {
+      for (const note of opened.notes) observer.say(note);
+      await opened.close();
     }
-    const results = await computeResults(args.run);
-    await writeResults(args.run, results);
-    const mine = (results.judges ?? []).filter(({ id }) => id === opened.description.id);
-    const text = args.json
-      ? JSON.stringify(mine[0], undefined, 2)
-      : renderJudges(
-          { ...results, judges: mine },
-          { width: widthOf(process.stdout), color: useColor(process.stdout) },
-        );
-    process.stdout.write(`${text.trimEnd()}\n`);
   },
 });
 
-async function judgeWith(opened: CellJudge, folder: string, observer: JudgeProgress): Promise<void> {
-  const interruption = listenForInterruption(() => observer.say('Stopping; once more to kill.'));
-  try {
-    await judgeRun({ folder, judge: opened, signal: interruption.signal, observer });
-  } catch (error) {
-    if (!interruption.signal.aborted || error instanceof UserError) throw error;
-    process.stderr.write('Stopped. Every answer so far is kept; the same command goes on from there.\n');
-    throw new RunInterrupted(0);
-  } finally {
-    for (const note of opened.notes) observer.say(note);
-    await opened.close();
-    interruption.stop();
-  }
+function showJudge(results: RunResults, id: string, json: boolean): void {
+  const mine = (results.judges ?? []).filter((judge) => judge.id === id);
+  const text = json
+    ? JSON.stringify(mine[0], undefined, 2)
+    : renderJudges(
+        { ...results, judges: mine },
+        { width: widthOf(process.stdout), color: useColor(process.stdout) },
+      );
+  process.stdout.write(`${text.trimEnd()}\n`);
 }
 
 /** Plain lines on stderr: the estimate, then at most one line per tenth of the way. */

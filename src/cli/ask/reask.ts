@@ -1,14 +1,10 @@
 // `coin reask`: asks a run's forgotten samples again with a reminder of the format, and says how many come back.
 import { defineCommand } from 'citty';
-import { locateModel } from '../../config/sources.ts';
 import type { ReaskResults } from '../../followups/reask.ts';
 import { reask as askAgain } from '../../followups/reask.ts';
-import { computeResults } from '../../report/results.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { renderGrid, style, wrap } from '../../report/terminal/terminal-grid.ts';
-import { RunInterrupted } from '../../runs/interrupted.ts';
-import { listenForInterruption } from '../shell/interruption.ts';
-import { writeResults } from '../shell/write-results.ts';
+import { askRun } from './ask-run.ts';
 
 export const reask = defineCommand({
   meta: { name: 'reask', description: 'Ask forgotten samples again with a reminder of the format' },
@@ -23,28 +19,15 @@ export const reask = defineCommand({
     json: { type: 'boolean', description: 'print JSON' },
   },
   async run({ args }) {
-    const interruption = listenForInterruption(() => process.stderr.write('Stopping after this batch.\n'));
-    try {
-      await askAgain({
+    const results = await askRun(args.run, 'batch', (signal) =>
+      askAgain({
         folder: args.run,
         everyStage: args['every-stage'] === true,
-        signal: interruption.signal,
-        openEngine: async ({ config }) => {
-          const { openEngine } = await import('../../engine/engine.ts');
-          return openEngine({ config, modelFolder: locateModel(config) });
-        },
-        onCell: ({ key }, asked) => process.stderr.write(`${key}: ${asked} asked again\n`),
         reminder: args.reminder,
-      });
-    } catch (error) {
-      if (!interruption.signal.aborted) throw error;
-      process.stderr.write('Stopped. What was asked is kept; the same command goes on from there.\n');
-      throw new RunInterrupted(0);
-    } finally {
-      interruption.stop();
-    }
-    const results = await computeResults(args.run);
-    await writeResults(args.run, results);
+        signal,
+        onCell: ({ key }, asked) => process.stderr.write(`${key}: ${asked} asked again\n`),
+      }),
+    );
     const reasked = results.reask ?? { cells: [] };
     process.stdout.write(args.json ? `${JSON.stringify(reasked)}\n` : textOf(reasked));
   },

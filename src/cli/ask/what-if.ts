@@ -2,7 +2,6 @@
 import { defineCommand } from 'citty';
 import { UserError } from '../../base/errors.ts';
 import type { MethodName } from '../../config/schema.ts';
-import { locateModel } from '../../config/sources.ts';
 import type { WhatIfResults } from '../../followups/what-if.ts';
 import { whatIf as ask, trainedSteps } from '../../followups/what-if.ts';
 import {
@@ -16,17 +15,14 @@ import {
   whyNotMixable,
 } from '../../followups/what-if-models.ts';
 import { methods } from '../../methods/index.ts';
-import { computeResults } from '../../report/results.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { type GridCell, renderGrid, style, wrap } from '../../report/terminal/terminal-grid.ts';
 import { absent, formatScore } from '../../report/words/numbers.ts';
 import { modelInWords } from '../../report/words/what-if-words.ts';
-import { RunInterrupted } from '../../runs/interrupted.ts';
 import type { OpenedRun } from '../../runs/open.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
 import { oneOf } from '../shell/arguments.ts';
-import { listenForInterruption } from '../shell/interruption.ts';
-import { writeResults } from '../shell/write-results.ts';
+import { askRun } from './ask-run.ts';
 
 const definitions = {
   run: { type: 'positional', required: true, description: 'the folder of a run' },
@@ -68,37 +64,23 @@ export const whatIf = defineCommand({
   args: definitions,
   async run({ args }) {
     const mode = oneOf('--mode', args.mode, ['strict', 'reference'] as const);
-    const interruption = listenForInterruption(() => process.stderr.write('Stopping after this batch.\n'));
     let asked: readonly WhatIfModel[] = [];
-    try {
-      await ask({
+    const results = await askRun(args.run, 'batch', (signal) =>
+      ask({
         folder: args.run,
         models: (run) => {
           asked = modelsOf(run, args);
           return asked;
         },
-        modelFolder: ({ config }) => locateModel(config),
-        signal: interruption.signal,
-        openEngine: async ({ config }) => {
-          const { openEngine } = await import('../../engine/engine.ts');
-          return openEngine({ config, modelFolder: locateModel(config) });
-        },
+        signal,
         onPlan: (left, there) =>
           process.stderr.write(
             `${asked.length} models on every task trained: evaluations to do ${left}, there ${there}\n`,
           ),
         onCell: ({ method, parts }, task) =>
           process.stderr.write(`${method}/${nameOf(parts)}: ${task} answered\n`),
-      });
-    } catch (error) {
-      if (!interruption.signal.aborted) throw error;
-      process.stderr.write('Stopped. What was answered is kept; the same command goes on from there.\n');
-      throw new RunInterrupted(0);
-    } finally {
-      interruption.stop();
-    }
-    const results = await computeResults(args.run);
-    await writeResults(args.run, results);
+      }),
+    );
     const own = shown(results.whatIf, asked);
     process.stdout.write(
       args.json ? `${JSON.stringify(own)}\n` : `${textOf(own, results.tasks, mode).join('\n')}\n`,

@@ -6,11 +6,11 @@ import { UserError } from '../../base/errors.ts';
 import { type ConfigOverride, loadConfig } from '../../config/load.ts';
 import { locateModel, prepareData } from '../../config/sources.ts';
 import { type EvaluatedTask, evaluateModel } from '../../engine/evaluate-model.ts';
-import { type AuditOptions, type AuditResult, auditRun } from '../../followups/audit.ts';
-import { readProvenance, requireSameData } from '../../runs/provenance.ts';
+import { type AuditResult, auditRun } from '../../followups/audit.ts';
 import { runFiles } from '../../runs/run-folder.ts';
 import { overrideArguments, readList, readOverrides } from '../shell/arguments.ts';
-import { listenForInterruption } from '../shell/interruption.ts';
+import { interruptible } from '../shell/interruption.ts';
+import { checkProvider, wholeNumber } from '../shell/options.ts';
 
 const definitions = {
   target: {
@@ -53,16 +53,20 @@ export const evaluate = defineCommand({
     const { target, adapter, audit, provider } = args;
     const json = args.json === true;
     const isRun = existsSync(runFiles.provenance(target));
-    const interruption = listenForInterruption(() => process.stderr.write('Stopping.\n'));
-    const { signal } = interruption;
-    try {
+    const words = { stopping: 'Stopping; once more to kill.', stopped: 'Stopped.' };
+    return interruptible(words, async (signal) => {
       if (audit !== undefined) {
         if (!isRun) throw new UserError({ file: target, message: '--audit expects the folder of a run' });
         const given = notAudited.find((name) => args[name] !== undefined);
         if (given !== undefined) throw new UserError(`--${given} has no meaning with --audit`);
-        const count = wholeNumber('--audit', audit);
-        const seed = args.seed === undefined ? 0 : wholeNumber('--seed', args.seed);
-        const result = await auditFolder(target, { count, seed, signal, provider, json });
+        const result = await auditRun({
+          folder: target,
+          count: wholeNumber('--audit', audit),
+          seed: args.seed === undefined ? 0 : wholeNumber('--seed', args.seed, 0),
+          provider: provider === undefined ? undefined : checkProvider(provider),
+          signal,
+          onProgress: (done, total) => showProgress(`${done}/${total} answered again`, done === total, json),
+        });
         showAudit(result, json);
         return result.disagreements.length === 0 ? 0 : 1;
       }
@@ -86,56 +90,13 @@ export const evaluate = defineCommand({
       });
       showTasks(evaluated, json);
       return 0;
-    } catch (error) {
-      if (signal.aborted) return 130;
-      throw error;
-    } finally {
-      interruption.stop();
-    }
+    });
   },
 });
-
-async function auditFolder(
-  folder: string,
-  options: Pick<AuditOptions, 'count' | 'seed' | 'signal'> & {
-    readonly provider: string | undefined;
-    readonly json: boolean;
-  },
-): Promise<AuditResult> {
-  const { provider, json, ...rest } = options;
-  const { cache, ...config } = loadConfig(runFiles.config(folder), {
-    overrides: [
-      { path: ['output'], value: folder, label: folder },
-      ...(provider === undefined
-        ? []
-        : [{ path: ['provider'], value: provider, label: `--provider ${provider}` }]),
-    ],
-  });
-  const audited = { ...config, cache: { ...cache, use: false, memoryBytes: 0 } };
-  const source = await prepareData(audited, folder);
-  requireSameData(readProvenance(folder), { source, tasks: audited.tasks });
-  return auditRun({
-    ...rest,
-    folder,
-    config: audited,
-    source,
-    openEngine: async () => {
-      const { openEngine } = await import('../../engine/engine.ts');
-      return openEngine({ config: audited, modelFolder: locateModel(audited) });
-    },
-    onProgress: (done, total) => showProgress(`${done}/${total} answered again`, done === total, json),
-  });
-}
 
 function tasksOf(rawArguments: readonly string[]): readonly ConfigOverride[] {
   const names = readList(rawArguments, definitions, 'task');
   return names.length === 0 ? [] : [{ path: ['tasks'], value: names, label: `--task ${names.join(' ')}` }];
-}
-
-function wholeNumber(option: string, text: string): number {
-  if (!/^[1-9]\d{0,8}$|^0$/.test(text))
-    throw new UserError(`${option}: expected a whole number, found "${text}"`);
-  return Number(text);
 }
 
 function showTasks(evaluated: readonly EvaluatedTask[], json: boolean): void {

@@ -1,29 +1,18 @@
 // Judges every answer of a run. Running it again continues: an evaluation whose predictions were judged is passed over,
 // and of a begun one every answer that was received is in the cache.
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import type { EvaluateStep } from '../../config/plan.ts';
-import { sha256OfFile, writeFileAtomic, writeJsonAtomic } from '../../formats/files/files.ts';
-import { lockFolder } from '../../formats/files/lock.ts';
-import { appendRecord, openJournal } from '../../runs/journal.ts';
-import {
-  descriptionFile,
-  type JudgeAnswer,
-  Judgings,
-  journalFile,
-  judgingFolder,
-  judgingOrigin,
-} from '../../runs/judge-files.ts';
-import { type OpenedRun, openRun } from '../../runs/open.ts';
+import { writeFileAtomic, writeJsonAtomic } from '../../formats/files/files.ts';
+import { CellJournal } from '../../runs/cell-journal.ts';
+import { descriptionFile, journalFile, judgingCell, judgingFolder } from '../../runs/judge-files.ts';
+import type { OpenedRun } from '../../runs/open.ts';
 import { tasks } from '../../tasks/index.ts';
+import { answerCells, type FollowUpOptions, followUp } from '../followup.ts';
 import type { CellJudge, JudgeItem, Workload } from './cell-judge.ts';
 
-export interface JudgeRunOptions {
-  /** The folder of the run. */
-  readonly folder: string;
+export interface JudgeRunOptions extends FollowUpOptions {
   readonly judge: CellJudge;
-  readonly signal?: AbortSignal;
   readonly observer?: JudgeObserver;
 }
 
@@ -48,43 +37,45 @@ export interface JudgingPlan extends Workload {
  * @throws UserError when the judge is unusable, or when single answers got no judgement: then their evaluations are
  * left open, all others are complete, and the same command asks for what is missing.
  */
-export async function judgeRun({
-  folder,
-  judge,
-  signal = new AbortController().signal,
-  observer = {},
-}: JudgeRunOptions): Promise<number> {
-  const release = lockFolder(folder, { otherwise: 'try again then' });
-  try {
-    const run = await openRun(folder);
+export async function judgeRun({ judge, observer = {}, ...options }: JudgeRunOptions): Promise<number> {
+  return followUp({ ...options, openEngine: noEngine }, async ({ run, signal }) => {
     const { description } = judge;
-    const place = judgingFolder(folder, description.id);
-    openJournal(journalFile(place));
-    const judgings = new Judgings(folder, description);
-    const open = run.done.filter((step) => !judgings.has(step));
+    const place = judgingFolder(run.folder, description.id);
+    const journal = CellJournal.open(place, journalFile(place));
+    const cells = run.done
+      .map((step) => ({ ...judgingCell(run.folder, step, description.identity), step }))
+      .filter((cell) => !journal.isThere(cell));
+    const open = cells.map(({ step }) => step);
     const plan = planOf(run, open, judge);
     if (observer.judgingStarts?.(plan) === false) return 0;
 
     const failures = new Map<string, number>();
-    let [done, finished] = [0, 0];
-    for (const step of open) {
-      signal.throwIfAborted();
-      const items = itemsOf(run, step);
-      const outcome = await judge.judge(items, signal, () => observer.answered?.(++done, plan.answers));
-      for (const [why, count] of outcome.failures) failures.set(why, (failures.get(why) ?? 0) + count);
-      const answers = outcome.answers.filter((answer) => answer !== undefined);
-      if (answers.length < items.length) continue;
-      // A judge that has judged nothing, because it could not be asked, is no judge of the run.
-      if (finished === 0) writeJsonAtomic(descriptionFile(place), description);
-      keep(folder, place, step, answers, description.identity);
-      observer.cellFinished?.(step);
-      finished++;
-    }
+    let done = 0;
+    const finished = await answerCells('judge', {
+      journal,
+      cells,
+      signal,
+      answer: async ({ step, file }) => {
+        const items = itemsOf(run, step);
+        const outcome = await judge.judge(items, signal, () => observer.answered?.(++done, plan.answers));
+        for (const [why, count] of outcome.failures) failures.set(why, (failures.get(why) ?? 0) + count);
+        const answers = outcome.answers.filter((answer) => answer !== undefined);
+        if (answers.length < items.length) return undefined;
+        // A judge that has judged nothing, because it could not be asked, is no judge of the run.
+        writeJsonAtomic(descriptionFile(place), description);
+        writeFileAtomic(join(place, file), answers.map((answer) => `${JSON.stringify(answer)}\n`).join(''));
+        return { answers: answers.length };
+      },
+      onCell: ({ step }) => observer.cellFinished?.(step),
+    });
     if (failures.size > 0) throw unanswered(failures);
     return finished;
-  } finally {
-    release();
-  }
+  });
+}
+
+/** A judge reads answers that are there. */
+async function noEngine(): Promise<never> {
+  throw new Error('internal: a judge needs no engine of the run');
 }
 
 function planOf(run: OpenedRun, open: readonly EvaluateStep[], judge: CellJudge): JudgingPlan {
@@ -108,26 +99,6 @@ function itemsOf({ evaluations }: OpenedRun, step: EvaluateStep): readonly Judge
   return evaluations.predictions(step).flatMap(({ question_id, text }) => {
     const sample = samples.get(question_id);
     return sample === undefined ? [] : [{ sample, text, style }];
-  });
-}
-
-function keep(
-  folder: string,
-  place: string,
-  step: EvaluateStep,
-  answers: readonly JudgeAnswer[],
-  identity: string,
-): void {
-  const file = join(place, step.predictionFile);
-  rmSync(file, { force: true });
-  writeFileAtomic(file, answers.map((answer) => `${JSON.stringify(answer)}\n`).join(''));
-  appendRecord(journalFile(place), {
-    kind: 'judge',
-    key: step.key,
-    at: new Date().toISOString(),
-    from: judgingOrigin(folder, step, identity),
-    files: { [step.predictionFile]: sha256OfFile(file) },
-    measured: { answers: answers.length },
   });
 }
 

@@ -1,0 +1,16 @@
+// The engine of a configuration, in this thread. The runtime is loaded with the first one: a command that finds nothing to
+// do needs none. Not how many engines a run has: that is `runs/start.ts`.
+import type { RunConfig } from '../config/schema.ts';
+import { locateModel } from '../config/sources.ts';
+import type { ObservingEngine } from './contract.ts';
+import type { EngineOptions } from './engine.ts';
+
+/** @throws UserError when the model's folder is not there or cannot be read. */
+export async function engineOf(
+  { config }: { readonly config: RunConfig },
+  options: Pick<EngineOptions, 'onClose'> = {},
+): Promise<ObservingEngine> {
+  const modelFolder = locateModel(config);
+  const { openEngine } = await import('./engine.ts');
+  return openEngine({ config, modelFolder, ...options });
+}
