@@ -10,7 +10,7 @@ import { configSchema } from '../dist/config/schema.js';
 import { judgingOrigin } from '../dist/runs/judge-files.js';
 import { planRun } from '../dist/config/plan.js';
 import { recordProvenance } from '../dist/runs/provenance.js';
-import { computeResults } from '../dist/report/results.js';
+import { computeResults } from '../dist/report/compute.js';
 
 const cells = 15;
 const perCell = Math.ceil(Number(process.argv[2] ?? 100_000) / cells);

@@ -1,7 +1,7 @@
 // Several runs that differ in their seed alone, side by side: mean and 95 % confidence interval (Student's t).
 // Usage: npm run build && node tools/seeds.mjs RUN RUN …   Prints Markdown.
 import { confidenceInterval, mean } from '../dist/metrics/statistics.js';
-import { computeResults } from '../dist/report/results.js';
+import { computeResults } from '../dist/report/compute.js';
 
 const folders = process.argv.slice(2);
 const runs = [];

@@ -89,6 +89,11 @@ export function matrixRows(
   });
 }
 
+/** The method whose model a step trains or asks; undefined for zero-shot evaluations, which are nobody's. */
+export function methodOf(step: Step): MethodName | undefined {
+  return step.kind === 'train' ? step.method : step.trained?.method;
+}
+
 /** The tasks that a stage (counted from 1) of a method may know of: those up to it. */
 export function tasksUpTo(
   method: MethodName,

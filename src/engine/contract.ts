@@ -6,6 +6,7 @@ import type { MethodName, RunConfig } from '../config/schema.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { TestSample, TrainSample } from '../tasks/task.ts';
 import type { HostTensor } from '../tensor/dtype.ts';
+import type { EvaluateMeasurements, TrainMeasurements } from './measurements.ts';
 
 export interface RunEngine {
   /**
@@ -60,26 +61,6 @@ export interface TrainProgress {
   readonly samplesPerSecond: number;
 }
 
-export interface TrainMeasurements {
-  /** Wall-clock seconds. */
-  readonly seconds: number;
-  readonly steps: number;
-  readonly finalLoss: number;
-  readonly trainableParameters: number;
-  /** Bytes of what the method remembers between tasks, beyond the adapter and the projector that go on. */
-  readonly memoryBytes: number;
-  /** Numbers beside the base model that answering takes. */
-  readonly inferenceParameters: number;
-  /** Passes of the model per question, and tokens put into it. */
-  readonly inferencePasses: number;
-  readonly addedTokens: number;
-  /** Samples of the stream, and how many of them are of earlier tasks. */
-  readonly streamSamples: number;
-  readonly replayedSamples: number;
-  /** The method's own figures. */
-  readonly [figure: string]: number;
-}
-
 export interface EvaluateRequest extends Request {
   /** Absent for the model before any training. */
   readonly trained?: TrainedStage | undefined;
@@ -113,18 +94,4 @@ export interface EvaluateProgress {
   readonly done: number;
   readonly total: number;
   readonly samplesPerSecond: number;
-}
-
-export interface EvaluateMeasurements {
-  /** Wall-clock seconds. */
-  readonly seconds: number;
-  /** Where the method chose an expert per sample: how many samples, and how many went to their own task's. */
-  readonly routed?: number;
-  readonly routedRight?: number;
-  /** Where they went: `routedTo.<task>`. */
-  readonly [routedTo: `routedTo.${string}`]: number;
-  /** Share of the computed tokens that was padding or an empty row. */
-  readonly paddingShare?: number;
-  /** Share of the prompts' tokens that did not have to be read, as another prompt had the same beginning. */
-  readonly sharedShare?: number;
 }

@@ -3,14 +3,8 @@ import { UserError } from '../base/errors.ts';
 import type { RunConfig } from '../config/schema.ts';
 import type { FeatureCounts } from '../models/llava/image-encoder.ts';
 import type { TaskSource } from '../tasks/task.ts';
-import type {
-  EvaluateMeasurements,
-  EvaluateProgress,
-  EvaluateRequest,
-  TrainMeasurements,
-  TrainProgress,
-  TrainRequest,
-} from './contract.ts';
+import type { EvaluateProgress, EvaluateRequest, TrainProgress, TrainRequest } from './contract.ts';
+import type { EvaluateMeasurements, TrainMeasurements } from './measurements.ts';
 
 /** What an engine's thread is started with. */
 export interface ThreadData {

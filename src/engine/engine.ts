@@ -21,14 +21,8 @@ import type { ProgramOptions } from '../tensor/program.ts';
 import { projectorNames } from '../training/traced.ts';
 import { answerSamples, aspectOf, openModel } from './answering.ts';
 import { programOptions } from './base-weights.ts';
-import type {
-  EvaluateMeasurements,
-  EvaluateRequest,
-  GateRequest,
-  ObservingEngine,
-  TrainMeasurements,
-  TrainRequest,
-} from './contract.ts';
+import type { EvaluateRequest, GateRequest, ObservingEngine, TrainRequest } from './contract.ts';
+import { type EvaluateMeasurements, recordChoices, type TrainMeasurements } from './measurements.ts';
 import { StageTraining } from './stage-training.ts';
 
 export interface EngineOptions {
@@ -294,8 +288,8 @@ function choicesOf(routes: readonly Route[], task: string) {
   const chosen = routes.flatMap(({ choice }) => (choice === undefined ? [] : [choice]));
   if (chosen.length === 0) return {};
   const count = (name: string) => chosen.filter((choice) => choice === name).length;
-  const to = [...new Set(chosen)].sort().map((name) => [`routedTo.${name}`, count(name)] as const);
-  return { routed: chosen.length, routedRight: count(task), ...Object.fromEntries(to) };
+  const to = Object.fromEntries([...new Set(chosen)].sort().map((name) => [name, count(name)]));
+  return recordChoices({ routed: chosen.length, right: count(task), to });
 }
 
 function sharesOf(statistics: GenerationStatistics | undefined) {

@@ -3,15 +3,14 @@
 import { Worker } from 'node:worker_threads';
 import type { FeatureCounts } from '../models/llava/image-encoder.ts';
 import type {
-  EvaluateMeasurements,
   EvaluateProgress,
   EvaluateRequest,
   RunEngine,
-  TrainMeasurements,
   TrainProgress,
   TrainRequest,
 } from './contract.ts';
 import { type FromThread, fromPlainError, type ThreadData, type ToThread } from './engine-messages.ts';
+import type { EvaluateMeasurements, TrainMeasurements } from './measurements.ts';
 
 export interface RemoteEngineOptions extends ThreadData {
   /** Told when the engine is closed where the features of its images came from. */

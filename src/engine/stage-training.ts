@@ -20,7 +20,8 @@ import type { ProgramOptions } from '../tensor/program.ts';
 import { readState, serializeState } from '../training/checkpoint.ts';
 import type { FetchFeatures } from '../training/feature-batches.ts';
 import { StageTrainer } from '../training/stage.ts';
-import type { TrainMeasurements, TrainRequest } from './contract.ts';
+import type { TrainRequest } from './contract.ts';
+import type { TrainMeasurements } from './measurements.ts';
 
 export interface StageTrainingOptions {
   readonly config: RunConfig;

@@ -6,6 +6,7 @@ import { DataError } from '../base/errors.ts';
 import { openMethod } from '../config/open-method.ts';
 import type { EvaluateStep, TrainStep } from '../config/plan.ts';
 import type { MethodName } from '../config/schema.ts';
+import { type Choices, readChoices } from '../engine/measurements.ts';
 import { sha256, writeFileAtomic } from '../formats/files/files.ts';
 import { readJsonObject } from '../formats/records/json.ts';
 import type { TaskUse } from '../metrics/routing.ts';
@@ -36,14 +37,10 @@ export interface MixtureResults {
 }
 
 /** Where a method that chooses a task's expert for every question sent those of one task. */
-export interface ChoiceCell {
+export interface ChoiceCell extends Choices {
   readonly method: string;
   readonly after: string;
   readonly task: string;
-  readonly routed: number;
-  readonly right: number;
-  /** Questions by the task whose expert they went to; empty in runs that did not record it. */
-  readonly to: Readonly<Record<string, number>>;
 }
 
 /** Raised when older files cannot be read. */
@@ -161,13 +158,8 @@ export function routingResults(run: OpenedRun): RoutingResults | undefined {
 /** By the journal, which counts what the last try of an evaluation answered. */
 function choiceCells({ done, records }: OpenedRun): readonly ChoiceCell[] {
   return done.flatMap(({ key, task, trained }): ChoiceCell[] => {
-    const measured = records.get(key)?.measured;
-    if (trained === undefined || measured?.routed === undefined) return [];
-    const to = Object.entries(measured).flatMap(([name, count]) =>
-      name.startsWith('routedTo.') ? [[name.slice('routedTo.'.length), count] as const] : [],
-    );
-    const { method, task: after } = trained;
-    const [routed, right] = [measured.routed, measured.routedRight ?? 0];
-    return [{ method, after, task, routed, right, to: Object.fromEntries(to) }];
+    const choices = readChoices(records.get(key)?.measured ?? {});
+    if (trained === undefined || choices === undefined) return [];
+    return [{ method: trained.method, after: trained.task, task, ...choices }];
   });
 }

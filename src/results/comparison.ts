@@ -1,16 +1,16 @@
 // Runs read for a comparison: which methods, stages and seeds can be compared, their scores added up by image, and what
-// each method costs. The statistics are in `metrics/`; the words are the command's.
+// each method takes. The statistics are in `metrics/`; the words are the command's.
 import { UserError } from '../base/errors.ts';
 import type { EvaluateStep } from '../config/plan.ts';
 import type { RunConfig } from '../config/schema.ts';
-import { type MethodName, methods as registry } from '../methods/index.ts';
+import type { MethodName } from '../methods/index.ts';
 import { type ClusteredScores, fewestResamples } from '../metrics/bootstrap.ts';
 import { matchedWithin } from '../metrics/budget.ts';
 import { type Comparison, compareMethods } from '../metrics/comparison.ts';
-import type { JournalRecord } from '../runs/journal.ts';
 import { type OpenedRun, openRun } from '../runs/open.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { SampleScore, ScoringMode, TestSample } from '../tasks/task.ts';
+import { type MethodCost, methodCost } from './costs.ts';
 import { type Stages, wholeStages } from './matrices.ts';
 import { namedIn } from './sample-query.ts';
 
@@ -22,22 +22,6 @@ export interface CompareOptions {
   readonly mode?: ScoringMode;
   readonly resamples?: number;
   readonly seed?: number;
-}
-
-/** What a method takes, by the journal; a figure that was not recorded is not there. */
-export interface MethodCost {
-  readonly method: MethodName;
-  readonly label: string;
-  /** The most of any stage. */
-  readonly trainableParameters?: number;
-  /** Of those to the budget that the run was matched to. */
-  readonly ofBudget?: number;
-  /** Bytes that it keeps between tasks after the last compared stage. */
-  readonly memoryBytes?: number;
-  /** After the last compared stage. */
-  readonly inferenceParameters?: number;
-  readonly inferencePasses?: number;
-  readonly addedTokens?: number;
 }
 
 export interface RunComparison extends Comparison {
@@ -102,7 +86,7 @@ export async function compareRuns(options: CompareOptions): Promise<RunCompariso
       clusteredStages(run, (stages[index] as Stages).get(name)?.slice(0, length) ?? [], clusters, mode),
     ),
   }));
-  const costs = names.map((name) => costOf(first, name, length));
+  const costs = names.map((name) => methodCost(runs, name, length));
   return {
     mode,
     resamples,
@@ -243,37 +227,6 @@ export function addUp(
     counts[cluster] = (counts[cluster] as number) + 1;
   }
   return { sums, counts };
-}
-
-export function costOf(
-  { config, steps, records }: OpenedRun,
-  method: MethodName,
-  stages: number,
-): MethodCost {
-  const trained = steps.flatMap((step): readonly JournalRecord['measured'][] => {
-    const own = step.kind === 'train' && step.method === method && step.stage <= stages;
-    const record = own ? records.get(step.key) : undefined;
-    return record === undefined ? [] : [record.measured];
-  });
-  const { label } = registry[method];
-  const last = trained.at(-1);
-  if (last === undefined) return { method, label };
-  const { memoryBytes, inferenceParameters, inferencePasses, addedTokens } = last;
-  const trainable = trained.flatMap(({ trainableParameters }) =>
-    trainableParameters === undefined ? [] : [trainableParameters],
-  );
-  const { budget } = config.adapter;
-  const most = trainable.length === 0 ? undefined : Math.max(...trainable);
-  return {
-    method,
-    label,
-    trainableParameters: most,
-    ...(most === undefined || budget === undefined ? {} : { ofBudget: most / budget }),
-    ...(memoryBytes === undefined ? {} : { memoryBytes }),
-    ...(inferenceParameters === undefined ? {} : { inferenceParameters }),
-    ...(inferencePasses === undefined ? {} : { inferencePasses }),
-    ...(addedTokens === undefined ? {} : { addedTokens }),
-  };
 }
 
 /** A method that trains nothing has no counterpart and is left out. */

@@ -1,6 +1,6 @@
 // Which step of a plan is done next, and by whom, where several engines work side by side. A training waits for the stage
 // before it, an evaluation for its training, and every training for the zero-shot answers. Computes nothing.
-import type { Step } from '../config/plan.ts';
+import { methodOf, type Step } from '../config/plan.ts';
 
 /** Hands out steps, each once, as soon as what they need is there. */
 export class StepBoard {
@@ -80,7 +80,7 @@ export class StepBoard {
   }
 
   #best(ready: readonly Step[], before: Step | undefined): Step | undefined {
-    const mine = methodOf(before);
+    const mine = before && methodOf(before);
     const taken = new Set([...this.#underWay].map(methodOf));
     const preferences: readonly ((step: Step) => boolean)[] = [
       (step) => step.kind === 'train' && methodOf(step) === mine,
@@ -95,8 +95,4 @@ export class StepBoard {
     }
     return undefined;
   }
-}
-
-function methodOf(step: Step | undefined): string | undefined {
-  return step?.kind === 'train' ? step.method : step?.trained?.method;
 }

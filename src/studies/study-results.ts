@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { Step } from '../config/plan.ts';
 import { fewestResamples } from '../metrics/bootstrap.ts';
 import { type Comparison, compareMethods, type Difference, type Estimate } from '../metrics/comparison.ts';
-import { mean } from '../metrics/statistics.ts';
-import { alpha, costOf, type MethodCost } from '../results/comparison.ts';
+import { alpha } from '../results/comparison.ts';
+import { type MethodCost, methodCost } from '../results/costs.ts';
 import type { OpenedRun } from '../runs/open.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import {
@@ -48,9 +48,7 @@ export interface ArmResults {
   readonly figures?: readonly Estimate[];
   /** Percent right at the end by task, the mean over the compared seeds. */
   readonly final?: Readonly<Record<string, number>>;
-  /** The mean of its runs; where a step was taken over, what it took where it was computed. */
-  readonly trainingSeconds: number;
-  readonly evaluationSeconds: number;
+  /** Folded over its runs; where a step was taken over, what it took where it was computed. */
   readonly cost: MethodCost;
 }
 
@@ -237,12 +235,6 @@ function describeArm(
 ): ArmResults {
   const { name, coordinates, method } = arm;
   const runs = arm.runs.flatMap((run) => opened.get(run.name) ?? []).map(({ run }) => run);
-  const own = (step: Step) => (step.kind === 'train' ? step.method : step.trained?.method) === method;
-  const seconds = (kind: Step['kind']) => {
-    const perRun = runs.map((run) => secondsOf(run, (step) => step.kind === kind && own(step)));
-    return perRun.length === 0 ? 0 : mean(perRun);
-  };
-  const [some] = runs;
   return {
     name,
     coordinates,
@@ -254,17 +246,8 @@ function describeArm(
     })),
     figures,
     final,
-    trainingSeconds: seconds('train'),
-    evaluationSeconds: seconds('evaluate'),
-    cost:
-      some === undefined
-        ? { method, label: coordinates.method ?? method }
-        : costOf(some, method, some.config.tasks.length),
+    cost: methodCost(runs, method),
   };
-}
-
-function secondsOf({ steps, records }: OpenedRun, wanted: (step: Step) => boolean): number {
-  return steps.filter(wanted).reduce((sum, { key }) => sum + (records.get(key)?.measured.seconds ?? 0), 0);
 }
 
 function sharingOf(runs: readonly OpenedRun[]): SharingSummary {

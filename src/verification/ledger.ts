@@ -13,7 +13,8 @@ import { type Method, type MethodName, methodNames, methods } from '../methods/i
 import type { Origin } from '../methods/method.ts';
 import { type PublishedRow, publishedSummary } from '../metrics/published.ts';
 import type { Summary } from '../metrics/summary.ts';
-import { type JournalRecord, readJournal, recordsByKey } from '../runs/journal.ts';
+import { type Costs, methodRecords, readCosts } from '../results/costs.ts';
+import { readJournal, recordsByKey } from '../runs/journal.ts';
 import { readProvenance } from '../runs/provenance.ts';
 import { readRunConfig, runFiles } from '../runs/run-folder.ts';
 import { readPublished } from '../streams/coin/published.ts';
@@ -62,10 +63,7 @@ export interface MethodRun {
   readonly tasks: number;
   readonly strict: Summary;
   readonly reference: Summary;
-  readonly trainableParameters: number;
-  /** Of all training and of all evaluation. */
-  readonly trainingSeconds: number;
-  readonly evaluationSeconds: number;
+  readonly costs: Costs;
 }
 
 export interface PublishedFigures {
@@ -201,16 +199,7 @@ function describeRun(config: RunConfig, method: MethodName): string {
 
 function methodRun({ folder, config, began, modes }: ReadRun, method: MethodName): MethodRun {
   const records = recordsByKey(readJournal(runFiles.journal(folder)));
-  const steps = planRun(config).filter(
-    (step) => (step.kind === 'train' ? step.method : step.trained?.method) === method,
-  );
-  const measured = (kind: 'train' | 'evaluate') =>
-    steps.flatMap((step): readonly JournalRecord['measured'][] => {
-      const record = step.kind === kind ? records.get(step.key) : undefined;
-      return record === undefined ? [] : [record.measured];
-    });
-  const secondsOf = (kind: 'train' | 'evaluate') =>
-    measured(kind).reduce((total, { seconds = 0 }) => total + seconds, 0);
+  const steps = planRun(config);
   const summaryOf = (mode: 'strict' | 'reference'): Summary => {
     const { maa, bwt, finalAverage } = modes[mode].methods[method] as z.output<typeof summarySchema>;
     return { maa, bwt, finalAverage };
@@ -223,12 +212,7 @@ function methodRun({ folder, config, began, modes }: ReadRun, method: MethodName
     tasks: config.tasks.length,
     strict: summaryOf('strict'),
     reference: summaryOf('reference'),
-    trainableParameters: Math.max(
-      0,
-      ...measured('train').map(({ trainableParameters = 0 }) => trainableParameters),
-    ),
-    trainingSeconds: secondsOf('train'),
-    evaluationSeconds: secondsOf('evaluate'),
+    costs: readCosts(methodRecords({ config, steps, records }, method)),
   };
 }
 

@@ -10,7 +10,7 @@ import { largestAbsolute } from '../../src/methods/shared/matrices.ts';
 import { readStage } from '../../src/methods/shared/stage-files.ts';
 import { openLlava } from '../../src/models/llava/model.ts';
 import { buildNanoData } from '../../src/nano/world/build.ts';
-import { computeResults } from '../../src/report/results.ts';
+import { computeResults } from '../../src/report/compute.ts';
 import { executeRun } from '../../src/runs/execute.ts';
 import { recordProvenance } from '../../src/runs/provenance.ts';
 import { projectorNames } from '../../src/training/traced.ts';

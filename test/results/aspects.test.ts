@@ -15,9 +15,9 @@ import {
 import { lexicalCellJudge } from '../../src/followups/judging/cell-judge.ts';
 import { judgeRun } from '../../src/followups/judging/judge-run.ts';
 import { reask } from '../../src/followups/reask.ts';
+import { computeResults } from '../../src/report/compute.ts';
 import { renderReport } from '../../src/report/page/html.ts';
 import type { RunResults } from '../../src/report/results.ts';
-import { computeResults } from '../../src/report/results.ts';
 import { renderTables } from '../../src/report/terminal/terminal.ts';
 import { executeRun } from '../../src/runs/execute.ts';
 import { listJudges } from '../../src/runs/judge-files.ts';

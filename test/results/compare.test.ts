@@ -115,8 +115,8 @@ describe('one run', () => {
     const { status, stdout, stderr } = coin('run');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/^strict scoring, 3 stages; seed 0; 2,000 draws of the test images\n/);
-    expect(stdout).toMatch(/LoRA +1,000 +– +0 B +1,000 +1 +0\n/);
-    expect(stdout).toMatch(/MoELoRA +1,100 +– +12\.3 KB +1,000 +1 +0\n/);
+    expect(stdout).toMatch(/LoRA +1,000 +0 B +1,000 +1 +0 +3\.0 s +6\.0 s\n/);
+    expect(stdout).toMatch(/MoELoRA +1,100 +12\.3 KB +1,000 +1 +0 +3\.0 s +6\.0 s\n/);
     expect(stdout).toContain(
       'LoRA and MoELoRA are not matched: their trainable parameters differ by 10 %.\n',
     );

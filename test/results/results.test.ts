@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { computeResults, metricsAgree, metricsOf, writeMetrics } from '../../src/report/results.ts';
+import { computeResults, metricsAgree, metricsOf, writeMetrics } from '../../src/report/compute.ts';
 import { executeRun } from '../../src/runs/execute.ts';
 import { recordProvenance } from '../../src/runs/provenance.ts';
 import { runFiles } from '../../src/runs/run-folder.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Method } from '../../src/methods/index.ts';
-import { computeResults, writeMetrics } from '../../src/report/results.ts';
+import { computeResults, writeMetrics } from '../../src/report/compute.ts';
 import { renderLedger } from '../../src/report/words/ledger-text.ts';
 import { executeRun } from '../../src/runs/execute.ts';
 import { recordProvenance } from '../../src/runs/provenance.ts';

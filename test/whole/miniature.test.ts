@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { DoctorReport } from '../../src/data/doctor/findings.ts';
 import { readJsonLines } from '../../src/formats/records/json.ts';
-import type { Metrics } from '../../src/report/results.ts';
+import type { Metrics } from '../../src/report/compute.ts';
 import { officialOrder } from '../../src/streams/coin/order.ts';
 import { type TaskName, taskNames, tasks } from '../../src/tasks/index.ts';
 import type { Prediction } from '../../src/tasks/task.ts';

@@ -9,7 +9,7 @@ import { openEngine } from '../../src/engine/engine.ts';
 import { listFiles, sha256OfFile } from '../../src/formats/files/files.ts';
 import { openLlava } from '../../src/models/llava/model.ts';
 import { buildNanoData } from '../../src/nano/world/build.ts';
-import { computeResults } from '../../src/report/results.ts';
+import { computeResults } from '../../src/report/compute.ts';
 import { executeRun, type RunObserver } from '../../src/runs/execute.ts';
 import { RunInterrupted } from '../../src/runs/interrupted.ts';
 import { recordProvenance } from '../../src/runs/provenance.ts';

@@ -3,8 +3,8 @@ import { defineCommand } from 'citty';
 import { painter, useColor, widthOf } from '../../report/terminal/paint.ts';
 import { type GridColumn, renderGrid } from '../../report/terminal/terminal-grid.ts';
 import { inWords, withInterval } from '../../report/words/comparison-words.ts';
-import { costCells, costHeadings } from '../../report/words/costs.ts';
-import { absent, formatCount } from '../../report/words/numbers.ts';
+import { costColumns } from '../../report/words/costs.ts';
+import { formatCount } from '../../report/words/numbers.ts';
 import { compareRuns, fewImages, type RunComparison } from '../../results/comparison.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
 import { oneOf } from '../shell/arguments.ts';
@@ -50,6 +50,7 @@ function describe(result: RunComparison, cells = false): string {
       rows.map((row) => row.map((text) => ({ text }))),
       { width: widthOf(process.stdout), color },
     );
+  const costs = costColumns(result.costs);
   const labels = new Map(result.costs.map(({ method, label }) => [method as string, label]));
   const label = (method: string) => labels.get(method) ?? method;
   const few = tasks.filter((task) => (images[task] ?? 0) < fewImages);
@@ -99,12 +100,8 @@ function describe(result: RunComparison, cells = false): string {
     paint('bold', heads.join('; ')),
     '',
     ...grid(
-      ['method', 'trainable', ...costHeadings],
-      result.costs.map((cost) => [
-        cost.label,
-        cost.trainableParameters === undefined ? absent : formatCount(cost.trainableParameters),
-        ...costCells(cost),
-      ]),
+      ['method', ...costs.map(({ heading }) => heading)],
+      result.costs.map((cost) => [cost.label, ...costs.map((column) => column.cell(cost))]),
     ),
     '',
     ...summaries,

@@ -3,7 +3,7 @@ import { defineCommand } from 'citty';
 import { UserError } from '../../base/errors.ts';
 import { readJson } from '../../formats/records/json.ts';
 import { formatPercent, summarise, validateMatrix } from '../../metrics/summary.ts';
-import { computeResults, metricsAgree, metricsOf } from '../../report/results.ts';
+import { computeResults, metricsAgree, metricsOf } from '../../report/compute.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { renderTables } from '../../report/terminal/terminal.ts';
 

@@ -1,8 +1,8 @@
 // `coin report`: writes a run's report.html again from its predictions; beside a published row, shows both.
 import { defineCommand } from 'citty';
 import { writeFileAtomic } from '../../formats/files/files.ts';
+import { computeResults } from '../../report/compute.ts';
 import { renderReport } from '../../report/page/html.ts';
-import { computeResults } from '../../report/results.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { renderBeside } from '../../report/terminal/terminal-beside.ts';
 import { runFiles } from '../../runs/run-folder.ts';

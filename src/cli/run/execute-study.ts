@@ -77,7 +77,7 @@ async function executeOne(
   });
   const judged = await judgeLexically(config);
   if (executed + shared.length + judged > 0) {
-    const { computeResults } = await import('../../report/results.ts');
+    const { computeResults } = await import('../../report/compute.ts');
     await writeResults(config.output, await computeResults(config.output));
   }
 }

@@ -4,7 +4,7 @@ import { defineCommand } from 'citty';
 import { loadConfig } from '../../config/load.ts';
 import { requireTrainable } from '../../config/presets.ts';
 import { matchParameters } from '../../forecast/sizes.ts';
-import { computeResults } from '../../report/results.ts';
+import { computeResults } from '../../report/compute.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { runFiles } from '../../runs/run-folder.ts';
 import { studyOfSeeds } from '../../studies/load-study.ts';

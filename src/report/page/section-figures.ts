@@ -3,18 +3,12 @@
 import type { Interval } from '../../metrics/bootstrap.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
 import type { RunResults } from '../results.ts';
-import { costCells, costHeadings, unmatchedNote } from '../words/costs.ts';
+import { costColumns, unmatchedNote } from '../words/costs.ts';
 import { definitions } from '../words/definitions.ts';
 import { type MethodFigures, methodFigures, mostForgotten, own } from '../words/figures.ts';
 import { comparisonSentences, intervalNote } from '../words/intervals.ts';
-import {
-  formatChange,
-  formatCount,
-  formatDuration,
-  formatInterval,
-  formatScore,
-  formatShort,
-} from '../words/numbers.ts';
+import { formatChange, formatInterval, formatScore, formatShort } from '../words/numbers.ts';
+import { capitalised } from '../words/text.ts';
 import { heatStep, heatSteps } from './colours.ts';
 import { html, type Markup } from './markup.ts';
 import { bar, changeTrack, curvePanel, radarChart, shorten, swatch } from './svg.ts';
@@ -51,19 +45,18 @@ function comparison(results: RunResults, mode: ScoringMode): Markup | false {
 
 /** What each method cost, and where it lost most. */
 export function costTable(results: RunResults, mode: ScoringMode): Markup {
-  const hasCosts = results.methods.some(({ inferenceParameters }) => inferenceParameters !== undefined);
+  const columns = costColumns(results.methods);
   const rows = methodFigures(results, mode).map((method, index) => {
     const worst = mostForgotten(method);
     const { info, stages, tasks } = method;
     return html`<tr><th scope="row">${swatch(index)}<span>${method.label}</span></th><td>${stages.length} of ${tasks.length}</td>
 <td>${worst === undefined ? 'nothing' : html`${worst.task} <span class="muted">${formatChange(worst.change, 1)}</span>`}</td>
-<td class="number">${formatCount(info.trainableParameters)}</td><td class="number">${formatDuration(info.trainingSeconds)}</td><td class="number">${formatDuration(info.evaluationSeconds)}</td>
-${hasCosts && costCells(info).map((text) => html`<td class="number">${text}</td>`)}</tr>`;
+${columns.map((column) => html`<td class="number">${column.cell(info)}</td>`)}</tr>`;
   });
   const note = unmatchedNote(results.methods);
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Cost of the methods"><table class="plain">
 <caption class="sr">Cost of the methods, and where each lost most</caption>
-<thead><tr><th scope="col">Method</th><th scope="col">Stages</th><th scope="col">Lost most</th><th scope="col" class="number">Trainable parameters</th><th scope="col" class="number">Training</th><th scope="col" class="number">Evaluation</th>${hasCosts && costHeadings.map((heading) => html`<th scope="col" class="number">${heading}</th>`)}</tr></thead>
+<thead><tr><th scope="col">Method</th><th scope="col">Stages</th><th scope="col">Lost most</th>${columns.map(({ heading }) => html`<th scope="col" class="number">${capitalised(heading)}</th>`)}</tr></thead>
 <tbody>${rows}</tbody></table></div>${note !== '' && html`<p class="note">${note}</p>`}`;
 }
 

@@ -3,7 +3,7 @@
 
 import type { RunResults } from '../results.ts';
 import { besideFigures } from '../words/beside.ts';
-import { costCells, costHeadings, unmatchedNote } from '../words/costs.ts';
+import { costColumns, unmatchedNote } from '../words/costs.ts';
 import {
   headline,
   type MethodFigures,
@@ -13,7 +13,7 @@ import {
   unreadableByTask,
 } from '../words/figures.ts';
 import { comparisonSentences, intervalNote } from '../words/intervals.ts';
-import { formatChange, formatCount, formatDuration, formatInterval, formatScore } from '../words/numbers.ts';
+import { formatChange, formatCount, formatInterval, formatScore } from '../words/numbers.ts';
 import { besideSection } from './terminal-beside.ts';
 import { type GridCell, type GridOptions, pad, printable, renderGrid, style, wrap } from './terminal-grid.ts';
 import { judgeSections } from './terminal-judges.ts';
@@ -159,17 +159,14 @@ function unreadableSection(method: MethodFigures, options: GridOptions): readonl
 }
 
 function comparisonSection(methods: readonly MethodFigures[], options: GridOptions): readonly string[] {
-  const rows = methods.map(({ label, info, results, stages, tasks }): readonly GridCell[] => [
+  const rows = methods.map(({ label, results, stages, tasks }): readonly GridCell[] => [
     { text: printable(label) },
     { text: formatScore(results.finalAverage), style: 'bold' },
     { text: formatScore(results.maa) },
     { text: formatChange(results.bwt) },
     { text: `${stages.length}/${tasks.length}` },
-    { text: formatCount(info.trainableParameters) },
-    { text: formatDuration(info.trainingSeconds) },
-    { text: formatDuration(info.evaluationSeconds) },
   ]);
-  const headings = ['method', 'ACC', 'MAA', 'BWT', 'stages', 'trainable', 'training', 'evaluation'];
+  const headings = ['method', 'ACC', 'MAA', 'BWT', 'stages'];
   const columns = headings.map((heading, index) => ({
     heading,
     align: index === 0 ? ('left' as const) : ('right' as const),
@@ -181,18 +178,20 @@ function comparisonSection(methods: readonly MethodFigures[], options: GridOptio
   ];
 }
 
-/** What each method takes; nothing for runs that recorded none of it. */
+/** What each method takes. */
 function costLines(methods: readonly MethodFigures[], options: GridOptions): readonly string[] {
-  if (methods.every(({ info }) => info.inferenceParameters === undefined)) return [];
+  const columns = costColumns(methods.map(({ info }) => info));
   const note = unmatchedNote(methods.map(({ info }) => info));
   return [
     '',
     ...renderGrid(
-      ['method', ...costHeadings].map((heading, index) => ({
+      ['method', ...columns.map(({ heading }) => heading)].map((heading, index) => ({
         heading,
         align: index === 0 ? ('left' as const) : ('right' as const),
       })),
-      methods.map(({ label, info }) => [printable(label), ...costCells(info)].map((text) => ({ text }))),
+      methods.map(({ label, info }) =>
+        [printable(label), ...columns.map((column) => column.cell(info))].map((text) => ({ text })),
+      ),
       options,
     ),
     ...(note === '' ? [] : wrap(note, options.width)),

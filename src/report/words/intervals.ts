@@ -5,6 +5,7 @@ import type { IntervalResults, PairDifference, PairDifferences } from '../../res
 import type { ScoringMode } from '../../tasks/task.ts';
 import type { RunResults } from '../results.ts';
 import { formatChange, formatCount, formatInterval, formatScore } from './numbers.ts';
+import { enumerated } from './text.ts';
 
 const figures = [
   ['acc', 'ACC'],
@@ -37,7 +38,7 @@ function pairSentence(pair: PairDifferences, label: (name: string) => string, pa
     ...(same.length === 0
       ? []
       : [
-          `are not distinguishable in ${listed(same.map(([key, name]) => `${name} (${difference(pair[key])})`))}`,
+          `are not distinguishable in ${enumerated(same.map(([key, name]) => `${name} (${difference(pair[key])})`))}`,
         ]),
     ...apart.map(([key, name]) => {
       const { value, low, high } = pair[key];
@@ -78,8 +79,8 @@ function rankSentence(
   const [same, lower] = [names(false), names(true)];
   const parts = [
     `${label(highest)} is highest in ${name}`,
-    ...(same.length === 0 ? [] : [`not distinguishable from it: ${listed(same)}`]),
-    ...(lower.length === 0 ? [] : [`lower: ${listed(lower)}`]),
+    ...(same.length === 0 ? [] : [`not distinguishable from it: ${enumerated(same)}`]),
+    ...(lower.length === 0 ? [] : [`lower: ${enumerated(lower)}`]),
   ];
   return [`${parts.join('; ')}.`];
 }
@@ -95,11 +96,6 @@ export function intervalNote(results: RunResults, mode: ScoringMode): string {
   const few =
     intervals.few.length === 0
       ? ''
-      : ` Too narrow, as there are few test images of ${listed(intervals.few)}.`;
+      : ` Too narrow, as there are few test images of ${enumerated(intervals.few)}.`;
   return `Brackets: 95 % intervals of ${formatCount(intervals.resamples)} draws of the test images; what training again would change is not in them.${corrected}${few}`;
-}
-
-function listed(names: readonly string[]): string {
-  const [last = '', ...before] = names.toReversed();
-  return before.length === 0 ? last : `${before.reverse().join(', ')} and ${last}`;
 }

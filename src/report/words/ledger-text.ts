@@ -2,7 +2,9 @@
 // same text.
 import { confidenceInterval, mean } from '../../metrics/statistics.ts';
 import type { LedgerEntry, MethodRun, RunGroup, Verdict } from '../../verification/ledger.ts';
-import { absent, formatChange, formatCount, formatDuration, formatScore } from './numbers.ts';
+import { costCell } from './costs.ts';
+import { absent, formatChange, formatScore } from './numbers.ts';
+import { capitalised } from './text.ts';
 
 export interface LedgerText {
   /** The command that writes it. */
@@ -56,7 +58,7 @@ function section(entry: LedgerEntry): string {
     items.length === 0 ? [] : [`${title}\n\n${items.map((item) => `- ${item}`).join('\n')}`];
   return [
     `## ${label}`,
-    `**${verdict}.** ${sentence(origin.source)} Again with \`coin verify ${method}\`.`,
+    `**${verdict}.** ${capitalised(origin.source)}. Again with \`coin verify ${method}\`.`,
     ...lines('Not as in the paper:', origin.deviations),
     ...lines(
       'Variants:',
@@ -71,10 +73,6 @@ function section(entry: LedgerEntry): string {
   ].join('\n\n');
 }
 
-function sentence(text: string): string {
-  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
-}
-
 function runTable({ what, runs }: RunGroup): string {
   const figures = (mode: 'strict' | 'reference', { [mode]: { finalAverage, maa, bwt } }: MethodRun) => [
     formatScore(finalAverage),
@@ -87,8 +85,8 @@ function runTable({ what, runs }: RunGroup): string {
     run.stages === run.tasks ? String(run.tasks) : `${run.stages} of ${run.tasks}`,
     ...figures('strict', run),
     ...figures('reference', run),
-    formatCount(run.trainableParameters),
-    `${formatDuration(run.trainingSeconds)}, ${formatDuration(run.evaluationSeconds)}`,
+    costCell(run.costs, 'trainableParameters'),
+    `${costCell(run.costs, 'trainingSeconds')}, ${costCell(run.costs, 'evaluationSeconds')}`,
     `\`coin run ${run.folder}/config.json --output FOLDER\``,
   ]);
   const over = (of: (run: MethodRun) => number, write: (value: number) => string) => {

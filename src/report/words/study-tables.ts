@@ -4,15 +4,9 @@ import { methodAxis } from '../../studies/arms.ts';
 import type { ArmResults, StudyResults } from '../../studies/study-results.ts';
 import type { Track } from '../page/svg.ts';
 import { differenceCell, withInterval } from './comparison-words.ts';
-import {
-  absent,
-  formatBytes,
-  formatChange,
-  formatCount,
-  formatDuration,
-  formatScore,
-  formatShort,
-} from './numbers.ts';
+import { costColumns } from './costs.ts';
+import { absent, formatChange, formatCount, formatDuration, formatScore, formatShort } from './numbers.ts';
+import { counted } from './text.ts';
 
 export interface StudyTable {
   readonly title: string;
@@ -92,30 +86,15 @@ function progressOr(arm: ArmResults, text: string): string {
 }
 
 function costTable(results: StudyResults): StudyTable {
-  const counted = (value: number | undefined) => cell(value === undefined ? absent : formatCount(value));
+  const columns = costColumns(results.arms.map(({ cost }) => cost));
   return {
     title: 'Cost',
-    note: 'Time: the mean of the seeds, on the machine that computed it. Answering: numbers beside the base model, its passes per question, tokens put into it, after the last stage.',
+    note: 'Time: the mean of the seeds, on the machine that computed it; sizes: the largest of the seeds. Answering: numbers beside the base model, its passes per question, tokens put into it, after the last stage.',
     leading: axesOf(results).length,
-    headings: [
-      ...axesOf(results),
-      'training',
-      'evaluation',
-      'trainable',
-      'memory kept',
-      'answering: parameters',
-      'passes',
-      'tokens added',
-    ],
+    headings: [...axesOf(results), ...columns.map(({ heading }) => heading)],
     rows: results.arms.map((arm) => [
       ...leading(results, arm),
-      cell(formatDuration(arm.trainingSeconds)),
-      cell(formatDuration(arm.evaluationSeconds)),
-      counted(arm.cost.trainableParameters),
-      cell(arm.cost.memoryBytes === undefined ? absent : formatBytes(arm.cost.memoryBytes)),
-      counted(arm.cost.inferenceParameters),
-      counted(arm.cost.inferencePasses),
-      counted(arm.cost.addedTokens),
+      ...columns.map((column) => cell(column.cell(arm.cost))),
     ]),
   };
 }
@@ -125,7 +104,7 @@ function comparisonTable(results: StudyResults, axis: string): StudyTable {
   const own = results.comparisons.filter((comparison) => comparison.axis === axis);
   return {
     title: `What ${axis} changes`,
-    note: `Against ${firstOf(results, axis)}, all else alike, on the same draws of the test images. Corrected over ${count(own[0]?.corrected ?? 0, 'comparison')} by Holm's method, each figure by itself.`,
+    note: `Against ${firstOf(results, axis)}, all else alike, on the same draws of the test images. Corrected over ${counted(own[0]?.corrected ?? 0, 'comparison')} by Holm's method, each figure by itself.`,
     leading: axesOf(results).length,
     sentences: true,
     headings: [...axesOf(results), ...figureNames],
@@ -244,10 +223,10 @@ export function sharingSentence({ sharing }: Pick<StudyResults, 'sharing'>): str
   const { steps, trainings, evaluations, trainingSeconds, evaluationSeconds } = sharing;
   if (trainings + evaluations === 0) return undefined;
   const parts = [
-    ...(trainings === 0 ? [] : [`${count(trainings, 'training')} (${formatDuration(trainingSeconds)})`]),
+    ...(trainings === 0 ? [] : [`${counted(trainings, 'training')} (${formatDuration(trainingSeconds)})`]),
     ...(evaluations === 0
       ? []
-      : [`${count(evaluations, 'evaluation')} (${formatDuration(evaluationSeconds)})`]),
+      : [`${counted(evaluations, 'evaluation')} (${formatDuration(evaluationSeconds)})`]),
   ];
   return `Of ${formatCount(steps)} steps, ${parts.join(' and ')} ${trainings + evaluations === 1 ? 'was' : 'were'} taken over from a run that had computed the same, which saved ${formatDuration(trainingSeconds + evaluationSeconds)}.`;
 }
@@ -274,8 +253,4 @@ function armNamed({ arms }: StudyResults, name: string): ArmResults {
 
 function cell(text: string): StudyCell {
   return { text };
-}
-
-function count(number: number, word: string): string {
-  return `${formatCount(number)} ${word}${number === 1 ? '' : 's'}`;
 }
