@@ -1,6 +1,7 @@
 // The frame of every command that asks something of a run once more: it can be stopped, and what is known then is written
 // into the run's results. What is asked, and how it is shown, is the command's.
-import { computeResults, type RunResults } from '../../report/results.ts';
+import { computeResults } from '../../report/compute.ts';
+import type { RunResults } from '../../report/results.ts';
 import { interruptible } from '../shell/interruption.ts';
 import { writeResults } from '../shell/write-results.ts';
 

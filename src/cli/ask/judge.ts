@@ -5,11 +5,7 @@ import { samplingModes } from '../../evaluation/judging/judge-model.ts';
 import { type Estimate, estimateJudging, type Prices } from '../../followups/judging/estimate.ts';
 import { type JudgeObserver, type JudgingPlan, judgeRun } from '../../followups/judging/judge-run.ts';
 import { openJudge } from '../../followups/judging/open-judge.ts';
-<<<<<<< HEAD
 import type { RunResults } from '../../report/results.ts';
-=======
-import { computeResults } from '../../report/compute.ts';
->>>>>>> baa368c (One table per figure of cost: a new column is a row)
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { renderJudges } from '../../report/terminal/terminal-judges.ts';
 import { formatCount, formatDuration } from '../../report/words/numbers.ts';

@@ -1,10 +1,6 @@
 // `coin observe`: how the mixtures of a run use their experts, read off saved stages; goes into the report.
 import { defineCommand } from 'citty';
 import { observeRun } from '../../followups/observatory.ts';
-<<<<<<< HEAD
-=======
-import { computeResults } from '../../report/compute.ts';
->>>>>>> baa368c (One table per figure of cost: a new column is a row)
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { renderRouting } from '../../report/terminal/terminal-routing.ts';
 import { wholeNumber } from '../shell/options.ts';

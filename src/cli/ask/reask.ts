@@ -2,10 +2,6 @@
 import { defineCommand } from 'citty';
 import type { ReaskResults } from '../../followups/reask.ts';
 import { reask as askAgain } from '../../followups/reask.ts';
-<<<<<<< HEAD
-=======
-import { computeResults } from '../../report/compute.ts';
->>>>>>> baa368c (One table per figure of cost: a new column is a row)
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { renderGrid, style, wrap } from '../../report/terminal/terminal-grid.ts';
 import { askRun } from './ask-run.ts';

@@ -15,10 +15,6 @@ import {
   whyNotMixable,
 } from '../../followups/what-if-models.ts';
 import { methods } from '../../methods/index.ts';
-<<<<<<< HEAD
-=======
-import { computeResults } from '../../report/compute.ts';
->>>>>>> baa368c (One table per figure of cost: a new column is a row)
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { type GridCell, renderGrid, style, wrap } from '../../report/terminal/terminal-grid.ts';
 import { absent, formatScore } from '../../report/words/numbers.ts';
