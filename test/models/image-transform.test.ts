@@ -34,7 +34,7 @@ it('knows how the reference shows the images of each task', () => {
 });
 
 it('keeps the features of a padded image and of its centre apart', async () => {
-  const transform = parseImageTransform({ size: 24, crop_size: 24 }, 'preprocessor_config.json');
+  const transform = parseImageTransform({ size: 24, crop_size: 24 }, { file: 'preprocessor_config.json' });
   const encoder = await ImageEncoder.open({ config, weights, transform });
   const [padded] = await encoder.encode([wide]);
   const [centre] = await encoder.encode([wide], { aspect: 'crop' });

@@ -3,7 +3,8 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { readJsonObject } from '../../formats/records/json.ts';
 import { openLlava } from './model.ts';
 
 const nano = fileURLToPath(new URL('../../../assets/nano', import.meta.url));
@@ -58,6 +59,38 @@ it('must be there', () => {
   expect(() => openLlava(unknown)).toThrow(
     'processor_config.json: prompt_template: expected vicuna_v1 or roles or llava_llama_2 or plain or chat, found "vicuna"',
   );
+});
+
+describe('a folder as transformers 5 saves it', () => {
+  const older = readJsonObject(join(nano, 'preprocessor_config.json'));
+  const processor = readJsonObject(join(nano, 'processor_config.json'));
+  const saved = (imageProcessor: unknown) =>
+    folderWith({
+      'preprocessor_config.json': undefined,
+      'processor_config.json': { ...processor, image_processor: imageProcessor },
+    });
+
+  it('has its image processor inside processor_config.json', () => {
+    expect(openLlava(saved(older)).transform).toEqual(openLlava(nano).transform);
+  });
+
+  it('goes by that one where the older file is there, too', () => {
+    const settings = { ...older, image_mean: [0.1, 0.2, 0.3] };
+    const both = folderWith({ 'processor_config.json': { ...processor, image_processor: settings } });
+    expect(openLlava(both).transform.normalize?.mean).toEqual([0.1, 0.2, 0.3]);
+  });
+
+  it('is refused by the place of the setting', () => {
+    const place = 'processor_config.json: image_processor';
+    expect(() => openLlava(saved({ ...older, do_flip: true }))).toThrow(`${place}.do_flip: this setting is`);
+    expect(() => openLlava(saved({ ...older, crop_size: 90 }))).toThrow(
+      'processor_config.json: images of 90×90',
+    );
+    expect(() => openLlava(saved('CLIP'))).toThrow(`${place}: expected an object`);
+    expect(() => openLlava(folderWith({ 'preprocessor_config.json': undefined }))).toThrow(
+      'expected preprocessor_config.json, or image_processor in processor_config.json, found neither',
+    );
+  });
 });
 
 it('ends an answer with what it was taught to end with', () => {

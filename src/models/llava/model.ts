@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DataError, UserError } from '../../base/errors.ts';
 import { readJsonObject } from '../../formats/records/json.ts';
 import { loadTokenizer, type Tokenizer } from '../../formats/text/tokenizer.ts';
-import { type ImageTransform, readImageTransform } from '../parts/clip/processor.ts';
+import { type ImageTransform, locateImageSettings, readImageTransform } from '../parts/clip/processor.ts';
 import { chatTemplate, findChatTemplate } from './chat-template.ts';
 import type { LlavaConfig } from './config.ts';
 import { checkWeights } from './inventory.ts';
@@ -40,7 +40,7 @@ export function openLlava(folder: string, { template }: OpenOptions = {}): Llava
     (size.height !== config.vision.imageSize || size.width !== config.vision.imageSize)
   ) {
     throw new DataError({
-      file: join(imageFolder, 'preprocessor_config.json'),
+      file: locateImageSettings(imageFolder).file,
       message: `images of ${size.width}×${size.height}, but the vision tower reads ${config.vision.imageSize}×${config.vision.imageSize}`,
     });
   }

@@ -36,7 +36,7 @@ export interface LlavaSources {
   readonly checkpoint: Checkpoint;
   /** Holds the tokenizer's files. */
   readonly tokenizerFolder: string;
-  /** Holds preprocessor_config.json. */
+  /** Holds the settings of images. */
   readonly imageFolder: string;
 }
 

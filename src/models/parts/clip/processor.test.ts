@@ -30,7 +30,7 @@ describe(`images as transformers ${fixture.versions.transformers} prepares them`
     const settings = fixture.configs[config];
     if (image === undefined || settings === undefined) throw new Error('fixture');
     const pixels = new Uint8Array(Buffer.from(image.data, 'base64'));
-    const transform = parseImageTransform(settings, 'preprocessor_config.json');
+    const transform = parseImageTransform(settings, { file: 'preprocessor_config.json' });
     const actual = transformImage({ ...image, data: pixels }, transform, { aspect });
     expect([actual.height, actual.width]).toEqual([height, width]);
     expect(actual.data).toEqual(new Float32Array(new Uint8Array(Buffer.from(data, 'base64')).buffer));
@@ -40,7 +40,7 @@ describe(`images as transformers ${fixture.versions.transformers} prepares them`
   it('tells padding from cropping', () => {
     const data = Uint8Array.from({ length: 4 * 2 * 3 }, (_, i) => i);
     const image = { width: 4, height: 2, data };
-    const transform = parseImageTransform({ size: { shortest_edge: 4 }, crop_size: 4 }, 'c.json');
+    const transform = parseImageTransform({ size: { shortest_edge: 4 }, crop_size: 4 }, { file: 'c.json' });
     expect(transformImage(image, transform, { aspect: 'pad' }).data).not.toEqual(
       transformImage(image, transform, { aspect: 'crop' }).data,
     );
@@ -49,7 +49,7 @@ describe(`images as transformers ${fixture.versions.transformers} prepares them`
 
 it('pads with the mean colour, the image in the middle', () => {
   const image = { width: 1, height: 3, data: Uint8Array.of(1, 1, 1, 2, 2, 2, 3, 3, 3) };
-  const { meanColor } = parseImageTransform({}, 'c.json');
+  const { meanColor } = parseImageTransform({}, { file: 'c.json' });
   expect(meanColor).toEqual([122, 116, 104]);
   const padded = padToSquare(image, meanColor);
   expect([padded.width, padded.height]).toEqual([3, 3]);
@@ -57,7 +57,8 @@ it('pads with the mean colour, the image in the middle', () => {
 });
 
 describe('preprocessor_config.json', () => {
-  const parse = (config: Readonly<Record<string, unknown>>) => parseImageTransform(config, 'p.json');
+  const parse = (config: Readonly<Record<string, unknown>>) =>
+    parseImageTransform(config, { file: 'p.json' });
 
   it('of the published LLaVA-1.5 is read', () => {
     const transform = parse({

@@ -1,9 +1,10 @@
-// CLIP's and SigLIP's image transform, as `preprocessor_config.json` states it: resize, crop, rescale, normalise.
+// CLIP's and SigLIP's image transform, as a model folder states it: resize, crop, rescale, normalise.
 // Also LLaVA's padding to a square before it. Takes decoded images; does not read image files.
 // Source: transformers' CLIPImageProcessor and SiglipImageProcessor (the PIL variants); checked by fixtures of their output.
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { DataError } from '../../../base/errors.ts';
+import { DataError, UserError } from '../../../base/errors.ts';
 import type { RgbImage } from '../../../formats/images/image.ts';
 import { type ResizeFilter, resizeImage } from '../../../formats/images/resize.ts';
 import { isObject, readJsonObject } from '../../../formats/records/json.ts';
@@ -95,20 +96,50 @@ const PROCESSORS: ReadonlyMap<string, Readonly<Record<Key, unknown>>> = new Map(
 /** The filters of the Python Imaging Library, by its numbers. */
 const FILTERS: Readonly<Record<number, ResizeFilter>> = { 2: 'bilinear', 3: 'bicubic' };
 
-/**
- * Reads `preprocessor_config.json` of a model folder.
- *
- * @throws UserError when it is absent, DataError naming the key when a value is wrong or not supported.
- */
-export function readImageTransform(folder: string): ImageTransform {
-  const file = join(folder, 'preprocessor_config.json');
-  return parseImageTransform(readJsonObject(file), file);
+type Json = Readonly<Record<string, unknown>>;
+
+/** Where a folder keeps the settings of its images. */
+interface ImageSettings {
+  readonly file: string;
+  /** The key in the file under which they stand, if they are not all of it. */
+  readonly within?: string | undefined;
 }
 
-/** As `readImageTransform`, of the file's content. */
-export function parseImageTransform(config: Readonly<Record<string, unknown>>, file: string): ImageTransform {
-  const refuse = (field: string, expected: string, found: unknown): never => {
-    throw new DataError({ file, field, message: `expected ${expected}, found ${JSON.stringify(found)}` });
+const NESTED = 'image_processor';
+
+/**
+ * The image transform of a model folder: of `image_processor` in processor_config.json, as transformers 5 saves it, or
+ * else of preprocessor_config.json.
+ *
+ * @throws UserError when there is neither, DataError naming the key when a value is wrong or not supported.
+ */
+export function readImageTransform(folder: string): ImageTransform {
+  const { file, within } = locateImageSettings(folder);
+  const json = readJsonObject(file);
+  if (within === undefined) return parseImageTransform(json, { file });
+  const settings = json[within];
+  if (isObject(settings)) return parseImageTransform(settings, { file, within });
+  throw new DataError({ file, field: within, message: 'expected an object' });
+}
+
+/** The file that states a folder's image transform. Throws UserError where none does. */
+export function locateImageSettings(folder: string): ImageSettings {
+  const whole = join(folder, 'processor_config.json');
+  if (existsSync(whole) && Object.hasOwn(readJsonObject(whole), NESTED))
+    return { file: whole, within: NESTED };
+  const file = join(folder, 'preprocessor_config.json');
+  if (existsSync(file)) return { file };
+  throw new UserError({
+    file: folder,
+    message: `expected preprocessor_config.json, or ${NESTED} in processor_config.json, found neither`,
+  });
+}
+
+/** As `readImageTransform`, of the settings themselves. */
+export function parseImageTransform(config: Json, { file, within }: ImageSettings): ImageTransform {
+  const place = (key: string) => ({ file, field: within === undefined ? key : `${within}.${key}` });
+  const refuse = (key: string, expected: string, found: unknown): never => {
+    throw new DataError({ ...place(key), message: `expected ${expected}, found ${JSON.stringify(found)}` });
   };
   const type = config.image_processor_type ?? config.feature_extractor_type ?? 'CLIPImageProcessor';
   const defaults = PROCESSORS.get(type as string) ?? CLIP_DEFAULTS;
@@ -120,11 +151,7 @@ export function parseImageTransform(config: Readonly<Record<string, unknown>>, f
     } else if (key === 'data_format') {
       if (value !== 'channels_first') refuse(key, '"channels_first"', value);
     } else {
-      throw new DataError({
-        file,
-        field: key,
-        message: 'this setting is not known: its effect would be lost',
-      });
+      throw new DataError({ ...place(key), message: 'this setting is not known: its effect would be lost' });
     }
   }
   const get = (key: Key): unknown => config[key] ?? defaults[key];
@@ -151,11 +178,7 @@ export function parseImageTransform(config: Readonly<Record<string, unknown>>, f
       width: positive(`${key}.width`, value.width),
     };
   };
-  const onlyKeys = (
-    field: string,
-    value: Readonly<Record<string, unknown>>,
-    keys: readonly string[],
-  ): void => {
+  const onlyKeys = (field: string, value: Json, keys: readonly string[]): void => {
     for (const [key, entry] of Object.entries(value)) {
       if (!keys.includes(key) && entry !== null) refuse(field, `only ${keys.join(' and ')}`, value);
     }
