@@ -2,18 +2,18 @@
 // user's own and is only looked for.
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../base/errors.ts';
 import { packageFolder } from '../base/package.ts';
 import type { DiskCacheOptions } from '../formats/files/disk-cache.ts';
-import { lockFolder } from '../formats/files/lock.ts';
+import { awaitFolder } from '../formats/files/lock.ts';
 import { readJsonObject } from '../formats/records/json.ts';
 import { COMPOSITION_FILE, isModelFolder } from '../models/llava/sources.ts';
 import type { TaskSource } from '../tasks/task.ts';
 import type { RunConfig } from './schema.ts';
 
 const nanoSizes = { trainSamples: 500, testSamples: 100 };
-const lockPollMs = 500;
+/** How long a run waits for another that draws the same data. */
+const patienceMs = 300_000;
 
 /** The folder of the model's files. Throws UserError when it does not exist. */
 export function locateModel({ model }: Pick<RunConfig, 'model'>): string {
@@ -58,6 +58,8 @@ export function featureCache({
 export interface PrepareOptions {
   /** Told of the folder before data is built there, which takes a while. */
   readonly onBuild?: (folder: string) => void;
+  /** Told, in a sentence, when another run is building the same data. */
+  readonly onWait?: (why: string) => void;
 }
 
 /**
@@ -67,7 +69,7 @@ export interface PrepareOptions {
 export async function prepareData(
   config: RunConfig,
   runFolder: string,
-  { onBuild }: PrepareOptions = {},
+  { onBuild, onWait }: PrepareOptions = {},
 ): Promise<TaskSource> {
   const { benchmark, instructionType } = config;
   if (benchmark !== 'nano') {
@@ -87,7 +89,7 @@ export async function prepareData(
   const trainPerTask = countOf(config.trainSamples, nanoSizes.trainSamples);
   const testPerTask = countOf(config.testSamples, nanoSizes.testSamples);
   const root = join(dirname(resolve(runFolder)), `nano-data-${trainPerTask}-${testPerTask}`);
-  const release = await waitForLock(root);
+  const release = await awaitFolder(root, { patienceMs, onWait });
   try {
     if (!existsSync(join(root, 'manifest.json'))) onBuild?.(root);
     // Loaded only here: it brings the world of images with it.
@@ -97,18 +99,6 @@ export async function prepareData(
     release();
   }
   return { root, instructionType };
-}
-
-/** A run that starts at the same time may be building the same data. */
-async function waitForLock(folder: string): Promise<() => void> {
-  for (let waited = 0; ; waited++) {
-    try {
-      return lockFolder(folder);
-    } catch (error) {
-      if (!(error instanceof UserError) || waited > 600) throw error;
-      await sleep(lockPollMs);
-    }
-  }
 }
 
 function countOf(limit: RunConfig['testSamples'], all: number): number {

@@ -1,18 +1,14 @@
 // Executes a configured run from the command line: progress on stderr, Ctrl-C between two batches, how to go on after it.
-// Shows no results.
+// Shows no results. How a run is started is `runs/start.ts`.
 import type { ArgsDef } from 'citty';
 import type { RunConfig } from '../../config/load.ts';
-import { featureCache, locateModel, prepareData } from '../../config/sources.ts';
-import { jobsOf } from '../../engine/jobs.ts';
-import { featureWarning } from '../../forecast/feature-storage.ts';
+import { featureCache, locateModel } from '../../config/sources.ts';
 import { methodSizes, openShape } from '../../forecast/sizes.ts';
 import type { FeatureCounts } from '../../models/llava/image-encoder.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { renderSizes } from '../../report/terminal/terminal-sizes.ts';
-import { executeRun, type RunObserver } from '../../runs/execute.ts';
 import { RunInterrupted } from '../../runs/interrupted.ts';
-import { describeProtocol, recordProvenance } from '../../runs/provenance.ts';
-import { checkZeroShotGate } from '../../runs/zero-shot-gate.ts';
+import { type StartedRun, startRun } from '../../runs/start.ts';
 import { listenForInterruption } from '../shell/interruption.ts';
 import { wholeNumber } from '../shell/options.ts';
 import { createProgress } from '../shell/progress.ts';
@@ -48,60 +44,42 @@ export interface ExecuteArguments {
   readonly title?: string;
   /** Say at the beginning how the methods stand to the budget; by default it is said. */
   readonly sizes?: boolean;
-  /** Called when the folder is ours, before anything is computed; what it returns is shown. */
-  readonly prepared?: () => string | undefined;
+  /** Called when the folder is ours, before it is known what is left; what it returns is shown. */
+  readonly prepared?: (config: RunConfig) => string | undefined;
 }
 
-/** What is left of a run, with its progress shown. Returns how many steps were executed. */
-export async function executeConfig(config: RunConfig, options: ExecuteArguments): Promise<number> {
-  const { quiet, waived, again, title = config.name, sizes = true, prepared } = options;
-  const modelFolder = locateModel(config);
-  const { jobs, threads } = jobsOf(config, modelFolder, options.jobs);
-  const features: FeatureCounts[] = [];
+/** What is left of a run, with its progress shown. */
+export async function executeConfig(given: RunConfig, options: ExecuteArguments): Promise<StartedRun> {
+  const { quiet, waived, again, jobs, title = given.name, sizes = true, prepared } = options;
   const progress = createProgress({ title, quiet });
   const interruption = listenForInterruption(() =>
     progress.notice('Stopping after this batch; once more to kill.'),
   );
+  let config = given;
   try {
-    const source = await prepareData(config, config.output, {
-      onBuild: (folder) => progress.notice(`Drawing the embedded data, once, in ${folder}`),
-    });
-    const executed = await executeRun({
-      config,
-      folder: config.output,
-      source,
-      prepare: (folder) => {
-        recordProvenance(folder, {
-          source,
-          tasks: config.tasks,
-          modelFolder,
-          protocol: describeProtocol(config, source),
-        });
-        const said = prepared?.();
-        if (said !== undefined) progress.notice(said);
+    const started = await startRun(given, {
+      observer: {
+        runReady: (matched) => {
+          config = matched;
+          const said = prepared?.(config);
+          if (said !== undefined) progress.notice(said);
+        },
+        runStarted: (steps) => {
+          if (sizes && !quiet) showSizes(config);
+          progress.runStarted?.(steps);
+        },
+        stepStarted: (step) => progress.stepStarted?.(step),
+        stepProgress: (step, done) => progress.stepProgress?.(step, done),
+        stepFinished: (step) => progress.stepFinished?.(step),
+        notice: (text) => progress.notice(text),
       },
-      beforeTraining: () => {
-        const said = checkZeroShotGate({ config, folder: config.output, source, waived });
-        if (said !== undefined) progress.notice(said);
-        const warning = featureWarning(config, openShape(modelFolder).config, source);
-        if (warning !== undefined) progress.notice(warning);
-      },
-      jobs,
-      openEngine: async () => {
-        const onClose = (counts: FeatureCounts) => void features.push(counts);
-        // Loaded only here: with nothing left to do, no runtime is needed.
-        if (jobs === 1) {
-          const { openEngine } = await import('../../engine/engine.ts');
-          return openEngine({ config, modelFolder, onClose });
-        }
-        const { openRemoteEngine } = await import('../../engine/remote-engine.ts');
-        return openRemoteEngine({ config, modelFolder, source, threads: threads ?? 1, onClose });
-      },
-      observer: quiet || !sizes ? progress : announcing(progress, () => showSizes(config, modelFolder)),
       signal: interruption.signal,
+      jobs,
+      waiveGate: waived,
     });
-    if (executed > 0) progress.notice(describeFeatures(features, featureCache(config)?.folder));
-    return executed;
+    if (started.executed > 0)
+      progress.notice(describeFeatures(started.features, featureCache(config)?.folder));
+    return started;
   } catch (error) {
     progress.stop();
     if (error instanceof RunInterrupted) {
@@ -116,22 +94,9 @@ export async function executeConfig(config: RunConfig, options: ExecuteArguments
   }
 }
 
-/** An observer that first says something, when there is something to do. */
-function announcing(observer: RunObserver, announce: () => void): RunObserver {
-  return {
-    runStarted: (steps) => {
-      announce();
-      observer.runStarted?.(steps);
-    },
-    stepStarted: (step) => observer.stepStarted?.(step),
-    stepProgress: (step, progress) => observer.stepProgress?.(step, progress),
-    stepFinished: (step) => observer.stepFinished?.(step),
-  };
-}
-
-function showSizes(config: RunConfig, modelFolder: string): void {
+function showSizes(config: RunConfig): void {
   const options = { width: widthOf(process.stderr), color: useColor(process.stderr) };
-  const sizes = methodSizes(config, openShape(modelFolder));
+  const sizes = methodSizes(config, openShape(locateModel(config)));
   process.stderr.write(`${renderSizes(sizes, config.adapter, options).join('\n')}\n\n`);
 }
 

@@ -63,15 +63,15 @@ async function executeOne(
   { jobs, quiet, waived, again, index }: ExecuteStudyOptions & { readonly index: number },
 ): Promise<void> {
   let shared: readonly SharedStep[] = [];
-  const executed = await executeConfig(config, {
+  const { executed } = await executeConfig(config, {
     jobs,
     quiet,
     waived,
     again,
     title: `${index + 1}/${runs.length} ${name}`,
     sizes: index === 0,
-    prepared: () => {
-      shared = takeOverSteps(folder, name, config);
+    prepared: (matched) => {
+      shared = takeOverSteps(folder, name, matched);
       return describeShared(name, shared);
     },
   });

@@ -3,6 +3,7 @@ import { defineCommand } from 'citty';
 import { loadConfig, type RunConfig } from '../../config/load.ts';
 import { requireTrainable } from '../../config/presets.ts';
 import { locateModel, prepareData } from '../../config/sources.ts';
+import { engineOf } from '../../engine/engine-of.ts';
 import { estimateRun, type RunEstimate, type StepEstimate } from '../../forecast/estimate.ts';
 import type { FeatureStorage } from '../../forecast/feature-storage.ts';
 import { type ProbeResult, probeRun } from '../../forecast/probe.ts';
@@ -41,10 +42,9 @@ export const plan = defineCommand({
     // citty takes `--no-probe` for a `probe` that is false.
     const probe = rawArgs.includes('--no-probe')
       ? undefined
-      : await probeRun(config, source, async (probed) => {
+      : await probeRun(config, source, (probed) => {
           process.stderr.write('Probing: a few training steps and a few answers.\n');
-          const { openEngine } = await import('../../engine/engine.ts');
-          return openEngine({ config: probed, modelFolder });
+          return engineOf({ config: probed });
         });
     const stages = stagesOf(estimate, config, probe);
     const sizes = methodSizes(config, model);

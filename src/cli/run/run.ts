@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs';
 import { defineCommand } from 'citty';
 import { loadConfig } from '../../config/load.ts';
 import { requireTrainable } from '../../config/presets.ts';
-import { matchParameters } from '../../forecast/sizes.ts';
 import { computeResults } from '../../report/compute.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { runFiles } from '../../runs/run-folder.ts';
@@ -52,8 +51,7 @@ export const run = defineCommand({
       await executeStudy(study, { ...shared, mode: 'strict' });
       return;
     }
-    const config = matchParameters(loadConfig(args.config, { overrides }));
-    const executed = await executeConfig(config, shared);
+    const { config, executed } = await executeConfig(loadConfig(args.config, { overrides }), shared);
     const judged = await judgeLexically(config);
     await showResults(config.output, executed + judged > 0);
   },

@@ -3,6 +3,7 @@
 import {
   closeSync,
   existsSync,
+  fsyncSync,
   linkSync,
   openSync,
   readFileSync,
@@ -13,15 +14,19 @@ import {
 } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
-import { makeFolder, writeError } from './files.ts';
+import { makeFolder, syncFolder, writeError } from './files.ts';
 
 const ownerSchema = z.object({ pid: z.int(), host: z.string(), birth: z.string().optional() });
 type Owner = z.output<typeof ownerSchema>;
 
 /** A lock without readable content is being written right now, unless it is older than this. */
 const halfWrittenMs = 5_000;
+
+/** Another process holds a folder. Not thrown for a folder that cannot be written. */
+export class FolderInUse extends UserError {}
 
 /** How the folder is called in the message, and what can be done besides waiting. */
 export interface LockWords {
@@ -30,8 +35,9 @@ export interface LockWords {
 }
 
 /**
- * Takes the lock of a folder, which is made if it is missing; returns what releases it.
- * @throws UserError when another process holds it.
+ * Takes the lock of a folder, which is made if it is missing; returns what releases it. The lock is on the disk before
+ * anything else is written below the folder.
+ * @throws FolderInUse when another process holds it; UserError when the folder cannot be written.
  */
 export function lockFolder(folder: string, words: LockWords = {}): () => void {
   const file = join(folder, 'lock');
@@ -42,9 +48,14 @@ export function lockFolder(folder: string, words: LockWords = {}): () => void {
       const descriptor = openSync(file, 'wx');
       try {
         writeFileSync(descriptor, JSON.stringify(mine));
+        fsyncSync(descriptor);
+      } catch (error) {
+        rmSync(file, { force: true });
+        throw error;
       } finally {
         closeSync(descriptor);
       }
+      syncFolder(folder);
       return () => rmSync(file, { force: true });
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST'))
@@ -53,6 +64,27 @@ export function lockFolder(folder: string, words: LockWords = {}): () => void {
       if (attempt >= 3 || !isStale(file, owner)) throw inUse(folder, file, owner, words);
       removeStale(file, owner);
     }
+  }
+}
+
+const pollMs = 500;
+
+/**
+ * As `lockFolder`, but waits for another process, as long as `patienceMs`; `onWait` is told once whom it waits for.
+ * @throws UserError at once when the folder cannot be written.
+ */
+export async function awaitFolder(
+  folder: string,
+  { patienceMs, onWait }: { readonly patienceMs: number; readonly onWait?: (why: string) => void },
+): Promise<() => void> {
+  for (let waited = 0; ; waited += pollMs) {
+    try {
+      return lockFolder(folder, { what: 'this folder', otherwise: 'try again then' });
+    } catch (error) {
+      if (!(error instanceof FolderInUse) || waited >= patienceMs) throw error;
+      if (waited === 0) onWait?.(`Waiting: ${folder} ${error.issues[0]?.message ?? ''}`);
+    }
+    await sleep(pollMs);
   }
 }
 
@@ -118,9 +150,9 @@ function inUse(
   file: string,
   owner: Owner | undefined,
   { what = 'this run', otherwise = 'give another folder with --output' }: LockWords,
-): UserError {
+): FolderInUse {
   const who = owner === undefined ? 'another process' : `process ${owner.pid} on ${owner.host}`;
-  return new UserError({
+  return new FolderInUse({
     file: folder,
     message: `${what} is in use by ${who}`,
     hint: `wait for it or stop it, or ${otherwise}; if it is gone, delete ${file}`,

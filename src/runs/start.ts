@@ -1,0 +1,84 @@
+// Starts a run, or goes on with one: finds model and data, records what it is made from, opens as many engines as help, and
+// executes what is left. Whoever starts it hands over who is told and how it is stopped. Shows nothing and judges nothing.
+
+import type { RunConfig } from '../config/schema.ts';
+import { locateModel, prepareData } from '../config/sources.ts';
+import { engineOf } from '../engine/engine-of.ts';
+import { jobsOf } from '../engine/jobs.ts';
+import { featureWarning } from '../forecast/feature-storage.ts';
+import { matchParameters, openShape } from '../forecast/sizes.ts';
+import type { FeatureCounts } from '../models/llava/image-encoder.ts';
+import { executeRun, type RunObserver } from './execute.ts';
+import { describeProtocol, recordProvenance } from './provenance.ts';
+import { checkZeroShotGate } from './zero-shot-gate.ts';
+
+export interface StartObserver extends RunObserver {
+  /** Told once the folder is this run's and what it is made from is recorded, before it is known what is left to do. */
+  runReady?(config: RunConfig): void;
+  /** Something that a person should know, in a sentence. */
+  notice?(text: string): void;
+}
+
+export interface StartOptions {
+  readonly observer?: StartObserver;
+  /** When it aborts, the run stops after the batches under way. */
+  readonly signal?: AbortSignal;
+  /** Steps done side by side; by default as many as help. */
+  readonly jobs?: number;
+  /** Train whatever the zero-shot gate says. */
+  readonly waiveGate?: boolean;
+}
+
+export interface StartedRun {
+  /** The configuration with what the model decides: the rank of each method that is matched to the budget. */
+  readonly config: RunConfig;
+  /** Steps that were executed: 0 when the run was finished. */
+  readonly executed: number;
+  /** By engine: where the features of its images came from. */
+  readonly features: readonly FeatureCounts[];
+}
+
+/**
+ * Executes what is left of the run in `given.output`.
+ * @throws RunInterrupted after `signal`; UserError when model, data or folder cannot be used, or belong to another run.
+ */
+export async function startRun(given: RunConfig, options: StartOptions = {}): Promise<StartedRun> {
+  const { observer = {}, signal, waiveGate: waived = false } = options;
+  const notice = (text: string | undefined) => {
+    if (text !== undefined) observer.notice?.(text);
+  };
+  const modelFolder = locateModel(given);
+  const shape = openShape(modelFolder);
+  const config = matchParameters(given, shape);
+  const { jobs, threads } = jobsOf(config, modelFolder, options.jobs);
+  const { output: folder, tasks } = config;
+  const source = await prepareData(config, folder, {
+    onBuild: (place) => notice(`Drawing the embedded data, once, in ${place}`),
+    onWait: notice,
+  });
+  const features: FeatureCounts[] = [];
+  const onClose = (counts: FeatureCounts) => void features.push(counts);
+  const executed = await executeRun({
+    config,
+    folder,
+    source,
+    prepare: () => {
+      const protocol = describeProtocol(config, source);
+      recordProvenance(folder, { source, tasks, modelFolder, protocol });
+      observer.runReady?.(config);
+    },
+    beforeTraining: () => {
+      notice(checkZeroShotGate({ config, folder, source, waived }));
+      notice(featureWarning(config, shape.config, source));
+    },
+    jobs,
+    openEngine: async () => {
+      if (jobs === 1) return engineOf({ config }, { onClose });
+      const { openRemoteEngine } = await import('../engine/remote-engine.ts');
+      return openRemoteEngine({ config, modelFolder, source, threads: threads ?? 1, onClose });
+    },
+    observer,
+    signal,
+  });
+  return { config, executed, features };
+}
