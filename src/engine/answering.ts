@@ -1,5 +1,6 @@
 // Test samples to lines of a prediction file: prompts in, answers decoded. Which model and adapter answer is the
 // generator's and the parameters' matter; which samples are left is the caller's.
+
 import { appendFileSync } from 'node:fs';
 import type { RunConfig } from '../config/schema.ts';
 import type { GenerationStatistics, Generator, Prompt } from '../evaluation/generation/generator.ts';
@@ -7,6 +8,7 @@ import type { ImageEncoder } from '../models/llava/image-encoder.ts';
 import { type LlavaModel, openLlava } from '../models/llava/model.ts';
 import type { ImageAspect } from '../models/parts/clip/processor.ts';
 import { type TaskName, tasks } from '../tasks/index.ts';
+import { strip } from '../tasks/python.ts';
 import type { Prediction, TestSample } from '../tasks/task.ts';
 import type { Value } from '../tensor/program.ts';
 
@@ -64,7 +66,7 @@ export async function answerSamples(options: AnsweringOptions): Promise<Generati
           const line: Prediction = {
             question_id: id,
             prompt,
-            text: model.tokenizer.decode([...ids]).trim(),
+            text: strip(model.tokenizer.decode(ids)),
           };
           appendFileSync(options.predictionFile, `${JSON.stringify(line)}\n`);
           options.onAnswer?.(++done);

@@ -15,6 +15,7 @@ import { type FeatureCounts, ImageEncoder } from '../models/llava/image-encoder.
 import type { LlavaModel } from '../models/llava/model.ts';
 import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
 import { tasks } from '../tasks/index.ts';
+import { strip } from '../tasks/python.ts';
 import type { TestSample } from '../tasks/task.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import type { ProgramOptions } from '../tensor/program.ts';
@@ -241,7 +242,7 @@ class LlavaEngine implements ObservingEngine {
         }));
         const generator = await this.#generatorOf(method);
         const answers = await generator.generate(prompts, Object.fromEntries(parameters), maxNewTokens);
-        return answers.map((ids) => this.#model.tokenizer.decode(ids).trim());
+        return answers.map((ids) => strip(this.#model.tokenizer.decode(ids)));
       },
     };
   }

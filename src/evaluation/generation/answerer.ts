@@ -1,11 +1,13 @@
 // Questions about images to answers: a model, perhaps with an adapter, behind one call. What a run does with its samples
 // is runs/engine.ts; here are questions that somebody asks.
+
 import { createAdapter } from '../../adapters/index.ts';
 import { UserError } from '../../base/errors.ts';
 import type { DiskCacheOptions } from '../../formats/files/disk-cache.ts';
 import { adaptsTower, type ModelAdapter, projectorOf } from '../../models/llava/adapters.ts';
 import { ImageEncoder } from '../../models/llava/image-encoder.ts';
 import type { LlavaModel } from '../../models/llava/model.ts';
+import { strip } from '../../tasks/python.ts';
 import { float32, type HostTensor } from '../../tensor/dtype.ts';
 import type { Provider } from '../../tensor/program.ts';
 import type { Rewrite } from '../../tensor/rewrite.ts';
@@ -117,7 +119,7 @@ export class Answerer {
     });
     const streams = prompts.map(() => new TextStream(tokenizer));
     const answerOf = (index: number, ids: readonly number[]): Answer => ({
-      text: tokenizer.decode(ids).trim(),
+      text: strip(tokenizer.decode(ids)),
       tokens: ids.length,
       promptTokens: prompts[index]?.inputIds.length ?? 0,
     });

@@ -53,7 +53,7 @@ describe('a folder with a tokenizer.model alone', () => {
   it('gives back any text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
-        fc.pre(!/[\uFEFF\u2581]/.test(text));
+        fc.pre(!text.includes('\u2581'));
         expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
       }),
     );

@@ -7,6 +7,7 @@ import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { DataError, UserError } from '../../base/errors.ts';
 import { isObject, readJsonObject } from '../records/json.ts';
 import { readSentencePiece } from './sentencepiece.ts';
+import { byteOfToken, joinsBytes, tokenDecoder } from './token-decoder.ts';
 
 export interface Tokenizer {
   /**
@@ -14,8 +15,13 @@ export interface Tokenizer {
    * `first: false` says that the text stands after other sections: some tokenizers mark only the first one's begin.
    */
   encode(text: string, options?: { readonly first?: boolean }): number[];
-  /** Text of ids; with `skipSpecial` (default) control tokens are left out. */
+  /**
+   * Text of ids, as transformers gives it: with `skipSpecial` (default) the tokens that it calls special are left out; ids
+   * that are no token, such as the rows of a padded vocabulary, always are.
+   */
   decode(ids: Iterable<number>, options?: { readonly skipSpecial?: boolean }): string;
+  /** Whether the text is final up to a token: not after a byte of a character, nor after what is not shown. */
+  settles(id: number): boolean;
   /** Id of a token by its exact content. */
   tokenId(token: string): number | undefined;
   /** Contents of the tokens that stand for themselves and never for text: begin, end, placeholders, roles. */
@@ -113,7 +119,13 @@ export function createTokenizer(
   const names = new Set(named.filter((content) => content !== undefined));
   const isControl = ({ content, special }: AddedToken) =>
     special || names.has(content) || /^<.*>$/.test(content);
-  const controlIds = new Set(addedTokens.filter(isControl).map(({ id }) => id));
+  const skipped = new Set([
+    ...addedTokens.filter(({ special }) => special).map(({ content }) => content),
+    ...names,
+    ...furtherSpecialTokens(config),
+  ]);
+  const decodeTokens = tokenDecoder(tokenizer.decoder, { file });
+  const hasBytes = joinsBytes(tokenizer.decoder);
 
   const open = (content: Json) => {
     try {
@@ -127,7 +139,6 @@ export function createTokenizer(
     ...tokenizer,
     added_tokens: rawAddedTokens(tokenizer).filter((_, i) => !isControl(addedTokens[i] as AddedToken)),
   };
-  const whole = open(tokenizer);
   const firstSection = open(plain);
   const laterSection = marksOnlyFirst(tokenizer)
     ? open({ ...plain, pre_tokenizer: { ...(tokenizer.pre_tokenizer as Json), prepend_scheme: 'never' } })
@@ -142,8 +153,13 @@ export function createTokenizer(
       return (first ? firstSection : laterSection).encode(text, { add_special_tokens: false }).ids;
     },
     decode(tokens, { skipSpecial = true } = {}) {
-      const kept = [...tokens].filter((id) => !skipSpecial || !controlIds.has(id));
-      return kept.length === 0 ? '' : whole.decode(kept);
+      const named = [...tokens].map((id) => contents.get(id)).filter((token) => token !== undefined);
+      return decodeTokens(skipSpecial ? named.filter((token) => !skipped.has(token)) : named);
+    },
+    settles(id) {
+      const token = contents.get(id);
+      if (token === undefined || skipped.has(token)) return false;
+      return !hasBytes || byteOfToken(token) === undefined;
     },
     tokenId: (token) => ids.get(token),
     controlTokens: addedTokens.filter(isControl).map(({ content }) => content),
@@ -228,6 +244,15 @@ function readNamedToken(
     field: key,
     message: `expected a token of the vocabulary, found ${quote(value)}`,
   });
+}
+
+/** Special tokens that stand for no role, in the spellings that transformers has had for them. */
+function furtherSpecialTokens(config: Json): readonly string[] {
+  const listed = ['additional_special_tokens', 'extra_special_tokens'].flatMap((key) =>
+    Object.values(config[key] ?? {}),
+  );
+  const contentOf = (token: unknown) => (isObject(token) ? token.content : token);
+  return listed.map(contentOf).filter((content) => typeof content === 'string');
 }
 
 /** Whether only a text's first section gets the mark of a word's begin (SentencePiece's `prepend_scheme: first`). */
