@@ -11,7 +11,7 @@ import { buildNanoData } from '../src/nano/world/build.ts';
 import { tasks } from '../src/tasks/index.ts';
 import { RandomStream } from '../src/tensor/random.ts';
 import { planSteps } from '../src/training/batching.ts';
-import type { TrainingSettings } from '../src/training/stage.ts';
+import type { TrainingSettings } from '../src/training/course.ts';
 import type { Shape } from './shapes.ts';
 
 export interface WorkloadSample {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** From `src/runs` and from `dist/runs` alike. */
+/** From `src/base` and from what is built of it alike. */
 export const packageFolder = fileURLToPath(new URL('../../', import.meta.url));
 
 export function packageVersion(): string {

@@ -1,4 +1,4 @@
-// The engine of a run: a LLaVA model behind the interface of `run-engine.ts`. Programs are compiled once per method and
+// The engine of a run: a LLaVA model behind the interface of `contract.ts`. Programs are compiled once per method and
 // serve every stage; only the parameters fed to them change.
 
 import { openMethod } from '../config/open-method.ts';

@@ -1,5 +1,5 @@
 // What a model's folder holds, and what it takes to run it: facts for `coin model inspect`. Reads configurations and headers
-// of weights; what cannot be read is listed, and the rest is still said. Says nothing to anybody (report/model.ts does).
+// of weights; what cannot be read is listed, and the rest is still said. Says nothing to anybody (`terminal/model.ts` does).
 
 import { targetPattern } from '../adapters/adapter.ts';
 import { type Issue, UserError } from '../base/errors.ts';

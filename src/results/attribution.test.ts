@@ -1,9 +1,8 @@
 // Every wrong answer has one label, the one that a reader would give it.
 import { describe, expect, it } from 'vitest';
 import { tasks } from '../tasks/index.ts';
-import type { AnswerStyle } from '../tasks/styles.ts';
 import { ownAnswers } from '../tasks/styles.ts';
-import type { TestSample } from '../tasks/task.ts';
+import type { AnswerStyle, TestSample } from '../tasks/task.ts';
 import { attributeError, type TaskAnswers } from './attribution.ts';
 
 const phrase: TestSample = { id: '1', text: 'What is it?\nOne word.', answer: 'red kite', truth: {} };

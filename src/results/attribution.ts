@@ -1,8 +1,7 @@
 // What kind of error a wrong answer is: exactly one label each, by rules that can be read here. It says how an answer
 // fails, not why the model gave it; only `content` is an answer in the wanted style that is wrong.
 import { normaliseShortAnswer } from '../tasks/matching.ts';
-import type { AnswerStyle } from '../tasks/styles.ts';
-import type { TestSample, Verdict } from '../tasks/task.ts';
+import type { AnswerStyle, TestSample, Verdict } from '../tasks/task.ts';
 
 /**
  * - `unreadable`: nothing was answered, or no answer of any style can be read from it

@@ -2,8 +2,8 @@
 import { annotationFile, readCoinAnnotations } from './layout/annotations.ts';
 import { readTestInstructions, readTrainInstructions, type TestRow } from './layout/instructions.ts';
 import { type Scorer, scorePredictions } from './scoring.ts';
-import { type AnswerStyle, phraseStyle } from './styles.ts';
-import type { Task, TaskSource, TestSample, TruthDetails } from './task.ts';
+import { phraseStyle } from './styles.ts';
+import type { AnswerStyle, Task, TaskSource, TestSample, TruthDetails } from './task.ts';
 
 export interface TaskDefinition {
   /** CoIN's folder name. */

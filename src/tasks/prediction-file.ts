@@ -1,5 +1,5 @@
 // A file of predictions by any system, in the reference's format: a line of JSON per answer. Read as a stream, so that
-// its size does not matter. The files that a run writes itself are `runs/predictions.ts`.
+// its size does not matter. The files that a run writes itself are `tasks/predictions.ts`.
 import { z } from 'zod';
 import { checkRow } from '../formats/records/json.ts';
 import { streamJsonLines } from '../formats/records/json-stream.ts';

@@ -1,18 +1,8 @@
 // What an answer of a task looks like, and when it is right once everything around it is passed over. For telling a
 // lost answer style from a wrong answer; no score is computed from this.
 import { normaliseShortAnswer } from './matching.ts';
-import type { TestSample } from './task.ts';
+import type { AnswerStyle, TestSample } from './task.ts';
 import { normaliseHumanAnswer } from './vqa.ts';
-
-export interface AnswerStyle {
-  readonly name: 'letter' | 'box' | 'class name' | 'phrase';
-  /** Boxes are explained to a judge, and their question has no instruction line to take away. */
-  readonly judgedAs: 'answer' | 'box';
-  /** Added to the prompt where a forgotten sample is asked again. */
-  readonly reminder: string;
-  /** Whether `text` holds the right answer, whatever is around it and however it is written. */
-  readonly isRightLeniently: (sample: TestSample, text: string) => boolean;
-}
 
 export const phraseStyle: AnswerStyle = {
   name: 'phrase',

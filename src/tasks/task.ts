@@ -1,5 +1,4 @@
 // What a task is: where its samples come from and how answers are scored. Shared code never asks which task it has.
-import type { AnswerStyle } from './styles.ts';
 
 /** One question and answer of a training conversation; several turns may share an image. */
 export interface Turn {
@@ -85,6 +84,17 @@ export interface TaskScore {
   readonly duplicate: number;
   /** One for each that is counted. */
   readonly samples: readonly SampleScore[];
+}
+
+/** What an answer of a task looks like, and when it is right once everything around it is passed over. */
+export interface AnswerStyle {
+  readonly name: 'letter' | 'box' | 'class name' | 'phrase';
+  /** Boxes are explained to a judge, and their question has no instruction line to take away. */
+  readonly judgedAs: 'answer' | 'box';
+  /** Added to the prompt where a forgotten sample is asked again. */
+  readonly reminder: string;
+  /** Whether `text` holds the right answer, whatever is around it and however it is written. */
+  readonly isRightLeniently: (sample: TestSample, text: string) => boolean;
 }
 
 export interface Task {

@@ -1,6 +1,8 @@
 // What each primitive computes, said as plainly as possible: loops in float64, a function of the index at a time.
 // It exists only to be right, as the twin that the runtime is tested against; nothing is trained with it.
-import type { ByteRange, Primitive, Primitives, Tensor, WeightSource } from './graph.ts';
+
+import type { Tensor } from './graph.ts';
+import type { ByteRange, Primitive, Primitives, WeightSource } from './primitives.ts';
 import { quantizedProduct } from './quantization-twin.ts';
 import { randomUniformAt } from './random-hash.ts';
 import type { Dim, Shape } from './shape.ts';

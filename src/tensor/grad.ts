@@ -1,13 +1,7 @@
 // Reverse-mode differentiation on the graph: `grad` adds the backward pass as more tensors of the same primitives.
 // The rules read like a table; dy is the gradient of the scalar result with respect to the primitive's result y.
 import { float32 } from './dtype.ts';
-import {
-  type FusedPrimitive,
-  type Primitive,
-  type Primitives,
-  type Tensor,
-  topologicalOrder,
-} from './graph.ts';
+import { type Tensor, topologicalOrder } from './graph.ts';
 import { layerOrder } from './layer-order.ts';
 import {
   add,
@@ -35,6 +29,7 @@ import {
   where,
   zeros,
 } from './ops.ts';
+import type { FusedPrimitive, Primitive, Primitives } from './primitives.ts';
 import { addDims, type Dim, formatShape, type Shape, sameShape, subtractDims } from './shape.ts';
 
 type Gradient = Tensor | undefined;

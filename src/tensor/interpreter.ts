@@ -2,14 +2,8 @@
 // Slow on purpose of being simple; for tests and for looking at small graphs.
 import type { DType } from './dtype.ts';
 import { evaluateRules, type Numbers, numbers, type Surroundings } from './evaluate-rules.ts';
-import {
-  type ByteRange,
-  isMadeBy,
-  type Primitive,
-  type Tensor,
-  topologicalOrder,
-  type WeightSource,
-} from './graph.ts';
+import { isMadeBy, type Tensor, topologicalOrder } from './graph.ts';
+import type { ByteRange, Primitive, WeightSource } from './primitives.ts';
 import { type Dim, factorize, formatShape, isNumeral, sumTerms } from './shape.ts';
 
 export type { Numbers } from './evaluate-rules.ts';

@@ -2,7 +2,8 @@
 // Numbers are promoted to constants; negative axes count from the end.
 import type { DType, HostTensor } from './dtype.ts';
 import { float32, int32 } from './dtype.ts';
-import { make, type Tensor, type WeightSource } from './graph.ts';
+import { make, type Tensor } from './graph.ts';
+import type { WeightSource } from './primitives.ts';
 import { type Dim, multiplyDims, type Shape, sameShape } from './shape.ts';
 import { inferShape } from './shape-rules.ts';
 

@@ -6,13 +6,14 @@ import { env, InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node
 import { UserError } from '../base/errors.ts';
 import type { DType, HostTensor } from './dtype.ts';
 import { fusions, mergeSiblingProducts } from './fusions.ts';
-import { type ByteRange, isMadeBy, type Tensor, topologicalOrder } from './graph.ts';
-import { writeOnnx } from './onnx.ts';
-import type { Provider } from './onnx-rules.ts';
+import { isMadeBy, type Tensor, topologicalOrder } from './graph.ts';
+import type { Provider } from './onnx/emitter.ts';
+import { writeOnnx } from './onnx/write.ts';
+import type { ByteRange } from './primitives.ts';
 import { type Rewrite, rewriteGraph } from './rewrite.ts';
 import { type Dim, formatShape, type Shape } from './shape.ts';
 
-export type { Provider } from './onnx-rules.ts';
+export type { Provider } from './onnx/emitter.ts';
 
 /** The runtime that computes: another version may round differently. */
 export const runtimeVersion = `onnxruntime ${env.versions.node ?? env.versions.common}`;

@@ -1,6 +1,6 @@
 // What a product with a quantised matrix means, in plain loops: the twin that the runtime is tested against.
 // In 8 bits the rounding of x is part of the meaning; in 4 bits it is the runtime's own affair and left out here.
-import type { ByteRange, QuantizedMatrix } from './graph.ts';
+import type { ByteRange, QuantizedMatrix } from './primitives.ts';
 import { dequantizeInt4 } from './quantization.ts';
 
 /** x·M. x: [rows, inputs], row-major; result [rows, outputs]. */

@@ -2,15 +2,10 @@
 // A weight W [outputs, inputs] of y = x·Wᵀ is needed twice: as it is in the forward pass, and transposed for the gradient
 // of x. In 8 bits both products use the same rounded numbers, so the gradient is that of the rounded model; in 4 bits,
 // whose scales belong to blocks along the inner axis, the transposed matrix is rounded anew.
-import {
-  isMadeBy,
-  make,
-  type Primitives,
-  type QuantizedMatrix,
-  type Tensor,
-  type WeightSource,
-} from './graph.ts';
+
+import { isMadeBy, make, type Tensor } from './graph.ts';
 import { mul, weight } from './ops.ts';
+import type { Primitives, QuantizedMatrix, WeightSource } from './primitives.ts';
 import type { Rewrite } from './rewrite.ts';
 
 /** Numbers that share a scale in 4 bits. */

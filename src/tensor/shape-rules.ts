@@ -1,7 +1,7 @@
 // What each primitive gives from what: the shape and dtype of its result, or an error that names the primitive and the
 // shapes. These run at trace time, so a mistake is found before anything is compiled.
 import { elementCount } from './dtype.ts';
-import type { Primitive, Primitives, Tensor, TensorType } from './graph.ts';
+import type { Operand, Primitive, Primitives, TensorType } from './primitives.ts';
 import {
   addDims,
   broadcastShapes,
@@ -13,7 +13,7 @@ import {
   sizeOf,
 } from './shape.ts';
 
-type ShapeRule<P extends Primitive> = (inputs: readonly Tensor[], attributes: Primitives[P]) => TensorType;
+type ShapeRule<P extends Primitive> = (inputs: readonly Operand[], attributes: Primitives[P]) => TensorType;
 
 export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
   input: (_, { dtype, shape }) => ({ dtype, shape }),
@@ -177,47 +177,47 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
 };
 
 /** The target of a reshape in which one entry may be -1 and stand for the rest. */
-export function inferShape(x: Tensor, shape: readonly Dim[]): Shape {
+export function inferShape(x: Operand, shape: readonly Dim[]): Shape {
   if (!shape.includes(-1)) return shape;
   const rest = divideDims(sizeOf(x.shape), sizeOf(shape.filter((dim) => dim !== -1)));
   if (rest === undefined) fail('reshape', [x], `no size for -1 in ${formatShape(shape)}`);
   return shape.map((dim) => (dim === -1 ? rest : dim));
 }
 
-function given(tensor: Tensor | undefined): Tensor {
+function given(tensor: Operand | undefined): Operand {
   if (tensor === undefined) throw new Error('internal: a primitive lacks an input');
   return tensor;
 }
 
-function same(x: Tensor | undefined): TensorType {
+function same(x: Operand | undefined): TensorType {
   return { dtype: given(x).dtype, shape: given(x).shape };
 }
 
-function float(primitive: Primitive, x: Tensor | undefined): TensorType {
+function float(primitive: Primitive, x: Operand | undefined): TensorType {
   if (given(x).dtype !== 'float32') fail(primitive, [x], 'must be float32');
   return same(x);
 }
 
-function broadcast(primitive: Primitive, [a, b]: readonly Tensor[]): TensorType {
+function broadcast(primitive: Primitive, [a, b]: readonly Operand[]): TensorType {
   if (given(a).dtype !== given(b).dtype) fail(primitive, [a, b], 'dtypes differ');
   const shape = broadcastShapes(given(a).shape, given(b).shape);
   return { dtype: given(a).dtype, shape: shape ?? fail(primitive, [a, b], 'shapes do not broadcast') };
 }
 
-function arithmetic(primitive: Primitive, inputs: readonly Tensor[]): TensorType {
+function arithmetic(primitive: Primitive, inputs: readonly Operand[]): TensorType {
   if (inputs.some(({ dtype }) => dtype === 'bool')) fail(primitive, inputs, 'must be numbers');
   return broadcast(primitive, inputs);
 }
 
-function lastTwo(x: Tensor, transposed: boolean): [Dim, Dim] {
+function lastTwo(x: Operand, transposed: boolean): [Dim, Dim] {
   return transposed ? [x.dim(-1), x.dim(-2)] : [x.dim(-2), x.dim(-1)];
 }
 
-function checkAxis(primitive: Primitive, x: Tensor, axis: number): void {
+function checkAxis(primitive: Primitive, x: Operand, axis: number): void {
   if (!Number.isInteger(axis) || axis < 0 || axis >= x.rank) fail(primitive, [x], `has no axis ${axis}`);
 }
 
-function fail(primitive: Primitive, inputs: readonly (Tensor | undefined)[], message: string): never {
+function fail(primitive: Primitive, inputs: readonly (Operand | undefined)[], message: string): never {
   const types = inputs.map((input) => (input ? `${input.dtype}${formatShape(input.shape)}` : 'nothing'));
   throw new TypeError(`${primitive}(${types.join(', ')}): ${message}`);
 }

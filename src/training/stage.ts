@@ -11,39 +11,22 @@ import type {
 } from '../methods/method.ts';
 import type { LlavaConfig } from '../models/llava/config.ts';
 import type { LlavaWeights } from '../models/llava/weights.ts';
-import { learningRateFactor, type ScheduleName } from '../nn/schedule.ts';
+import { learningRateFactor } from '../nn/schedule.ts';
 import { float32, type HostTensor, int32 } from '../tensor/dtype.ts';
 import type { ProgramOptions } from '../tensor/program.ts';
 import { RandomStream } from '../tensor/random.ts';
 import { batchOptions, countAnswers, trainingBatch } from './batches.ts';
 import { planSteps } from './batching.ts';
+import type { Course, TrainingSettings } from './course.ts';
 import { withFeatures } from './feature-batches.ts';
 import { Learner, type LearnerState, type Parameter } from './learner.ts';
 import { Probes } from './probes.ts';
 import { type StageSupplies, StageTools } from './tools.ts';
 import { projectorNames, traceTraining } from './traced.ts';
 
-export interface TrainingSettings {
-  readonly epochs: number;
-  readonly batchSize: number;
-  /** Of single tasks, instead of `batchSize`. */
-  readonly taskBatchSizes?: Readonly<Record<string, number | undefined>>;
-  readonly accumulation: number;
-  readonly learningRate: number;
-  readonly projectorLearningRate: number;
-  readonly weightDecay: number;
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-  readonly schedule: ScheduleName;
-  readonly warmupRatio: number;
-  readonly clipNorm: number;
-  readonly checkpointEverySteps: number;
-  /** Layers are computed again for their gradients instead of kept. */
-  readonly recompute?: boolean;
-}
-
-export interface StageRequest extends StageSupplies {
+export interface StageRequest
+  extends StageSupplies,
+    Pick<Course, 'resume' | 'signal' | 'onCheckpoint' | 'onStep'> {
   /** The stream of the task. */
   readonly examples: readonly Example[];
   readonly seed: number;
@@ -54,17 +37,6 @@ export interface StageRequest extends StageSupplies {
   readonly tasks: readonly string[];
   /** What the stage before left behind. */
   readonly previous?: StageState;
-  readonly resume?: LearnerState;
-  readonly signal?: AbortSignal;
-  readonly onCheckpoint?: (state: LearnerState) => void;
-  readonly onStep?: (progress: StepReport) => void;
-}
-
-export interface StepReport {
-  readonly step: number;
-  readonly steps: number;
-  readonly loss: number;
-  readonly samples: number;
 }
 
 export interface StageResult {
@@ -75,16 +47,6 @@ export interface StageResult {
   readonly steps: number;
   /** Mean loss over the last tenth of the steps. */
   readonly finalLoss: number;
-}
-
-/** Optimiser steps over some examples. */
-export interface Course extends Pick<StageRequest, 'signal' | 'onCheckpoint' | 'onStep' | 'fetchFeatures'> {
-  readonly examples: readonly Example[];
-  readonly plan: TaskPlan;
-  readonly seed: number;
-  readonly stage: number;
-  readonly settings: TrainingSettings;
-  readonly resume?: LearnerState;
 }
 
 interface TrainerParts {

@@ -13,9 +13,9 @@ import type { TrainSample } from '../tasks/task.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { hashText } from '../tensor/random.ts';
 import { chunks } from './batching.ts';
+import type { Course, TrainingSettings } from './course.ts';
 import { type FetchFeatures, withFeatures } from './feature-batches.ts';
 import type { Probes } from './probes.ts';
-import type { Course, TrainingSettings } from './stage.ts';
 
 /** What only the caller of the trainer can give. */
 export interface StageSupplies {

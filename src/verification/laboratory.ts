@@ -27,8 +27,9 @@ import { Scope } from '../nn/scope.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { floats, Program } from '../tensor/program.ts';
 import { batchOptions, countAnswers, trainingBatch } from '../training/batches.ts';
+import type { TrainingSettings } from '../training/course.ts';
 import { answerLogits } from '../training/loss.ts';
-import { StageTrainer, type TrainingSettings } from '../training/stage.ts';
+import { StageTrainer } from '../training/stage.ts';
 import { projectorNames } from '../training/traced.ts';
 import {
   createToyModel,

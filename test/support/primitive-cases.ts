@@ -3,9 +3,10 @@
 import * as fc from 'fast-check';
 import type { DType, HostTensor } from '../../src/tensor/dtype.ts';
 import { elementCount, float32, int32 } from '../../src/tensor/dtype.ts';
-import { make, type Primitive, type Tensor } from '../../src/tensor/graph.ts';
+import { make, type Tensor } from '../../src/tensor/graph.ts';
 import { resolveDim } from '../../src/tensor/interpreter.ts';
 import * as ops from '../../src/tensor/ops.ts';
+import type { Primitive } from '../../src/tensor/primitives.ts';
 import { RandomStream } from '../../src/tensor/random.ts';
 import { addDims, type Dim, formatShape, multiplyDims, type Shape, sizeOf } from '../../src/tensor/shape.ts';
 

@@ -8,7 +8,7 @@ import { buildProgram, programNames } from '../../forecast/programs.ts';
 import { matchParameters } from '../../forecast/sizes.ts';
 import { writeFileAtomic } from '../../formats/files/files.ts';
 import { openLlava } from '../../models/llava/model.ts';
-import { writeOnnx } from '../../tensor/onnx.ts';
+import { writeOnnx } from '../../tensor/onnx/write.ts';
 import { printGraph } from '../../tensor/print.ts';
 import { oneOf, overrideArguments, readOverrides } from '../shell/arguments.ts';
 

@@ -1,4 +1,4 @@
-// Values of options, checked one by one; whole configurations are checked by runs/config.ts.
+// Values of options, checked one by one; whole configurations are checked by `config/schema.ts`.
 import { UserError } from '../../base/errors.ts';
 import type { Provider } from '../../tensor/program.ts';
 import { oneOf } from './arguments.ts';

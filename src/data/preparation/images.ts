@@ -13,7 +13,7 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { writeError } from '../../formats/files/files.ts';
-import type { RawImage } from '../../tasks/downloads/source.ts';
+import type { RawImage } from '../../tasks/downloads/raw-folder.ts';
 
 export const imageModes = ['link', 'copy', 'none'] as const;
 /** `link`: symbolic links to the user's files; images inside Parquet files are written out either way. */

@@ -1,6 +1,5 @@
 // Questions about images to answers: a model, perhaps with an adapter, behind one call. What a run does with its samples
-// is runs/engine.ts; here are questions that somebody asks.
-
+// is `engine/engine.ts`; here are questions that somebody asks.
 import { createAdapter } from '../../adapters/index.ts';
 import { UserError } from '../../base/errors.ts';
 import type { DiskCacheOptions } from '../../formats/files/disk-cache.ts';

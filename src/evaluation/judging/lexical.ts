@@ -1,8 +1,7 @@
 // A judge that needs no model: it compares words, numbers and boxes. A stand-in, not a judge: it knows no world and no
 // paraphrase beyond WordNet's synonyms. Whatever shows its figures must call them that.
 import { intersectionOverUnion, strictBox } from '../../tasks/grounding/score.ts';
-import type { AnswerStyle } from '../../tasks/styles.ts';
-import type { TestSample } from '../../tasks/task.ts';
+import type { AnswerStyle, TestSample } from '../../tasks/task.ts';
 import { normaliseHumanAnswer } from '../../tasks/vqa.ts';
 import { WordNet } from './wordnet.ts';
 

@@ -2,8 +2,7 @@
 // own words (the reference's rule.json can be given instead). What a model answered stays inside its block.
 import { z } from 'zod';
 import { checkRow, readJson } from '../../formats/records/json.ts';
-import type { AnswerStyle } from '../../tasks/styles.ts';
-import type { TestSample } from '../../tasks/task.ts';
+import type { AnswerStyle, TestSample } from '../../tasks/task.ts';
 
 export interface ChatMessage {
   readonly role: 'system' | 'user';

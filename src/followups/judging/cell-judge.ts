@@ -13,8 +13,7 @@ import {
 } from '../../evaluation/judging/prompt.ts';
 import { sha256 } from '../../formats/files/files.ts';
 import type { JudgeAnswer, JudgeDescription } from '../../runs/judge-files.ts';
-import type { AnswerStyle } from '../../tasks/styles.ts';
-import type { TestSample } from '../../tasks/task.ts';
+import type { AnswerStyle, TestSample } from '../../tasks/task.ts';
 
 /** One answer to be judged. */
 export interface JudgeItem {

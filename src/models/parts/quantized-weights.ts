@@ -7,7 +7,8 @@ import { openSafetensors } from '../../formats/weights/safetensors.ts';
 import { type TensorTypes, writeSafetensors } from '../../formats/weights/safetensors-writer.ts';
 import type { TensorFile } from '../../formats/weights/tensor-file.ts';
 import { valuesOfRange } from '../../formats/weights/tensor-file.ts';
-import { isMadeBy, type Primitives, type QuantizedMatrix, type Tensor } from '../../tensor/graph.ts';
+import { isMadeBy, type Tensor } from '../../tensor/graph.ts';
+import type { Primitives, QuantizedMatrix } from '../../tensor/primitives.ts';
 import {
   BLOCK,
   blocksOf,

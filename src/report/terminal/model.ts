@@ -1,4 +1,4 @@
-// What a model's folder holds, for a terminal. Numbers come from runs/inspection.ts; nothing is computed here.
+// What a model's folder holds, for a terminal. Numbers come from `forecast/inspection.ts`; nothing is computed here.
 import { formatIssue } from '../../base/errors.ts';
 import type { MemoryEstimate, ModelInspection } from '../../forecast/inspection.ts';
 import { formatBytes, formatCount } from '../words/numbers.ts';

@@ -3,7 +3,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import type { RawImage } from './source.ts';
 
 export interface RawFolderOptions {
   /** False: images are not looked for, `content` is then undefined. */
@@ -17,6 +16,14 @@ export interface RawInput {
   readonly path: string;
   readonly bytes: number;
   readonly modified: number;
+}
+
+/** An image of a published data set, found or missing. */
+export interface RawImage {
+  /** Below `cl_dataset`, with `/`. */
+  readonly path: string;
+  /** A file, or its content; undefined when it was looked for and is not there. */
+  readonly content: string | Uint8Array | undefined;
 }
 
 export class RawFolder {

@@ -3,8 +3,7 @@ import { z } from 'zod';
 import { checkRow } from '../../formats/records/json.ts';
 import { streamJson } from '../../formats/records/json-stream.ts';
 import { readParquet } from '../../formats/records/parquet.ts';
-import type { RawFolder } from './raw-folder.ts';
-import type { RawImage } from './source.ts';
+import type { RawFolder, RawImage } from './raw-folder.ts';
 
 /** A whole number or text as text. */
 export const rawId = z

@@ -1,15 +1,8 @@
 // What the files of a published data set say, before they become CoIN's instruction files: images with questions and
-// answers. A task's `source.ts` reads its own data set; writing CoIN's layout is `benchmarks/preparation`.
-import type { RawFolder } from './raw-folder.ts';
+// answers. A task's `source.ts` reads its own data set; writing CoIN's layout is `data/preparation`.
+import type { RawFolder, RawImage } from './raw-folder.ts';
 
 export type RawSplit = 'train' | 'test';
-
-export interface RawImage {
-  /** Below `cl_dataset`, with `/`. */
-  readonly path: string;
-  /** A file, or its content; undefined when it was looked for and is not there. */
-  readonly content: string | Uint8Array | undefined;
-}
 
 export interface RawTurn {
   /** Without the wording that tells how to answer. */

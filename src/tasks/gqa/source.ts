@@ -1,12 +1,11 @@
 // GQA as published: the balanced questions as one JSON object per split and the images, or Hugging Face's Parquet
 // files, which keep questions and images apart. In training, all questions about an image are one entry.
 import { z } from 'zod';
-import type { RawFolder } from '../downloads/raw-folder.ts';
+import type { RawFolder, RawImage } from '../downloads/raw-folder.ts';
 import { embeddedImage, jsonRows, parquetFiles, parquetRows, rawId, rawText } from '../downloads/raw-rows.ts';
 import {
   groupedByImage,
   type RawData,
-  type RawImage,
   type RawQuestion,
   type RawSource,
   type RawSplit,

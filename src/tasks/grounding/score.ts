@@ -3,8 +3,7 @@
 import { present } from '../../base/errors.ts';
 import { greatestLikePython, leastLikePython, parseFloatLikePython } from '../python.ts';
 import { afterOneSpace, type Judge, rightIf, type Scorer, unparseable } from '../scoring.ts';
-import type { AnswerStyle } from '../styles.ts';
-import type { TestSample } from '../task.ts';
+import type { AnswerStyle, TestSample } from '../task.ts';
 
 /** x1, y1, x2, y2. */
 export type Box = readonly [number, number, number, number];

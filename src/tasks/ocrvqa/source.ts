@@ -4,9 +4,9 @@ import { extname } from 'node:path';
 import { z } from 'zod';
 import { checkRow, rowError } from '../../formats/records/json.ts';
 import { streamJson } from '../../formats/records/json-stream.ts';
-import type { RawFolder } from '../downloads/raw-folder.ts';
+import type { RawFolder, RawImage } from '../downloads/raw-folder.ts';
 import { embeddedImage, parquetFiles, parquetRows, rawText } from '../downloads/raw-rows.ts';
-import type { RawData, RawEntry, RawImage, RawSource, RawSplit } from '../downloads/source.ts';
+import type { RawData, RawEntry, RawSource, RawSplit } from '../downloads/source.ts';
 
 const hint = 'from ocr-vqa.github.io: dataset.json and the script that fetches the images';
 

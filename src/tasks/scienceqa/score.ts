@@ -3,7 +3,7 @@ import { present } from '../../base/errors.ts';
 import { normaliseShortAnswer } from '../matching.ts';
 import { wordCharacter } from '../python.ts';
 import { rightIf, type Scorer, unparseable } from '../scoring.ts';
-import type { AnswerStyle } from '../styles.ts';
+import type { AnswerStyle } from '../task.ts';
 
 const referenceOptions = ['A', 'B', 'C', 'D', 'E'];
 const loneCharacter = new RegExp(`(?<!${wordCharacter})${wordCharacter}(?!${wordCharacter})`, 'u');

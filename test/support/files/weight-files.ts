@@ -12,8 +12,9 @@ import {
   type TensorSource,
 } from '../../../src/formats/weights/safetensors.ts';
 import type { StorageType } from '../../../src/tensor/dtype.ts';
-import type { Tensor, WeightSource } from '../../../src/tensor/graph.ts';
+import type { Tensor } from '../../../src/tensor/graph.ts';
 import { weight } from '../../../src/tensor/ops.ts';
+import type { WeightSource } from '../../../src/tensor/primitives.ts';
 import { normalArray } from '../../../src/tensor/random.ts';
 
 /** Writes tensors of normal numbers as `<name>: [storage, shape]` asks, and gives them as weights of a graph. */

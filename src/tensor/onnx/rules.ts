@@ -1,38 +1,11 @@
 // How each primitive is written in ONNX (opset 21, and com.microsoft where a provider has it).
 // A rule emits nodes through the emitter and returns the name of the value it made.
-import type { DType, HostTensor } from './dtype.ts';
-import { int32 } from './dtype.ts';
-import type { ByteRange, Primitive, Primitives, Tensor, WeightSource } from './graph.ts';
-import { quantizedMatmul } from './onnx-quantized.ts';
-import { addDims, type Dim, multiplyDims, type Shape, sizeOf } from './shape.ts';
-
-export type Provider = 'cpu' | 'webgpu' | 'cuda';
-/** A number is written as an integer; `{ float }` as a floating-point one. */
-export type AttributeValue = number | string | readonly number[] | { readonly float: number };
-/** ONNX element types that nodes mention. */
-export type OnnxType = DType | 'int64' | 'uint32' | 'int8' | 'uint8';
-
-/** What a rule may do to the ONNX graph under construction. */
-export interface Emitter {
-  readonly provider: Provider;
-  /** Adds a node with one output and returns the output's name. */
-  node(
-    operator: string,
-    inputs: readonly string[],
-    attributes?: Readonly<Record<string, AttributeValue>>,
-    domain?: '' | 'com.microsoft',
-  ): string;
-  constant(value: HostTensor): string;
-  int64(values: readonly number[], shape?: readonly number[]): string;
-  uint32(value: number): string;
-  cast(value: string, type: OnnxType): string;
-  uint8(value: number): string;
-  weight(name: string, source: WeightSource, shape: readonly number[]): string;
-  /** Numbers of a type as they lie in a file. */
-  stored(name: string, range: ByteRange, type: OnnxType, shape: readonly number[]): string;
-  /** A shape as a one-dimensional int64 value, named dimensions read from the fed inputs. */
-  dims(shape: Shape): string;
-}
+import { int32 } from '../dtype.ts';
+import type { Tensor } from '../graph.ts';
+import type { Primitive, Primitives } from '../primitives.ts';
+import { addDims, type Dim, multiplyDims, type Shape, sizeOf } from '../shape.ts';
+import type { Emitter } from './emitter.ts';
+import { quantizedMatmul } from './quantized.ts';
 
 type OnnxRule<P extends Primitive> = (
   emit: Emitter,

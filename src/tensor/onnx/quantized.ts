@@ -2,9 +2,11 @@
 // 8 bits: every row of x is rounded to 8 bits with a scale of its own, and integers are multiplied exactly (row-wise
 // activations, column-wise weights, as in LLM.int8, Dettmers et al. 2022, and SwitchBack, Wortsman et al. 2023).
 // 4 bits: MatMulNBits, which rounds x in blocks of a row.
-import type { QuantizedMatrix, Tensor } from './graph.ts';
-import type { Emitter } from './onnx-rules.ts';
-import { BLOCK, blocksOf } from './quantization.ts';
+
+import type { Tensor } from '../graph.ts';
+import type { QuantizedMatrix } from '../primitives.ts';
+import { BLOCK, blocksOf } from '../quantization.ts';
+import type { Emitter } from './emitter.ts';
 
 export function quantizedMatmul(emit: Emitter, x: string, matrix: QuantizedMatrix, tensor: Tensor): string {
   return matrix.bits === 8 ? product8(emit, x, matrix, tensor) : product4(emit, x, matrix);

@@ -14,17 +14,29 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { compareNumbers } from '../../test/support/compare.ts';
-import { readWeight, writeWeights } from '../../test/support/files/weight-files.ts';
-import { UserError } from '../base/errors.ts';
-import { float32, int32, type StorageType } from './dtype.ts';
-import { grad } from './grad.ts';
-import type { Tensor } from './graph.ts';
-import { evaluate } from './interpreter.ts';
-import { writeOnnx } from './onnx.ts';
-import { add, broadcastTo, constant, gather, input, iota, matmul, mul, softmax, sum, weight } from './ops.ts';
-import { floats, Program } from './program.ts';
-import { normalArray } from './random.ts';
+import { compareNumbers } from '../../../test/support/compare.ts';
+import { readWeight, writeWeights } from '../../../test/support/files/weight-files.ts';
+import { UserError } from '../../base/errors.ts';
+import { float32, int32, type StorageType } from '../dtype.ts';
+import { grad } from '../grad.ts';
+import type { Tensor } from '../graph.ts';
+import { evaluate } from '../interpreter.ts';
+import {
+  add,
+  broadcastTo,
+  constant,
+  gather,
+  input,
+  iota,
+  matmul,
+  mul,
+  softmax,
+  sum,
+  weight,
+} from '../ops.ts';
+import { floats, Program } from '../program.ts';
+import { normalArray } from '../random.ts';
+import { writeOnnx } from './write.ts';
 
 let folder: string;
 beforeAll(() => {

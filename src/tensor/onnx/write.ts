@@ -12,10 +12,12 @@ import {
   type TensorProtoSchema,
   type ValueInfoProtoSchema,
 } from 'onnx-buf';
-import type { HostTensor } from './dtype.ts';
-import { type ByteRange, isMadeBy, type Tensor, topologicalOrder, type WeightSource } from './graph.ts';
-import { type AttributeValue, type Emitter, type OnnxType, onnxRules, type Provider } from './onnx-rules.ts';
-import { type Dim, factorize, isNumeral, type Shape, sumTerms } from './shape.ts';
+import type { HostTensor } from '../dtype.ts';
+import { isMadeBy, type Tensor, topologicalOrder } from '../graph.ts';
+import type { ByteRange, WeightSource } from '../primitives.ts';
+import { type Dim, factorize, isNumeral, type Shape, sumTerms } from '../shape.ts';
+import type { AttributeValue, Emitter, OnnxType, Provider } from './emitter.ts';
+import { onnxRules } from './rules.ts';
 
 type TensorInit = MessageInitShape<typeof TensorProtoSchema>;
 type ValueInfoInit = MessageInitShape<typeof ValueInfoProtoSchema>;
