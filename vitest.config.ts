@@ -1,3 +1,4 @@
+// How the tests are run. What is slow among them is in docs/testing.md.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

@@ -1,77 +1,30 @@
-// Every defect that the doctor can find, with the exact message; and that it finds nothing in data that is fine.
+// Every defect that the doctor can find, with the exact message; and that it finds nothing in data that is fine. Defects of
+// images are in doctor-images.test.ts.
 import { spawnSync } from 'node:child_process';
-import {
-  appendFileSync,
-  copyFileSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkCount } from '../../src/data/doctor/counts.ts';
-import { type DoctorOptions, examineData } from '../../src/data/doctor/doctor.ts';
-import type { Finding } from '../../src/data/doctor/findings.ts';
-import { prepareTask } from '../../src/data/preparation/prepare.ts';
-import { sha256OfFile } from '../../src/formats/files/files.ts';
-import { readImage } from '../../src/formats/images/image.ts';
-import { formatHash, hashImage } from '../../src/formats/images/image-hash.ts';
+import { examineData } from '../../src/data/doctor/doctor.ts';
 import { type TaskName, taskNames } from '../../src/tasks/index.ts';
 import { buildIfStale, commandLine } from '../support/built.ts';
-import { drawImage, writeDownload } from '../support/files/raw-downloads.ts';
+import { editRows, only, ordinary, SickData } from '../support/sick-data.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'coin-doctor-'));
+const data = new SickData(root);
+const findingsOf = data.findingsOf.bind(data);
 const whole = join(root, 'whole');
-const single = (task: TaskName) => join(root, 'single', task);
-let runs = 0;
 
 beforeAll(async () => {
   buildIfStale();
-  for (const task of taskNames) {
-    const from = join(root, 'raw', task);
-    await writeDownload(task, from);
-    await prepareTask({ task, from, to: single(task), images: 'copy' });
-    cpSync(single(task), whole, { recursive: true });
-  }
+  await data.prepare(taskNames);
+  for (const task of taskNames) cpSync(data.healthy(task), whole, { recursive: true });
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-/** Those that small data of one task has by nature. */
-const ordinary = ({ code }: Finding) => code !== 'task-missing' && code !== 'count';
-
-/** What is found in one task's data after a change. */
-async function findingsOf(
-  task: TaskName,
-  change: (folder: string) => void | Promise<void>,
-  options: Partial<DoctorOptions> = {},
-): Promise<readonly Finding[]> {
-  const folder = join(root, `broken ${++runs}`);
-  cpSync(single(task), folder, { recursive: true });
-  await change(folder);
-  const { findings } = await examineData({ folder, ...options });
-  return findings.filter(ordinary);
-}
-
-type Row = Record<string, unknown>;
-
-function editRows(folder: string, file: string, edit: (rows: Row[]) => void): void {
-  const path = join(folder, 'Instructions_Original', file);
-  const rows = JSON.parse(readFileSync(path, 'utf8')) as Row[];
-  edit(rows);
-  writeFileSync(path, JSON.stringify(rows));
-}
-
-const only = (severity: Finding['severity'], code: Finding['code'], message: string, hint?: string) => [
-  expect.objectContaining({ severity, code, message, ...(hint === undefined ? {} : { hint }) }) as Finding,
-];
-
 it.each(taskNames)('finds nothing wrong in the data of %s alone', async (task) => {
-  const { findings, tasks } = await examineData({ folder: single(task), images: 'all' });
+  const { findings, tasks } = await examineData({ folder: data.healthy(task), images: 'all' });
   expect(findings.filter(ordinary)).toEqual([]);
   expect(tasks.map((report) => report.task)).toEqual([task]);
 });
@@ -122,7 +75,7 @@ describe('files', () => {
   });
 
   it('tasks that are not there', async () => {
-    const { findings } = await examineData({ folder: single('GQA') });
+    const { findings } = await examineData({ folder: data.healthy('GQA') });
     expect(findings.filter(({ code }) => code === 'task-missing')).toEqual(
       only(
         'warning',
@@ -330,165 +283,11 @@ describe('counts', () => {
   });
 
   it('are looked at in a folder', async () => {
-    const { findings } = await examineData({ folder: single('GQA') });
+    const { findings } = await examineData({ folder: data.healthy('GQA') });
     expect(findings.filter(({ code }) => code === 'count').map(({ message }) => message)).toEqual([
       'Instructions_Original/GQA/train.json: 2 entries, expected 72140 (third party: per image; the paper and a follower)',
       'Instructions_Original/GQA/test.json: 3 entries, expected 12578 (derived: committed question-type counts, testdev_balanced)',
     ]);
-  });
-});
-
-describe('images', () => {
-  const images = 'cl_dataset/GQA/images';
-
-  it('that are missing', async () => {
-    const found = await findingsOf('GQA', (folder) => rmSync(join(folder, images, 'n435808.jpg')));
-    expect(found).toEqual(
-      only(
-        'error',
-        'image-missing',
-        'Instructions_Original/GQA/test.json: 1 of 2 images is not there; the first: cl_dataset/GQA/images/n435808.jpg (row 3)',
-        'a run stops at a missing image: put it there, or prepare the data without it (--missing skip)',
-      ),
-    );
-    expect(
-      await findingsOf('GQA', (folder) => rmSync(join(folder, images), { recursive: true }), {
-        images: 'none',
-      }),
-    ).toEqual([]);
-  });
-
-  it('that cannot be decoded', async () => {
-    const [finding, ...others] = await findingsOf('GQA', (folder) => {
-      const file = join(folder, images, '2375429.jpg');
-      writeFileSync(file, readFileSync(file).subarray(0, 300));
-    });
-    expect(others).toEqual([]);
-    expect(finding).toMatchObject({ severity: 'error', code: 'image-undecodable', hint: 'fetch it again' });
-    expect(finding?.message).toMatch(
-      /^Instructions_Original\/GQA\/train\.json: 1 of 2 images looked at cannot be decoded; the first: cl_dataset\/GQA\/images\/2375429\.jpg \(row 2\): the image cannot be decoded: /,
-    );
-    const empty = await findingsOf('GQA', (folder) => writeFileSync(join(folder, images, '2375429.jpg'), ''));
-    expect(empty).toEqual(
-      only(
-        'error',
-        'image-undecodable',
-        'Instructions_Original/GQA/train.json: 1 of 2 images looked at cannot be decoded; the first: cl_dataset/GQA/images/2375429.jpg (row 2): not an image: the file is empty',
-      ),
-    );
-  });
-
-  it('that are not as large as their row says', async () => {
-    const image = 'cl_dataset/COCO2014/train2014/COCO_train2014_000000000333.jpg';
-    const [finding, ...others] = await findingsOf('Grounding', async (folder) => {
-      writeFileSync(join(folder, image), await drawImage(999, { width: 40, height: 64 }));
-    });
-    expect(others).toEqual([]);
-    expect(finding?.message).toMatch(
-      /^Instructions_Original\/Grounding\/test\.json: 1 of 2 images looked at have another size; the first: cl_dataset\/COCO2014\/train2014\/COCO_train2014_000000000333\.jpg is 40 × 64, row \d says 64 × 40$/,
-    );
-    expect(finding?.code).toBe('image-size');
-  });
-});
-
-describe('leaks from training to test', () => {
-  const hint =
-    'the test score then shows memory: leave the images out of one side, or say so beside the score';
-  const images = 'cl_dataset/GQA/images';
-
-  it('the same file', async () => {
-    const change = (folder: string) =>
-      editRows(folder, 'GQA/test.json', (rows) => {
-        rows[2]!.image = 'GQA/images/2354786.jpg';
-      });
-    expect(await findingsOf('GQA', change)).toEqual(
-      only(
-        'warning',
-        'leak-path',
-        '1 test image is trained on too; the first: cl_dataset/GQA/images/2354786.jpg',
-        hint,
-      ),
-    );
-  });
-
-  it('the same file in another task', async () => {
-    const folder = join(root, 'two tasks');
-    cpSync(single('GQA'), folder, { recursive: true });
-    cpSync(single('OCRVQA'), folder, { recursive: true });
-    editRows(folder, 'OCRVQA/test.json', (rows) => {
-      rows[0]!.image = 'GQA/images/2354786.jpg';
-    });
-    const { findings } = await examineData({ folder });
-    expect(findings.filter(ordinary)).toEqual(
-      only(
-        'warning',
-        'leak-path',
-        '1 test image is trained on by GQA; the first: cl_dataset/GQA/images/2354786.jpg',
-      ),
-    );
-  });
-
-  it('the same bytes under another name', async () => {
-    const change = (folder: string) =>
-      copyFileSync(join(folder, images, '2354786.jpg'), join(folder, images, 'n435808.jpg'));
-    expect(await findingsOf('GQA', change)).toEqual(
-      only(
-        'warning',
-        'leak-content',
-        '1 test image has the same bytes as a training image; the first: cl_dataset/GQA/images/n435808.jpg = cl_dataset/GQA/images/2354786.jpg',
-        hint,
-      ),
-    );
-  });
-
-  it('nearly the same image', async () => {
-    const [finding, ...others] = await findingsOf('GQA', async (folder) => {
-      const twin = await sharp(join(folder, images, '2354786.jpg'))
-        .resize(96, 72)
-        .jpeg({ quality: 70 })
-        .toBuffer();
-      writeFileSync(join(folder, images, 'n435808.jpg'), twin);
-    });
-    expect(others).toEqual([]);
-    expect(finding).toMatchObject({ severity: 'warning', code: 'leak-near', hint });
-    expect(finding?.message).toMatch(
-      /^1 test image looks like a training image; the first: cl_dataset\/GQA\/images\/n435808\.jpg ≈ cl_dataset\/GQA\/images\/2354786\.jpg \(\d of 128 bits differ\)$/,
-    );
-  });
-});
-
-describe("images of the base model's training", () => {
-  const list = join(root, 'seen.txt');
-  const image = (folder: string) => join(folder, 'cl_dataset/COCO2014/val2014/COCO_val2014_000000262148.jpg');
-  const expected = only(
-    'warning',
-    'contamination',
-    'the base model was trained on 1 of 2 test images; the first: cl_dataset/COCO2014/val2014/COCO_val2014_000000262148.jpg',
-  );
-
-  it.each([
-    ['a name of another release', async () => 'coco/train2017/000000262148.jpg'],
-    ['the same name', async () => 'COCO_val2014_000000262148.jpg'],
-    ['a SHA-256', async () => sha256OfFile(image(single('VQAv2')))],
-    ['a perceptual hash', async () => formatHash(hashImage(await readImage(image(single('VQAv2'))))!)],
-  ])('by %s', async (_, line) => {
-    writeFileSync(list, `000000000001.jpg\n${await line()}\n`);
-    expect(await findingsOf('VQAv2', () => {}, { baseImages: list })).toEqual(expected);
-  });
-
-  it('in training are a note; an empty list is a mistake', async () => {
-    writeFileSync(list, '000000458752\n');
-    expect(await findingsOf('VQAv2', () => {}, { baseImages: list })).toEqual(
-      only(
-        'note',
-        'contamination',
-        'the base model was trained on 1 of 2 training images; the first: cl_dataset/COCO2014/train2014/COCO_train2014_000000458752.jpg',
-      ),
-    );
-    writeFileSync(list, '\n');
-    await expect(findingsOf('VQAv2', () => {}, { baseImages: list })).rejects.toThrow(
-      `${list}: expected an image a line (a name, a SHA-256 or a perceptual hash), found nothing`,
-    );
   });
 });
 

@@ -83,7 +83,7 @@ const writers: { readonly [Task in TaskName]: (to: Download) => Promise<void> } 
       '1': problem('train', 'image.png', 1),
       '2': problem('train', null, 2, 'Numbers count.'),
       '3': problem('val', null, 0),
-      '4': problem('test', 'image.png', 0, 'The picture shows it.'),
+      '4': problem('test', 'image.png', 0, 'The image shows it.'),
       '5': problem('test', null, 2),
       '6': problem('train', 'image.png', 0),
     });
