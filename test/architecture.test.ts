@@ -86,6 +86,16 @@ it('sees every import that there is', () => {
   expect(shipped.flatMap((file) => importsOf(file, textOf(file))).length).toBeGreaterThan(1000);
 });
 
+it('imports nothing that is not there, built or as source', () => {
+  const known = new Set(all);
+  const lacking = code
+    .filter((file) => file !== 'test/architecture.test.ts')
+    .flatMap((file) => importsOf(file, textOf(file)))
+    .map(({ file, target }) => ({ file, target: target.replace(/^dist\/(.*)\.js$/, 'src/$1.ts') }))
+    .filter(({ target }) => !known.has(target));
+  expect(lacking).toEqual([]);
+});
+
 it('has no circle of files', () => {
   const found = circles(shipped.flatMap((file) => importsOf(file, textOf(file))));
   expect(found.filter((circle) => !circle.includes('src/methods/claim.ts'))).toEqual([]);

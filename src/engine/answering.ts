@@ -1,7 +1,7 @@
 // Test samples to lines of a prediction file: prompts in, answers decoded. Which model and adapter answer is the
 // generator's and the parameters' matter; which samples are left is the caller's.
-
 import { appendFileSync } from 'node:fs';
+import { killableWrite } from '../base/kill-points.ts';
 import type { RunConfig } from '../config/schema.ts';
 import type { GenerationStatistics, Generator, Prompt } from '../evaluation/generation/generator.ts';
 import type { ImageEncoder } from '../models/llava/image-encoder.ts';
@@ -68,7 +68,8 @@ export async function answerSamples(options: AnsweringOptions): Promise<Generati
             prompt,
             text: strip(model.tokenizer.decode(ids)),
           };
-          appendFileSync(options.predictionFile, `${JSON.stringify(line)}\n`);
+          const file = options.predictionFile;
+          killableWrite('answer', file, `${JSON.stringify(line)}\n`, (text) => appendFileSync(file, text));
           options.onAnswer?.(++done);
         },
       },

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { ExpectedTensors } from '../adapters/peft.ts';
 import { UserError } from '../base/errors.ts';
+import { killable } from '../base/kill-points.ts';
 import { methodSettingsOf, openMethod } from '../config/open-method.ts';
 import { tasksUpTo } from '../config/plan.ts';
 import type { MethodName, RunConfig } from '../config/schema.ts';
@@ -74,7 +75,8 @@ export class StageTraining {
       resume,
       onCheckpoint: (saved) => {
         mkdirSync(request.checkpointFolder, { recursive: true });
-        writeFileAtomic(checkpoint, serializeState(saved, identity));
+        const bytes = serializeState(saved, identity);
+        killable('checkpoint', checkpoint, () => writeFileAtomic(checkpoint, bytes));
       },
       onStep: ({ step, steps, loss, samples: count }) => {
         seen += count;

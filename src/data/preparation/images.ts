@@ -4,7 +4,6 @@ import {
   lstatSync,
   mkdirSync,
   readlinkSync,
-  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -12,7 +11,7 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { writeError } from '../../formats/files/files.ts';
+import { moveIntoPlace, writeError } from '../../formats/files/files.ts';
 import type { RawImage } from '../../tasks/downloads/raw-folder.ts';
 
 export const imageModes = ['link', 'copy', 'none'] as const;
@@ -63,7 +62,7 @@ export class ImagePlacer {
     const aside = target + this.#suffix;
     if (typeof content === 'string') copyFileSync(content, aside);
     else writeFileSync(aside, content);
-    renameSync(aside, target);
+    moveIntoPlace(aside, target);
   }
 
   #makeFolder(target: string): void {

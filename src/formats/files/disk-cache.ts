@@ -6,7 +6,6 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   type Stats,
   statSync,
@@ -14,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { temporaryBeside } from './files.ts';
+import { moveIntoPlace, temporaryBeside } from './files.ts';
 
 /** A file: these bytes, the value's length as uint64, its SHA-256, the value. */
 const MAGIC = Buffer.from('coincach');
@@ -84,7 +83,7 @@ export class DiskCache {
       mkdirSync(join(path, '..'), { recursive: true });
       // Not synced to the disk: what a crash cuts short does not match its checksum.
       writeFileSync(aside, Buffer.concat([MAGIC, length, digest(value), value]));
-      renameSync(aside, path);
+      moveIntoPlace(aside, path);
       this.#written += size;
       this.#bytes = (this.#bytes ?? this.usage().bytes - size) + size;
       if (this.#bytes > maxBytes) this.#clean();

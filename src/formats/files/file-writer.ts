@@ -1,8 +1,8 @@
 // Writes a large file piece by piece, so that it is there whole or not at all. Small files: `writeFileAtomic`.
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { makeFolder, syncFolder, writeError } from './files.ts';
+import { makeFolder, moveIntoPlace, syncFolder, writeError } from './files.ts';
 
 const bufferCharacters = 1 << 20;
 
@@ -36,7 +36,7 @@ export class FileWriter {
       fsyncSync(this.#descriptor);
       this.#open = false;
       closeSync(this.#descriptor);
-      renameSync(this.#aside, this.#path);
+      moveIntoPlace(this.#aside, this.#path);
       syncFolder(dirname(this.#path));
     });
     return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };

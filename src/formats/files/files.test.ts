@@ -72,7 +72,7 @@ describe('removeTemporaryFiles', () => {
 
 it('gives what is not complete yet a name that no other thread gives', async () => {
   buildIfStale();
-  const module = JSON.stringify(join(repository, 'dist', 'formats', 'files.js'));
+  const module = JSON.stringify(join(repository, 'dist', 'formats', 'files', 'files.js'));
   const script = `import(${module}).then(({ temporaryBeside }) => require('node:worker_threads').parentPort.postMessage([temporaryBeside('f'), temporaryBeside('f')]))`;
   const names = await Promise.all(
     [0, 1].map(async () => {

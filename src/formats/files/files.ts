@@ -20,6 +20,7 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { UserError } from '../../base/errors.ts';
+import { killable, killableWrite } from '../../base/kill-points.ts';
 import { withOpenFile } from './file-bytes.ts';
 
 const temporaryName = /\.tmp-\d+-\d+$/;
@@ -29,6 +30,11 @@ let temporaryFiles = 0;
 /** A name beside `path` for what is not complete yet: no other process, thread or file of this one has it. */
 export function temporaryBeside(path: string): string {
   return `${path}.tmp-${process.pid}-${threadId}${String(temporaryFiles++).padStart(6, '0')}`;
+}
+
+/** Renames a finished file or folder; what was there under that name is gone. Fails as `renameSync` does. */
+export function moveIntoPlace(aside: string, path: string): void {
+  killable('rename', path, () => renameSync(aside, path));
 }
 
 /**
@@ -45,12 +51,12 @@ export function writeFileAtomic(path: string, content: string | Uint8Array): voi
     const descriptor = openSync(aside, 'wx');
     opened = true;
     try {
-      writeFileSync(descriptor, content);
+      killableWrite('write', path, content, (bytes) => writeFileSync(descriptor, bytes));
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);
     }
-    renameSync(aside, path);
+    moveIntoPlace(aside, path);
     syncFolder(folder);
   } catch (error) {
     if (opened) rmSync(aside, { force: true });
@@ -75,7 +81,7 @@ export function appendLineSynced(path: string, line: string): void {
     try {
       const length = fstatSync(descriptor).size;
       try {
-        writeFileSync(descriptor, `${line}\n`);
+        killableWrite('journal', path, `${line}\n`, (text) => writeFileSync(descriptor, text));
         fsyncSync(descriptor);
       } catch (error) {
         if (fstatSync(descriptor).isFile()) ftruncateSync(descriptor, length);
@@ -103,7 +109,7 @@ export function makeFolder(path: string): void {
 export function publishFolder(aside: string, path: string): void {
   try {
     syncTree(aside);
-    renameSync(aside, path);
+    moveIntoPlace(aside, path);
     syncFolder(dirname(path));
   } catch (error) {
     throw writeError(error, path);
@@ -123,7 +129,7 @@ export function linkFile(from: string, to: string): void {
       if (!(error instanceof Error && 'code' in error && noLinks.has(String(error.code)))) throw error;
       const aside = temporaryBeside(to);
       copyFileSync(from, aside);
-      renameSync(aside, to);
+      moveIntoPlace(aside, to);
     }
     syncFolder(dirname(to));
   } catch (error) {

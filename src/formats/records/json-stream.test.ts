@@ -157,7 +157,7 @@ it('reads 120 MB in a process that could not hold them', () => {
     let count = 0;
     for (const { value } of streamJson(process.argv[2])) count += value.id.length;
     process.stdout.write(JSON.stringify({ count, kilobytes: process.resourceUsage().maxRSS }));`;
-  const built = join(repository, 'dist', 'formats', 'json-stream.js');
+  const built = join(repository, 'dist', 'formats', 'records', 'json-stream.js');
   const settings = ['--max-old-space-size=48', '--input-type=module', '-e', script, built, large];
   const output = execFileSync(process.execPath, settings, { encoding: 'utf8' });
   const { count, kilobytes } = JSON.parse(output) as { count: number; kilobytes: number };

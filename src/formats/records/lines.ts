@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
+import { killableWrite } from '../../base/kill-points.ts';
 import { withOpenFile } from '../files/file-bytes.ts';
 import { makeFolder, writeError } from '../files/files.ts';
 
@@ -77,7 +78,8 @@ export class LineLog {
     try {
       const { size } = fstatSync(this.#descriptor);
       try {
-        writeFileSync(this.#descriptor, group.map(({ line }) => `${line}\n`).join(''));
+        const text = group.map(({ line }) => `${line}\n`).join('');
+        killableWrite('answer', this.#file, text, (part) => writeFileSync(this.#descriptor, part));
         fsyncSync(this.#descriptor);
       } catch (error) {
         truncateSync(this.#file, size);

@@ -1,8 +1,8 @@
 // Writes safetensors files that need not fit in memory: tensors are filled and written a part at a time.
 // The file appears when it is whole. Models in several files also get their index.
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { temporaryBeside, writeError, writeJsonAtomic } from '../files/files.ts';
+import { moveIntoPlace, temporaryBeside, writeError, writeJsonAtomic } from '../files/files.ts';
 import { layOutSafetensors, tensorBytes } from './safetensors-layout.ts';
 import { elementBytes, type TensorEntry } from './tensor-file.ts';
 
@@ -58,7 +58,7 @@ export function openSafetensorsWriter(
       guarded(() => {
         if (descriptor !== undefined) fsyncSync(descriptor);
         close();
-        renameSync(aside, path);
+        moveIntoPlace(aside, path);
       }),
     discard: () => {
       close();
