@@ -13,6 +13,7 @@ import { type Issue, UserError } from '../base/errors.ts';
 import { crossCheck } from '../config/cross-check.ts';
 import { configSchema, type RunConfig } from '../config/schema.ts';
 import { writeJsonAtomic } from '../formats/files/files.ts';
+import { valueDifferences } from '../formats/records/differences.ts';
 import { describe, isObject, readJsonObject } from '../formats/records/json.ts';
 
 export const runFiles = {
@@ -86,7 +87,7 @@ export function configChanges(folder: string, config: RunConfig): readonly Issue
   const gained = before.methods.every((method) => config.methods.includes(method));
   const ofNewMethod = ([section, key, method]: readonly string[]) =>
     section === 'adapter' && key === 'methods' && !before.methods.some((name) => name === method);
-  return differences(before, config, []).flatMap(({ path, was, is }) =>
+  return valueDifferences(before, config).flatMap(({ path, first: was, second: is }) =>
     free.has(path[0] ?? '') || (path[0] === 'methods' && gained) || ofNewMethod(path)
       ? []
       : [
@@ -97,20 +98,6 @@ export function configChanges(folder: string, config: RunConfig): readonly Issue
           },
         ],
   );
-}
-
-interface Difference {
-  readonly path: readonly string[];
-  readonly was: unknown;
-  readonly is: unknown;
-}
-
-function differences(was: unknown, is: unknown, path: readonly string[]): readonly Difference[] {
-  if (isObject(was) && isObject(is)) {
-    const keys = [...new Set([...Object.keys(was), ...Object.keys(is)])];
-    return keys.flatMap((key) => differences(was[key], is[key], [...path, key]));
-  }
-  return JSON.stringify(was) === JSON.stringify(is) ? [] : [{ path, was, is }];
 }
 
 function show(value: unknown): string {

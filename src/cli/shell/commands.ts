@@ -49,6 +49,7 @@ export const coin = defineCommand({
     config: () => import('../run/config.ts').then((file) => file.config),
     metrics: () => import('../look/metrics.ts').then((file) => file.metrics),
     compare: () => import('../look/compare.ts').then((file) => file.compare),
+    diff: () => import('../look/diff.ts').then((file) => file.diff),
     score: () => import('../look/score.ts').then((file) => file.score),
     report: () => import('../look/report.ts').then((file) => file.report),
     judge: () => import('../ask/judge.ts').then((file) => file.judge),
