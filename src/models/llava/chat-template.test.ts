@@ -115,6 +115,28 @@ it('ends answers by itself where a template does not', () => {
   expect(tokenizer.decode(learnt, { skipSpecial: false })).toMatch(/^a dog<\/s>.*b<\/s>$/);
 });
 
+it('learns after the prompt where a template sets role and answer apart otherwise', () => {
+  // As llava-hf's for Qwen2: "assistant \nanswer" in a conversation, "assistant\n" at the end of a prompt.
+  const source =
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + ' ' }}{% for c in m.content | selectattr('type', 'equalto', 'image') %}{{ '<image>' }}{% endfor %}{% for c in m.content | selectattr('type', 'equalto', 'text') %}{% if m.role == 'assistant' %}{% generation %}{{ '\n' + c.text }}{% endgeneration %}{% else %}{{ '\n' + c.text }}{% endif %}{% endfor %}{{ '<|im_end|>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+  const { processTraining, processPrompt, endTokenId } = processorOf('bytes', { source });
+  const tokenizer = tokenizerOf('bytes');
+  const turns = [
+    { question: 'q', answer: 'a dog' },
+    { question: 'r', answer: 'b' },
+  ];
+  const { inputIds, trained } = processTraining(turns, { hasImage: true });
+  expect(endTokenId).toBe(tokenizer.tokenId('<|im_end|>'));
+  expect(tokenizer.decode(inputIds, { skipSpecial: false })).toBe(
+    '<|im_start|>user <image><image><image>\nq<|im_end|><|im_start|>assistant\na dog<|im_end|>' +
+      '<|im_start|>user \nr<|im_end|><|im_start|>assistant\nb<|im_end|>',
+  );
+  const prompt = processPrompt('q', { hasImage: true });
+  expect([...inputIds.subarray(0, prompt.length)]).toEqual([...prompt]);
+  const learnt = [...inputIds].filter((_, i) => trained[i] === 1);
+  expect(tokenizer.decode(learnt, { skipSpecial: false })).toBe('a dog<|im_end|>b<|im_end|>');
+});
+
 describe('a chat template', () => {
   const refusal = (source: string, tokenizer = 'bytes') => {
     try {

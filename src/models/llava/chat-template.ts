@@ -106,20 +106,13 @@ class Rendering {
   /** What the template writes; without the last answer, the prompt that asks for it. */
   segments(conversation: Conversation): readonly Segment[] {
     const { written, texts } = this.#rendered(conversation);
-    const answers = conversation.answers.map((_, turn) => {
-      const before = { ...conversation, answers: conversation.answers.slice(0, turn) };
-      const questions = conversation.questions.slice(0, turn + 1);
-      return this.#render({ ...before, questions }, { marked: true });
-    });
     const segments: Segment[] = [];
     let position = 0;
-    for (const [turn, prompt] of answers.entries()) {
+    for (const turn of conversation.answers.keys()) {
       const place = written.indexOf(mark('answer', turn));
-      const separator = written.slice(prompt.length, place);
-      if (!written.startsWith(prompt) || prompt.length < position || separator.trim() !== '') {
-        throw this.#refused('writes something else before an answer than in the prompt that asks for it');
-      }
-      segments.push(...this.#split(written.slice(position, prompt.length), texts));
+      const { prompt, separator } = this.#promptBefore(written.slice(0, place), conversation, turn);
+      if (prompt.length < position) throw this.#otherPrompt();
+      segments.push(...this.#split(prompt.slice(position), texts));
       position = place + mark('answer', turn).length;
       const [whole = '', space = '', token] = this.#endsWithin.exec(written.slice(position)) ?? [];
       const ends = token !== undefined && token !== IMAGE && token !== this.#begin;
@@ -129,6 +122,32 @@ class Rendering {
       if (ends) position += whole.length;
     }
     return joined([...segments, ...this.#split(written.slice(position), texts)]);
+  }
+
+  /**
+   * The prompt that asks for an answer, as it stands in the conversation `written` up to there, and the white space that
+   * the conversation has after it. Some templates (llava-hf's for Qwen2) write other white space between role and answer
+   * than between role and prompt's end: a model is asked by the prompt, so the prompt's is what it learns after.
+   */
+  #promptBefore(
+    written: string,
+    { questions, answers }: Conversation,
+    turn: number,
+  ): { readonly prompt: string; readonly separator: string } {
+    const before = { questions: questions.slice(0, turn + 1), answers: answers.slice(0, turn) };
+    const asked = this.#render(before, { marked: true });
+    const separator = written.slice(asked.length);
+    if (written.startsWith(asked) && separator.trim() === '') return { prompt: asked, separator };
+    const question = this.#render(before, { marked: true, asks: false });
+    const role = (text: string) => text.slice(question.length).replace(/\s/g, '');
+    const alike =
+      [written, asked].every((text) => text.startsWith(question)) && role(written) === role(asked);
+    if (!alike) throw this.#otherPrompt();
+    return { prompt: asked, separator: '' };
+  }
+
+  #otherPrompt(): DataError {
+    return this.#refused('writes something else before an answer than in the prompt that asks for it');
   }
 
   /** A rendering with marks for the data's texts, and what those texts become: templates may trim them. */
@@ -176,7 +195,11 @@ class Rendering {
 
   #render(
     { questions, answers }: Conversation,
-    { marked, listed = this.#listed }: { readonly marked: boolean; readonly listed?: boolean },
+    {
+      marked,
+      listed = this.#listed,
+      asks = answers.length < questions.length,
+    }: { readonly marked: boolean; readonly listed?: boolean; readonly asks?: boolean },
   ): string {
     const messages = questions.flatMap((question, turn): Message[] => {
       const answer = answers[turn];
@@ -192,7 +215,6 @@ class Rendering {
             ]),
       ];
     });
-    const asks = answers.length < questions.length;
     try {
       return this.#template.render({ ...this.#variables, messages, add_generation_prompt: asks });
     } catch (error) {

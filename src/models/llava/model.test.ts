@@ -1,5 +1,5 @@
 // Which template a model's prompts are written with: what is asked for, what its folder says, or what it was trained with.
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -48,6 +48,33 @@ it("is LLaVA-1.5's for a LLaMA whose folder says nothing, and the one asked for 
   expect(openLlava(silent).template).toBe('vicuna_v1');
   expect(openLlava(silent, { template: 'llava_llama_2' }).template).toBe('llava_llama_2');
   expect(openLlava(silent, { template: 'chat' }).template).toBe('chat');
+});
+
+describe('of a LLaMA', () => {
+  const llama3 =
+    "{% for m in messages %}{{ '<|start_header_id|>' + m['role'] + '\n' + m['content'] + eos_token }}{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant\n' }}{% endif %}";
+  const silent = { 'processor_config.json': undefined };
+  const tokens = readFileSync(join(nano, 'tokenizer.json'), 'utf8').replaceAll(
+    '<pad>',
+    '<|start_header_id|>',
+  );
+  const files = {
+    ...silent,
+    'tokenizer.json': tokens,
+    'tokenizer_config.json': { ...readJsonObject(join(nano, 'tokenizer_config.json')), pad_token: null },
+  };
+
+  it("is its chat template where that does not write Vicuna's roles", () => {
+    expect(openLlava(folderWith({ ...files, 'chat_template.jinja': llama3 })).template).toBe('chat');
+    expect(openLlava(folderWith({ ...silent, 'chat_template.jinja': roles })).template).toBe('vicuna_v1');
+    expect(openLlava(folderWith(silent)).template).toBe('vicuna_v1');
+  });
+
+  it("of the third generation is never Vicuna's by default", () => {
+    const folder = folderWith(files);
+    expect(() => openLlava(folder)).toThrow('a LLaVA on Llama 3 without a chat template: nothing says how');
+    expect(openLlava(folder, { template: 'vicuna_v1' }).template).toBe('vicuna_v1');
+  });
 });
 
 it('must be there', () => {

@@ -53,7 +53,7 @@ export function openLlava(folder: string, { template }: OpenOptions = {}): Llava
   }
   const weights = new LlavaWeights(checkpoint);
   checkWeights(config, weights);
-  const choice = chooseTemplate(folder, config, template);
+  const choice = chooseTemplate({ folder, tokenizerFolder }, config, tokenizer, template);
   const processor = createProcessor({
     tokenizer,
     imageTokenId: config.imageTokenId,
@@ -80,14 +80,21 @@ export const templateChoices = [...templateNames, 'chat'] as const satisfies rea
 
 /**
  * The template that a model's conversations are written with: the one asked for; what `prompt_template` of
- * processor_config.json says (our own key); vicuna_v1 for a LLaMA, as LLaVA-1.5 was trained; for other decoders the
- * folder's chat template.
+ * processor_config.json says (our own key); vicuna_v1 for a LLaMA that LLaVA-1.5's prompts suit; else the folder's chat
+ * template. Throws UserError for a LLaMA of which nothing says how it was asked.
  */
-function chooseTemplate(folder: string, { text }: LlavaConfig, asked?: TemplateChoice): TemplateChoice {
+function chooseTemplate(
+  { folder, tokenizerFolder }: { readonly folder: string; readonly tokenizerFolder: string },
+  { text }: LlavaConfig,
+  tokenizer: Tokenizer,
+  asked?: TemplateChoice,
+): TemplateChoice {
   if (asked !== undefined) return asked;
   const file = join(folder, 'processor_config.json');
   const named = existsSync(file) ? readJsonObject(file).prompt_template : undefined;
-  if (named === undefined || named === null) return text.family === 'llama' ? 'vicuna_v1' : 'chat';
+  if (named === undefined || named === null) {
+    return text.family === 'llama' ? templateOfLlama(tokenizerFolder, tokenizer) : 'chat';
+  }
   const known = templateChoices.find((name) => name === named);
   if (known === undefined) {
     throw new DataError({
@@ -97,6 +104,26 @@ function chooseTemplate(folder: string, { text }: LlavaConfig, asked?: TemplateC
     });
   }
   return known;
+}
+
+/**
+ * A LLaMA's chat template, unless that writes Vicuna's roles: LLaVA-1.5's published ones do, without the system sentence
+ * that it was trained with. Without a chat template Vicuna's is right for the vocabulary of the first two LLaMAs only.
+ */
+function templateOfLlama(folder: string, tokenizer: Tokenizer): TemplateChoice {
+  const source = findChatTemplate(folder);
+  if (source !== undefined) {
+    const prompt = chatTemplate(source, tokenizer).prompt({ text: 'q', hasImage: true });
+    const text = prompt.map((segment) => (segment.kind === 'text' ? segment.text : '')).join('');
+    return /USER:.*ASSISTANT:/s.test(text) ? 'vicuna_v1' : 'chat';
+  }
+  if (tokenizer.tokenId('<|start_header_id|>') === undefined) return 'vicuna_v1';
+  throw new UserError({
+    file: folder,
+    message:
+      "a LLaVA on Llama 3 without a chat template: nothing says how it was asked, and Vicuna's prompts are not its own",
+    hint: `add chat_template.jinja, or name one of LLaVA's own: ${templateNames.join(', ')}`,
+  });
 }
 
 function openTemplate(
