@@ -31,6 +31,8 @@ export interface SortedTensors {
   readonly layers: ReadonlyMap<string, LayerTensors>;
   /** Whole weights saved along, by canonical name. */
   readonly saved: ReadonlyMap<string, FileTensor>;
+  /** Copies of adapted layers' own weights, which PEFT saves along for embeddings and heads; by canonical name. */
+  readonly copies: ReadonlyMap<string, FileTensor>;
   readonly issues: readonly Issue[];
 }
 
@@ -53,6 +55,7 @@ export function sortTensors(
 ): SortedTensors {
   const issues: Issue[] = [];
   const saved = new Map<string, FileTensor>();
+  const copies = new Map<string, FileTensor>();
   const found = new Map<string, { filePath: string; parts: Map<string, Map<number, FileTensor>> }>();
   for (const tensor of tensors) {
     if (!tensor.name.startsWith(PREFIX)) {
@@ -63,7 +66,9 @@ export function sortTensors(
     const match = tensorName.exec(name);
     if (match?.groups === undefined) {
       const whole = name.replace(/\.modules_to_save(\.default)?\./, '.');
-      if (isSaved(whole)) saved.set(canonicalName(whole), tensor);
+      const copied = /^(.*)\.base_layer\.weight$/.exec(name)?.[1];
+      if (copied !== undefined) copies.set(canonicalName(`${copied}.weight`), tensor);
+      else if (isSaved(whole)) saved.set(canonicalName(whole), tensor);
       else issues.push({ field: name, message: 'unknown tensor in an adapter' });
       continue;
     }
@@ -83,7 +88,7 @@ export function sortTensors(
     );
     layers.set(path, { filePath, parts: new Map(joined) });
   }
-  return { layers, saved, issues };
+  return { layers, saved, copies, issues };
 }
 
 /**

@@ -45,6 +45,8 @@ export interface StoredAdapter {
 export interface ReadAdapter extends StoredAdapter {
   /** Weights that were saved whole (`modules_to_save`), by canonical name. */
   readonly saved: TensorValues;
+  /** Copies of adapted layers' own weights, by canonical name: they say what the adapter was trained on. */
+  readonly copies: TensorValues;
 }
 
 export interface ReadAdapterOptions {
@@ -109,10 +111,19 @@ export function readAdapter(folder: string, options: ReadAdapterOptions = {}): R
       return [`${path}.${name}.weight`, float32(whole, part.shape)] as const;
     }),
   );
-  const saved = [...sorted.saved].map(
-    ([name, tensor]) => [name, float32(readFloat32(file, tensor.name), tensor.shape)] as const,
-  );
-  return { spec: specOf(config, sorted.layers), values: new Map(values), saved: new Map(saved) };
+  const read = (tensors: SortedTensors['saved']): TensorValues =>
+    new Map(
+      [...tensors].map(([name, { name: inFile, shape }]) => [
+        name,
+        float32(readFloat32(file, inFile), shape),
+      ]),
+    );
+  return {
+    spec: specOf(config, sorted.layers),
+    values: new Map(values),
+    saved: read(sorted.saved),
+    copies: read(sorted.copies),
+  };
 }
 
 /** The bytes of `non_lora_trainables.safetensors`: the projector's tensors under their canonical names. */

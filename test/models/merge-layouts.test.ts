@@ -74,7 +74,11 @@ it.each([
   const adapter = adapterOf(weights);
   // Beside the folder: the original layout looks for its tower there.
   const to = join(inner === '' ? root : family, `${layout}-merged`);
-  const { layers, projector } = await mergeAdapter({ model: { folder, weights }, adapter, to });
+  const { layers, projector } = await mergeAdapter({
+    model: { folder, config: before.config, weights },
+    adapter,
+    to,
+  });
   expect({ layers: 2 * layers, projector }).toEqual({ layers: adapter.values.size, projector: true });
 
   const after = openSources(to);

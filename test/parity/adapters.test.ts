@@ -12,6 +12,7 @@ import { openSafetensors } from '../../src/formats/weights/safetensors.ts';
 import { type TensorFiller, writeCheckpoint } from '../../src/formats/weights/safetensors-writer.ts';
 import { readFloat32 } from '../../src/formats/weights/tensor-file.ts';
 import { type ModelAdapter, openModelAdapter } from '../../src/models/llava/adapters.ts';
+import type { LlavaConfig } from '../../src/models/llava/config.ts';
 import { mergeAdapter } from '../../src/models/llava/merge.ts';
 import { LlavaWeights } from '../../src/models/llava/weights.ts';
 import { float32, type HostTensor } from '../../src/tensor/dtype.ts';
@@ -32,9 +33,12 @@ afterAll(() => rmSync(root, { recursive: true }));
 
 const read = (folder: string) => openModelAdapter({ config, weights }, folder);
 
-async function logitsWith({ spec, values, projector }: ModelAdapter): Promise<HostTensor> {
+async function logitsWith(
+  { spec, values, projector }: ModelAdapter,
+  of: LlavaConfig = config,
+): Promise<HostTensor> {
   const adapter = createAdapter(spec);
-  const { logits } = traceLlava(adapter, new Set(projector.keys()));
+  const { logits } = traceLlava(adapter, new Set(projector.keys()), weights, of);
   // The tower's last layer is not computed: its features come from the layer before.
   const used = [...values].filter(([name]) => !name.startsWith('model.vision_tower.encoder.layers.2.'));
   expect([...adapter.parameters.keys()].sort()).toEqual(used.map(([name]) => name).sort());
@@ -65,7 +69,7 @@ describe.each(['patterns', 'some-layers', 'all-linear', 'older-spelling', 'coin-
 describe('merged', () => {
   const merge = (name: string, to: string, folder = base) =>
     mergeAdapter({
-      model: { folder, weights: new LlavaWeights(openCheckpoint(folder)) },
+      model: { folder, config, weights: new LlavaWeights(openCheckpoint(folder)) },
       adapter: read(fixturePath('adapters', name)),
       to,
     });
@@ -140,6 +144,31 @@ describe('merged', () => {
     );
     await expect(merge('patterns', base)).rejects.toThrow(`${base}: exists already`);
     expect(readdirSync(root).filter((name) => name.includes('.tmp-') || name === 'experts')).toEqual([]);
+  });
+});
+
+describe('an adapter of the head, where the head is one with the embeddings', () => {
+  // The file holds a head of its own, which the configuration sets aside.
+  const tied: LlavaConfig = { ...config, text: { ...config.text, tiedEmbeddings: true } };
+  const folder = fixturePath('adapters', 'tied-head');
+
+  it("gives PEFT's logits", async () => {
+    const adapter = openModelAdapter({ config: tied, weights }, folder);
+    expectParity('logits', await logitsWith(adapter, tied), expected('tied-head'));
+  });
+
+  it('is refused for a model with another head than the one it was trained on', () => {
+    expect(() => read(folder)).toThrow(
+      "lm_head.weight: the layer's own weight, saved along, is not the model's",
+    );
+  });
+
+  it('cannot be merged', async () => {
+    const adapter = openModelAdapter({ config: tied, weights }, folder);
+    const to = join(root, 'tied');
+    await expect(
+      mergeAdapter({ model: { folder: base, config: tied, weights }, adapter, to }),
+    ).rejects.toThrow('the adapter changes the head, whose weight is that of the embeddings');
   });
 });
 

@@ -21,6 +21,7 @@ import { fixturePath, readFixture } from './parity.ts';
 
 export const fixture = readFixture('llava-tiny');
 export const config: LlavaConfig = readLlavaConfig(fixturePath('llava-tiny', 'model'));
+const tinyConfig = config;
 export const weights = new LlavaWeights(openCheckpoint(fixturePath('llava-tiny', 'model')));
 
 export const projectorNames = ['linear_1.weight', 'linear_1.bias', 'linear_2.weight', 'linear_2.bias'].map(
@@ -46,6 +47,7 @@ export function traceLlava(
   adapter?: Adapter,
   trainable: ReadonlySet<string> = new Set(),
   from: LlavaWeights = weights,
+  config: LlavaConfig = tinyConfig,
 ): TracedModel {
   const provider = from.provider(trainable);
   const root = new Scope(provider, '', adapter);

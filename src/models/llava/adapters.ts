@@ -11,8 +11,9 @@ import {
   type TensorValues,
 } from '../../adapters/peft.ts';
 import { type Issue, UserError } from '../../base/errors.ts';
+import { adaptableLayers } from './inventory.ts';
 import type { LlavaModel } from './model.ts';
-import { canonicalName, PROJECTOR, VISION_TOWER } from './weights.ts';
+import { canonicalName, HEAD, LANGUAGE_MODEL, PROJECTOR, VISION_TOWER } from './weights.ts';
 
 export interface ModelAdapter extends StoredAdapter {
   /** The trained projector; empty where the adapter leaves the model's own. */
@@ -41,6 +42,7 @@ export function openModelAdapter(
   const projector = beside ? readProjector(folder, expected, { canonicalName }) : adapter.saved;
   const issues = [
     ...layerIssues(model, adapter),
+    ...copyIssues(model, adapter),
     ...(projector.size > 0 ? differences(projector, expected) : []),
   ];
   if (issues.length > 0) {
@@ -68,17 +70,41 @@ export function projectorOf({ weights }: Pick<LlavaModel, 'weights'>): ExpectedT
   );
 }
 
-function layerIssues({ weights }: Pick<LlavaModel, 'weights'>, { spec, values }: ReadAdapter): Issue[] {
+function layerIssues({ config }: Pick<LlavaModel, 'config'>, { spec, values }: ReadAdapter): Issue[] {
+  const layers = adaptableLayers(config);
   return [...values].flatMap(([name, { shape }]): Issue[] => {
     const [, layer = '', part] = /^(.*)\.lora_([AB])\.weight$/.exec(name) ?? [];
     if (part === undefined || adaptationOf(spec, layer) === undefined) return [];
-    const base = weights.tensors.get(`${layer}.weight`)?.entry.shape;
+    const base = layers.get(layer);
     if (base === undefined) return [{ field: name, message: 'the model has no such layer' }];
     const [outputs = 0, inputs = 0] = base;
     const [found, wanted] = part === 'A' ? [shape[1], inputs] : [shape[0], outputs];
     if (found === wanted) return [];
     const side = part === 'A' ? 'inputs' : 'outputs';
     return [{ field: name, message: `for ${found} ${side}, but the model's layer has ${wanted}` }];
+  });
+}
+
+/** What a copy of a layer's own weight may differ by: the rounding to bfloat16, of whichever was rounded. */
+const COPY_TOLERANCE = 2 ** -7;
+
+/** An adapter that was trained on another head than the model's gives other answers beside this one. */
+function copyIssues(
+  { config, weights }: Pick<LlavaModel, 'config' | 'weights'>,
+  { copies }: ReadAdapter,
+): Issue[] {
+  return [...copies].flatMap(([field, copy]): Issue[] => {
+    const tied = config.text.tiedEmbeddings && field === `${HEAD}.weight`;
+    const name = tied ? `${LANGUAGE_MODEL}.embed_tokens.weight` : field;
+    if (!weights.tensors.has(name)) return [{ field, message: 'the model has no such layer' }];
+    const own = weights.values(name);
+    const found = copy.data as Float32Array;
+    const same =
+      own.shape.join() === copy.shape.join() &&
+      own.data.every(
+        (value, i) => Math.abs(value - (found[i] ?? Number.NaN)) <= COPY_TOLERANCE * Math.abs(value),
+      );
+    return same ? [] : [{ field, message: "the layer's own weight, saved along, is not the model's" }];
   });
 }
 

@@ -28,19 +28,27 @@ const shownIssues = 8;
 
 /** Every weight that the model computes with, by canonical name, with its shape. */
 export function expectedWeights(config: LlavaConfig): Shapes {
-  return traceShapes((root) => {
-    projectFeatures(root, config, imageFeatures(root, config, pixelsOf(config)));
-    embeddingTable(root, config);
-    const embeddings = input('embeddings', 'float32', ['batch', 'tokens', config.text.hiddenSize]);
-    vocabularyLogits(root, config, decodeSequence(root, config, embeddings));
-  });
+  return traceShapes((root) => traceModel(root, config));
 }
 
 /** Every weight of the vision tower's layers, those above the features included. */
 export function towerWeights(config: LlavaConfig): Shapes {
-  return traceShapes((root) => {
-    visionStates(root.child(VISION_TOWER), config.vision, pixelsOf(config));
+  return traceShapes((root) => traceTower(root, config));
+}
+
+/** Every linear layer that an adapter can change, by its path: [outputs, inputs]. Those of the whole tower are among them. */
+export function adaptableLayers(config: LlavaConfig): Shapes {
+  const layers = new Map<string, readonly number[]>();
+  const provide = (name: string, shape: readonly number[]) => input(name, 'float32', shape);
+  const root = new Scope(provide, '', {
+    adapt(name, x, y) {
+      layers.set(name, [y.staticDim(-1), x.staticDim(-1)]);
+      return y;
+    },
   });
+  traceModel(root, config);
+  traceTower(root, config);
+  return layers;
 }
 
 /**
@@ -69,6 +77,17 @@ export function checkWeights(config: LlavaConfig, weights: LlavaWeights): void {
       ? [{ file: weights.checkpoint.folder, message: `and ${more} more weights like these` }]
       : []),
   ]);
+}
+
+function traceModel(root: Scope, config: LlavaConfig): void {
+  projectFeatures(root, config, imageFeatures(root, config, pixelsOf(config)));
+  embeddingTable(root, config);
+  const embeddings = input('embeddings', 'float32', ['batch', 'tokens', config.text.hiddenSize]);
+  vocabularyLogits(root, config, decodeSequence(root, config, embeddings));
+}
+
+function traceTower(root: Scope, config: LlavaConfig): void {
+  visionStates(root.child(VISION_TOWER), config.vision, pixelsOf(config));
 }
 
 function traceShapes(trace: (root: Scope) => void): Shapes {

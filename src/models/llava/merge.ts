@@ -16,9 +16,10 @@ import { floats, Program } from '../../tensor/program.ts';
 import { adaptsTower, type ModelAdapter } from './adapters.ts';
 import type { LlavaModel } from './model.ts';
 import { COMPOSITION_FILE, type Composition, findComposition } from './sources.ts';
+import { HEAD } from './weights.ts';
 
 export interface MergeOptions {
-  readonly model: Pick<LlavaModel, 'folder' | 'weights'>;
+  readonly model: Pick<LlavaModel, 'folder' | 'config' | 'weights'>;
   readonly adapter: ModelAdapter;
   /** A folder that does not exist. */
   readonly to: string;
@@ -50,6 +51,13 @@ export async function mergeAdapter({ model, adapter, to, onFile }: MergeOptions)
   if (spec.kind !== 'lora') {
     throw new UserError({
       message: `an adapter of type ${spec.kind} cannot be merged: its gates depend on the input, so that no weights give the same answers`,
+      hint: 'use it beside the model: coin generate MODEL --adapter FOLDER',
+    });
+  }
+  if (model.config.text.tiedEmbeddings && adaptationOf(spec, HEAD) !== undefined) {
+    throw new UserError({
+      message:
+        'the adapter changes the head, whose weight is that of the embeddings, which would change along',
       hint: 'use it beside the model: coin generate MODEL --adapter FOLDER',
     });
   }

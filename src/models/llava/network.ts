@@ -130,8 +130,10 @@ export function extendSequences(
 /** Scores over the vocabulary. hidden: [..., hidden]. */
 export function vocabularyLogits(root: Scope, config: LlavaConfig, hidden: Tensor): Tensor {
   const { vocabularySize, tiedEmbeddings } = config.text;
-  if (tiedEmbeddings) return matmul(hidden, embeddingTable(root, config), { transposeB: true });
-  return linear(root.child(HEAD), hidden, { outputs: vocabularySize });
+  if (!tiedEmbeddings) return linear(root.child(HEAD), hidden, { outputs: vocabularySize });
+  const logits = matmul(hidden, embeddingTable(root, config), { transposeB: true });
+  // An adapter of the head is the head's alone, also where the weight is not.
+  return root.adapter?.adapt(HEAD, hidden, logits) ?? logits;
 }
 
 /** Rows of flattened states. hidden: [batch, tokens, size]; rows: int32 [n] into batch·tokens; result [n, size]. */
