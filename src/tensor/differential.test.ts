@@ -1,4 +1,4 @@
-// The runtime against the plain interpreter: values and gradients of every primitive over the same cases, several sizes
+// Every runtime against the plain interpreter: values and gradients of every primitive over the same cases, several sizes
 // of the named dimensions through each compiled program.
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -19,6 +19,7 @@ import {
   sizesFeed,
   sizesInput,
 } from '../../test/support/primitive-cases.ts';
+import { heldOpen, runtimes } from '../../test/support/torch.ts';
 import { float32 } from './dtype.ts';
 import { grad } from './grad.ts';
 import { type Tensor, topologicalOrder } from './graph.ts';
@@ -48,7 +49,8 @@ function outputsOf({ result, loss, variables }: BuiltCase, prefix: string): Reco
   };
 }
 
-describe('the runtime agrees with the interpreter', () => {
+describe.each(runtimes)('%s agrees with the interpreter', (_, options) => {
+  heldOpen(options);
   for (const [primitive, row] of Object.entries(primitiveCases)) {
     it(primitive, async () => {
       const cases = fc.sample(row.cases, { seed: 11, numRuns: CASES });
@@ -59,7 +61,7 @@ describe('the runtime agrees with the interpreter', () => {
       ) as Record<string, Tensor>;
       const reached = topologicalOrder(Object.values(outputs));
       expect(reached.some((tensor) => tensor.primitive === primitive)).toBe(true);
-      const program = await Program.compile(outputs, { threads: 1 });
+      const program = await Program.compile(outputs, options);
       const empty = needsElements.includes(primitive) ? [] : [{ n: 0, m: 2 }];
       for (const [run, sizes] of [...sizesOfNames, ...empty].entries()) {
         const feeds = Object.assign(
@@ -81,7 +83,7 @@ describe('the runtime agrees with the interpreter', () => {
   }
 });
 
-describe('the runtime agrees with the interpreter on compositions', () => {
+describe.each(runtimes)('%s agrees with the interpreter on compositions', (_, options) => {
   it('a decoder layer, its loss and all its gradients', async () => {
     const { parameters, loss, logits } = decoderBlock();
     const variables = Object.values(parameters);
@@ -91,7 +93,7 @@ describe('the runtime agrees with the interpreter on compositions', () => {
       logits,
       ...Object.fromEntries(gradients.map((gradient, i) => [`d${parameterNames[i]}`, gradient])),
     };
-    const program = await Program.compile(outputs, { threads: 1 });
+    const program = await Program.compile(outputs, options);
     for (const [batch, tokens] of [
       [2, 9],
       [1, 1],
@@ -117,7 +119,7 @@ describe('the runtime agrees with the interpreter on compositions', () => {
       grown,
       mixed: add(matmul(slice(scores, 3, 0, 'past'), cache), matmul(slice(scores, 3, 'past', 'tokens'), x)),
     };
-    const program = await Program.compile(outputs, { threads: 1 });
+    const program = await Program.compile(outputs, options);
     for (const past of [0, 1, 3]) {
       const feeds = {
         cache: float32(normalArray(16 * past, { seed: past, purpose: 'cache' }), [2, 2, past, 4]),

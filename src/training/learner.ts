@@ -250,20 +250,10 @@ function dispose(...parts: readonly Values[]): void {
   }
 }
 
-/** Brings values to the host; a device tensor is read by a small program with an output there. */
+/** Brings values to the host. */
 async function toHost(values: Values): Promise<Record<string, HostTensor>> {
   const result: Record<string, HostTensor> = {};
   for (const [name, value] of Object.entries(values))
-    result[name] = value instanceof DeviceTensor ? await readBack(value) : value;
+    result[name] = value instanceof DeviceTensor ? await value.read() : value;
   return result;
-}
-
-async function readBack(value: DeviceTensor): Promise<HostTensor> {
-  const program = await Program.compile(
-    { copy: add(input('value', value.dtype, value.shape), 0) },
-    { provider: 'webgpu' },
-  );
-  const { copy } = await program.runOnHost({ value });
-  await program.dispose();
-  return copy as HostTensor;
 }
