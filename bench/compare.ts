@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { UserError } from '../src/base/errors.ts';
 import { writeFileAtomic, writeJsonAtomic } from '../src/formats/files/files.ts';
-import type { MethodName } from '../src/methods/index.ts';
+import type { BuiltInMethod } from '../src/methods/index.ts';
 import { writeRandomModel } from '../src/models/llava/random-model.ts';
 import { measureShape } from './measure.ts';
 import { type Line, Worker } from './protocol.ts';
@@ -29,7 +29,7 @@ const usage = `usage: npm run bench -- [options]
   --write FILE          a Markdown table; the rounds as JSON go beside it`;
 
 /** The two that the peer has too. */
-const comparedMethods = ['lora', 'moelora'] as const satisfies readonly MethodName[];
+const comparedMethods = ['lora', 'moelora'] as const satisfies readonly BuiltInMethod[];
 
 // From .cache/bench/bench.
 const repository = fileURLToPath(new URL('../../../', import.meta.url));

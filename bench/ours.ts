@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { BaseWeights } from '../src/config/schema.ts';
 import { baseWeightRewrites } from '../src/engine/base-weights.ts';
 import { Generator } from '../src/evaluation/generation/generator.ts';
-import { type MethodName, methods, type OpenMethod } from '../src/methods/index.ts';
+import { type BuiltInMethod, methods, type OpenMethod } from '../src/methods/index.ts';
 import type { Example, StageState } from '../src/methods/method.ts';
 import { ImageEncoder } from '../src/models/llava/image-encoder.ts';
 import { type LlavaModel, openLlava } from '../src/models/llava/model.ts';
@@ -28,7 +28,7 @@ export async function prepareLine(line: Line, workload: Workload, threads?: numb
   const { method = 'lora', baseWeights = 'float32', engines = 1 } = line.options ?? {};
   if (threads === undefined && engines !== 1) return sideBySide(line, workload, Number(engines));
   const model = openLlava(workload.model);
-  const open = methods[method as MethodName].open({ adapter: workload.adapter, own: {} });
+  const open = methods[method as BuiltInMethod].open({ adapter: workload.adapter, own: {} });
   const folder = join(dirname(workload.images[0] ?? '.'), 'weight-cache');
   const rewrites = baseWeightRewrites(model, baseWeights as BaseWeights, folder);
   const program = { rewrites, threads };

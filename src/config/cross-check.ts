@@ -1,25 +1,29 @@
 // What no single key of a configuration can say: problems between keys, and the order of tasks.
 // Runs after the schema, on a configuration whose keys are right one by one.
 import { UserError } from '../base/errors.ts';
-import { methods } from '../methods/index.ts';
 import { resolveTaskOrder } from '../streams/coin/order.ts';
 import { publishedRow } from '../streams/coin/published.ts';
 import type { TaskName } from '../tasks/index.ts';
+import type { Catalogue } from './catalogue.ts';
 import { methodSettingsOf } from './open-method.ts';
 import type { ConfigProblem } from './problems.ts';
 import { type ParsedConfig, providersOf } from './schema.ts';
 /** The tasks in training order, and every problem between keys. */
-export function crossCheck(config: ParsedConfig): {
+export function crossCheck(
+  config: ParsedConfig,
+  catalogue: Catalogue,
+): {
   readonly tasks: readonly TaskName[];
   readonly problems: readonly ConfigProblem[];
 } {
   const problems: ConfigProblem[] = [];
-  for (const method of config.methods) {
-    const given: Readonly<Record<string, unknown>> = config.adapter.methods[method] ?? {};
-    for (const { path, ...problem } of methods[method].problems(methodSettingsOf(config, method))) {
+  for (const name of config.methods) {
+    const given: Readonly<Record<string, unknown>> = config.adapter.methods[name] ?? {};
+    const method = catalogue.methods.get(name);
+    for (const { path, ...problem } of method.problems(methodSettingsOf(config, method))) {
       const [section, key = ''] = path;
       const own = section === 'adapter' && given[key] !== undefined;
-      problems.push({ path: own ? ['adapter', 'methods', method, key] : path, ...problem });
+      problems.push({ path: own ? ['adapter', 'methods', name, key] : path, ...problem });
     }
   }
   if (config.adapter.match === 'none' && config.adapter.budget !== undefined) {
@@ -58,7 +62,7 @@ export function crossCheck(config: ParsedConfig): {
     }
   });
   try {
-    return { tasks: resolveTaskOrder(config.tasks, config.seed), problems };
+    return { tasks: resolveTaskOrder(config.tasks, config.seed, catalogue.tasks.names), problems };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     problems.push(...error.issues.map(({ message, hint }) => ({ path: ['tasks'], message, hint })));

@@ -5,8 +5,10 @@ import { isAbsolute, join, relative, resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { type Issue, UserError } from '../base/errors.ts';
 import { isObject } from '../formats/records/json.ts';
+import { builtIn, type Catalogue } from './catalogue.ts';
 import { crossCheck } from './cross-check.ts';
 import { layerOf, merged, mergedLayers, readLayers } from './layers.ts';
+import { catalogueOf, resolvePlugin } from './plugins.ts';
 import { givenByUser, settingsFor } from './presets.ts';
 import { type ConfigProblem, formatPath, problemsOf } from './problems.ts';
 import { configSchema, type RunConfig } from './schema.ts';
@@ -26,6 +28,8 @@ export interface ConfigOverride {
 
 export interface LoadConfigOptions {
   readonly overrides?: readonly ConfigOverride[];
+  /** The methods and tasks that it may name beside those of its plug-ins; by default the package's. */
+  readonly catalogue?: Catalogue;
   /** Relative names are below it. */
   readonly workingFolder?: string;
 }
@@ -37,7 +41,7 @@ export interface LoadConfigOptions {
  * @throws UserError with one issue per mistake, each with file, line and column.
  */
 export function loadConfig(nameOrFile: string, options: LoadConfigOptions = {}): RunConfig {
-  const { overrides = [], workingFolder = process.cwd() } = options;
+  const { overrides = [], catalogue: known = builtIn, workingFolder = process.cwd() } = options;
   const layers = readLayers(nameOrFile, workingFolder);
   const given = (path: readonly PropertyKey[]) =>
     overrides.findLast((override) => override.path.every((key, index) => path[index] === key));
@@ -57,19 +61,28 @@ export function loadConfig(nameOrFile: string, options: LoadConfigOptions = {}):
   }
   const written = overrides.reduce(withOverride, mergedLayers(layers));
   const value = merged(settingsFor(written), written);
-  const parsed = configSchema.safeParse(value);
-  if (!parsed.success) {
-    throw new UserError(
-      parsed.error.issues.flatMap((issue) => problemsOf(issue, value, checkedBy)).map(placed),
-    );
-  }
-  const { tasks, problems } = crossCheck(parsed.data);
-  if (problems.length > 0) throw new UserError(problems.map(placed));
-
-  const folderOf = (...path: readonly string[]) => {
+  const folderOf = (...path: readonly PropertyKey[]) => {
     const override = given(path);
     return override === undefined ? layerOf(layers, path).folder : (override.folder ?? workingFolder);
   };
+  const plugins = namedPlugins(value).map((specifier, index) =>
+    at(placed({ path: ['plugins', index], message: '' }), () =>
+      resolvePlugin(specifier, resolve(workingFolder, folderOf('plugins', index))),
+    ),
+  );
+  const catalogue = catalogueOf({ plugins }, known);
+  const schema = configSchema(catalogue);
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) {
+    throw new UserError(
+      parsed.error.issues
+        .flatMap((issue) => problemsOf(issue, value, { schema, given: givenByUser }))
+        .map(placed),
+    );
+  }
+  const { tasks, problems } = crossCheck(parsed.data, catalogue);
+  if (problems.length > 0) throw new UserError(problems.map(placed));
+
   const place = (key: 'model' | 'benchmark') => {
     const path = parsed.data[key];
     return path === 'nano' ? path : resolve(folderOf(key), path);
@@ -78,6 +91,7 @@ export function loadConfig(nameOrFile: string, options: LoadConfigOptions = {}):
   return {
     ...parsed.data,
     name,
+    plugins,
     tasks,
     model: place('model'),
     benchmark: place('benchmark'),
@@ -119,7 +133,24 @@ export function parseOverride(text: string): ConfigOverride {
   }
 }
 
-const checkedBy = { schema: configSchema, given: givenByUser };
+/** What stands under `plugins`; a value of another form is the schema's matter. */
+function namedPlugins(value: unknown): readonly string[] {
+  const { plugins }: Readonly<Record<string, unknown>> = isObject(value) ? value : {};
+  const isList = Array.isArray(plugins) && plugins.every((one) => typeof one === 'string' && one !== '');
+  return isList ? plugins : [];
+}
+
+/** Calls `resolved`; what is wrong is said of the place where it is written. */
+function at<Value>({ file, line, column, field }: Issue, resolved: () => Value): Value {
+  try {
+    return resolved();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(
+      error.issues.map(({ message, hint }) => ({ file, line, column, field, message, hint })),
+    );
+  }
+}
 
 function withOverride(target: unknown, { path, value }: ConfigOverride): unknown {
   const [key, ...rest] = path;

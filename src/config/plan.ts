@@ -2,9 +2,11 @@
 // Zero-shot evaluations come first and are shared by the methods; then each method goes through the stream its own way.
 import { join } from 'node:path';
 import { dirname } from 'node:path/posix';
-import { methods, type Stream } from '../methods/index.ts';
+import type { Method, MethodName } from '../methods/index.ts';
+import { tasksUpTo } from '../methods/stream.ts';
 import type { TaskName } from '../tasks/index.ts';
-import type { MethodName, RunConfig } from './schema.ts';
+import type { Catalogue } from './catalogue.ts';
+import type { RunConfig } from './schema.ts';
 
 /** A trained stage whose model answers. */
 export interface TrainedStage {
@@ -20,6 +22,8 @@ export interface TrainStep {
   /** e.g. `lora/3-ImageNet/train`. */
   readonly key: string;
   readonly method: MethodName;
+  /** The method's, for people. */
+  readonly label: string;
   readonly stage: number;
   /** The last of `tasks`. */
   readonly task: TaskName;
@@ -51,7 +55,7 @@ export function trainedStage(folder: string, step: TrainStep): TrainedStage {
   return { method, stage, adapterFolder: join(folder, adapterFolder) };
 }
 
-interface PlanConfig extends Pick<RunConfig, 'tasks' | 'methods'> {
+export interface PlanConfig extends Pick<RunConfig, 'tasks' | 'methods'> {
   readonly evaluation: Pick<RunConfig['evaluation'], 'zeroShot' | 'unseen'>;
 }
 
@@ -60,9 +64,12 @@ interface PlanConfig extends Pick<RunConfig, 'tasks' | 'methods'> {
  * evaluations; T² where unseen tasks are evaluated too. A method whose model does not change over the stream is evaluated
  * once.
  */
-export function planRun({ tasks, methods: names, evaluation }: PlanConfig): readonly Step[] {
+export function planRun(
+  { tasks, methods: names, evaluation }: PlanConfig,
+  { methods }: Pick<Catalogue, 'methods'>,
+): readonly Step[] {
   const zeroShot = evaluation.zeroShot ? tasks.map(zeroShotStep) : [];
-  const steps = names.flatMap((method) => stepsOf[methods[method].stream](method, tasks, evaluation.unseen));
+  const steps = names.flatMap((method) => stepsOf(methods.get(method), tasks, evaluation.unseen));
   // Zero-shot evaluations are asked for by the run and by the method that is nothing else.
   return [...new Map([...zeroShot, ...steps].map((step) => [step.key, step])).values()];
 }
@@ -72,18 +79,17 @@ export function planRun({ tasks, methods: names, evaluation }: PlanConfig): read
  * were evaluated. Where the model does not change over the stream, an evaluation stands in every row.
  */
 export function matrixRows(
-  method: MethodName,
+  { name, stream }: Method,
   steps: readonly Step[],
   tasks: readonly TaskName[],
 ): readonly (readonly EvaluateStep[])[] {
-  const { stream } = methods[method];
   const own = steps.filter(
     (step): step is EvaluateStep =>
-      step.kind === 'evaluate' && step.trained?.method === (stream === 'untrained' ? undefined : method),
+      step.kind === 'evaluate' && step.trained?.method === (stream.trains ? name : undefined),
   );
   return tasks.map((_, index) => {
     const seen = tasks.slice(0, index + 1);
-    return stream === 'sequential'
+    return stream.changes
       ? own.filter(({ trained }) => trained?.stage === index + 1)
       : own.filter(({ task }) => seen.includes(task));
   });
@@ -94,43 +100,24 @@ export function methodOf(step: Step): MethodName | undefined {
   return step.kind === 'train' ? step.method : step.trained?.method;
 }
 
-/** The tasks that a stage (counted from 1) of a method may know of: those up to it. */
-export function tasksUpTo(
-  method: MethodName,
-  stage: number,
+/** The steps of one method. */
+function stepsOf(
+  { name: method, label, stream }: Method,
   tasks: readonly TaskName[],
-): readonly TaskName[] {
-  return methods[method].stream === 'joint' ? tasks : tasks.slice(0, stage);
+  unseen: boolean,
+): readonly Step[] {
+  if (!stream.trains) return tasks.map(zeroShotStep);
+  const steps: Step[] = [];
+  let previous: TrainStep | undefined;
+  for (const [index, { name, tasks: own }] of stream.stages(tasks).entries()) {
+    const stage = index + 1;
+    const trained = trainStep({ method, label, stage, tasks: own, folder: `${method}/${name}`, previous });
+    const asked = unseen ? tasks : tasksUpTo(stream, stage, tasks);
+    steps.push(trained, ...asked.map((task) => evaluateStep(trained, task)));
+    previous = trained;
+  }
+  return steps;
 }
-
-const stepsOf: {
-  readonly [S in Stream]: (
-    method: MethodName,
-    tasks: readonly TaskName[],
-    unseen: boolean,
-  ) => readonly Step[];
-} = {
-  untrained: (_, tasks) => tasks.map(zeroShotStep),
-  joint: (method, tasks) => {
-    const trained = trainStep({ method, stage: 1, tasks, folder: `${method}/all` });
-    return [trained, ...tasks.map((task) => evaluateStep(trained, task))];
-  },
-  sequential: (method, tasks, unseen) => {
-    const steps: Step[] = [];
-    let previous: TrainStep | undefined;
-    for (const [index, task] of tasks.entries()) {
-      const stage = index + 1;
-      const folder = `${method}/${stage}-${task}`;
-      const trained = trainStep({ method, stage, tasks: [task], folder, previous });
-      steps.push(
-        trained,
-        ...(unseen ? tasks : tasks.slice(0, stage)).map((task) => evaluateStep(trained, task)),
-      );
-      previous = trained;
-    }
-    return steps;
-  },
-};
 
 /** Zero-shot predictions lie in `zero-shot/<Task>.jsonl`. */
 function zeroShotStep(task: TaskName): EvaluateStep {
@@ -144,16 +131,18 @@ function zeroShotStep(task: TaskName): EvaluateStep {
 
 function trainStep(options: {
   readonly method: MethodName;
+  readonly label: string;
   readonly stage: number;
   readonly tasks: readonly TaskName[];
   readonly folder: string;
   readonly previous?: TrainStep;
 }): TrainStep {
-  const { method, stage, tasks, folder, previous } = options;
+  const { method, label, stage, tasks, folder, previous } = options;
   return {
     kind: 'train',
     key: `${folder}/train`,
     method,
+    label,
     stage,
     task: tasks.at(-1) as TaskName,
     tasks,

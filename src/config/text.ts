@@ -2,18 +2,19 @@
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { isObject } from '../formats/records/json.ts';
+import type { Catalogue } from './catalogue.ts';
 import { configSchema, type RunConfig } from './schema.ts';
 
 const commentColumn = 34;
 
 /** The configuration as YAML, every key with what it is. A file with this text loads as the same configuration. */
-export function renderConfig(config: RunConfig): string {
-  return `${renderSection(config, configSchema.shape, '').join('\n')}\n`;
+export function renderConfig(config: RunConfig, catalogue: Catalogue): string {
+  return `${renderSection(config, configSchema(catalogue).shape, '').join('\n')}\n`;
 }
 
 /** JSON schema (draft 2020-12) of a configuration file, for editors. */
-export function configJsonSchema(): unknown {
-  return z.toJSONSchema(configSchema, { io: 'input' });
+export function configJsonSchema(catalogue: Catalogue): unknown {
+  return z.toJSONSchema(configSchema(catalogue), { io: 'input' });
 }
 
 function renderSection(

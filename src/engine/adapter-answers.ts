@@ -8,9 +8,8 @@ import { featureCache } from '../config/sources.ts';
 import { Generator } from '../evaluation/generation/generator.ts';
 import { ImageEncoder } from '../models/llava/image-encoder.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
-import { type TaskName, tasks } from '../tasks/index.ts';
 import { readPartialPredictions, writePredictions } from '../tasks/predictions.ts';
-import type { TestSample } from '../tasks/task.ts';
+import type { Task, TestSample } from '../tasks/task.ts';
 import { float32 } from '../tensor/dtype.ts';
 import { projectorNames } from '../training/traced.ts';
 import { answerSamples, aspectOf, openModel } from './answering.ts';
@@ -25,7 +24,7 @@ export interface AdaptedModel {
 export interface AnswerRequest {
   /** Without it the model answers by itself. */
   readonly adapted?: AdaptedModel;
-  readonly task: TaskName;
+  readonly task: Task;
   readonly samples: readonly TestSample[];
   /** There whole or not at all. */
   readonly predictionFile: string;
@@ -82,7 +81,7 @@ export class AdapterAnswers {
       prompts: samples.map(({ text, image }) => ({
         inputIds: this.#model.processor.processPrompt(text, { hasImage: image !== undefined }),
       })),
-      maxNewTokens: Math.min(this.#config.evaluation.maxNewTokens, tasks[task].maxNewTokens),
+      maxNewTokens: Math.min(this.#config.evaluation.maxNewTokens, task.maxNewTokens),
       predictionFile: partialFile,
       ...(onAnswer === undefined ? {} : { onAnswer }),
       ...(signal === undefined ? {} : { signal }),

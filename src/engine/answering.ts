@@ -7,14 +7,13 @@ import type { GenerationStatistics, Generator, Prompt } from '../evaluation/gene
 import type { ImageEncoder } from '../models/llava/image-encoder.ts';
 import { type LlavaModel, openLlava } from '../models/llava/model.ts';
 import type { ImageAspect } from '../models/parts/clip/processor.ts';
-import { type TaskName, tasks } from '../tasks/index.ts';
 import { strip } from '../tasks/python.ts';
-import type { Prediction, TestSample } from '../tasks/task.ts';
+import type { Prediction, Task, TestSample } from '../tasks/task.ts';
 import type { Value } from '../tensor/program.ts';
 
 /** How images of a task are shown in its evaluation; in training they are always padded. */
-export function aspectOf({ imageTransform }: Pick<RunConfig, 'imageTransform'>, task: TaskName): ImageAspect {
-  return imageTransform === 'reference' ? tasks[task].referenceAspect : 'pad';
+export function aspectOf({ imageTransform }: Pick<RunConfig, 'imageTransform'>, task: Task): ImageAspect {
+  return imageTransform === 'reference' ? task.referenceAspect : 'pad';
 }
 
 /** A model folder, with the prompt template that the configuration asks for. */

@@ -1,5 +1,6 @@
 // The engine of a configuration, in this thread. The runtime is loaded with the first one: a command that finds nothing to
 // do needs none. Not how many engines a run has: that is `runs/start.ts`.
+import type { Catalogue } from '../config/catalogue.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { locateModel } from '../config/sources.ts';
 import type { ObservingEngine } from './contract.ts';
@@ -7,10 +8,10 @@ import type { EngineOptions } from './engine.ts';
 
 /** @throws UserError when the model's folder is not there or cannot be read. */
 export async function engineOf(
-  { config }: { readonly config: RunConfig },
+  { config, catalogue }: { readonly config: RunConfig; readonly catalogue?: Catalogue },
   options: Pick<EngineOptions, 'onClose'> = {},
 ): Promise<ObservingEngine> {
   const modelFolder = locateModel(config);
   const { openEngine } = await import('./engine.ts');
-  return openEngine({ config, modelFolder, ...options });
+  return openEngine({ config, catalogue, modelFolder, ...options });
 }

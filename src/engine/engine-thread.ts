@@ -1,6 +1,8 @@
 // The thread of an engine: does what `remote-engine.ts` asks for, one request at a time.
+
 import { parentPort, workerData } from 'node:worker_threads';
 import { present } from '../base/errors.ts';
+import { catalogueOf } from '../config/plugins.ts';
 import { trainSamples } from '../config/samples.ts';
 import type { FeatureCounts } from '../models/llava/image-encoder.ts';
 import type { EvaluateProgress, RunEngine, TrainProgress } from './contract.ts';
@@ -8,6 +10,7 @@ import { openEngine } from './engine.ts';
 import { type FromThread, type ThreadData, type ToThread, toPlainError } from './engine-messages.ts';
 
 const { config, modelFolder, source, threads } = workerData as ThreadData;
+const catalogue = catalogueOf(config);
 const port = present(parentPort, 'the port of an engine thread');
 const say = (message: FromThread) => port.postMessage(message);
 
@@ -33,6 +36,7 @@ async function answer(
 ): Promise<FromThread> {
   opened ??= openEngine({
     config,
+    catalogue,
     modelFolder,
     threads,
     onClose: (counts) => {
@@ -50,7 +54,7 @@ async function answer(
       ? await engine.trainStage({
           ...request,
           ...common,
-          samplesOf: (task) => trainSamples(config, source, task),
+          samplesOf: (task) => trainSamples(config, source, catalogue.tasks.get(task)),
         })
       : await engine.evaluate({ ...request, ...common });
   return { kind: 'done', measured };

@@ -1,20 +1,21 @@
 // The engine of a run: a LLaVA model behind the interface of `contract.ts`. Programs are compiled once per method and
 // serve every stage; only the parameters fed to them change.
 
+import type { Catalogue } from '../config/catalogue.ts';
 import { openMethod } from '../config/open-method.ts';
 import type { TrainedStage } from '../config/plan.ts';
-import { tasksUpTo } from '../config/plan.ts';
+import { catalogueOf } from '../config/plugins.ts';
 import type { MethodName, RunConfig } from '../config/schema.ts';
 import { featureCache } from '../config/sources.ts';
 import { GateReader } from '../evaluation/generation/gate-reader.ts';
 import { type GenerationStatistics, Generator, type Prompt } from '../evaluation/generation/generator.ts';
-import type { Embeddings, Inference, InferenceTools, Query, Route } from '../methods/method.ts';
+import type { Embeddings, Inference, InferenceTools, OpenMethod, Query, Route } from '../methods/method.ts';
 import { createEmbeddings } from '../methods/shared/embeddings.ts';
 import { idsWithInserted, withInserted } from '../methods/shared/insertion.ts';
+import { tasksUpTo } from '../methods/stream.ts';
 import { type FeatureCounts, ImageEncoder } from '../models/llava/image-encoder.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
 import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
-import { tasks } from '../tasks/index.ts';
 import { strip } from '../tasks/python.ts';
 import type { TestSample } from '../tasks/task.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
@@ -28,6 +29,8 @@ import { StageTraining } from './stage-training.ts';
 
 export interface EngineOptions {
   readonly config: RunConfig;
+  /** By default what the package and the configuration's plug-ins bring. */
+  readonly catalogue?: Catalogue;
   /** In the llava-hf layout. */
   readonly modelFolder: string;
   /** Of one operator on the CPU; by default as many as there are cores. */
@@ -42,7 +45,7 @@ const ROUTED_AT_ONCE = 64;
 type Values = ReadonlyMap<string, HostTensor>;
 
 export async function openEngine(options: EngineOptions): Promise<ObservingEngine> {
-  const { config, modelFolder, threads, onClose } = options;
+  const { config, modelFolder, threads } = options;
   const threading = threads === undefined ? {} : { threads };
   const model = openModel(config, modelFolder);
   const { config: llava, weights, transform } = model;
@@ -55,11 +58,12 @@ export async function openEngine(options: EngineOptions): Promise<ObservingEngin
     ...(disk === undefined ? {} : { disk }),
     memoryBytes: config.cache.memoryBytes,
   });
-  return new LlavaEngine(config, model, { ...programOptions(config, model), ...threading }, encoder, onClose);
+  return new LlavaEngine(options, model, { ...programOptions(config, model), ...threading }, encoder);
 }
 
 class LlavaEngine implements ObservingEngine {
   readonly #config: RunConfig;
+  readonly #catalogue: Catalogue;
   readonly #model: LlavaModel;
   readonly #encoder: ImageEncoder;
   readonly #program: ProgramOptions;
@@ -70,13 +74,13 @@ class LlavaEngine implements ObservingEngine {
   #gateReader: { readonly method: MethodName; readonly reader: GateReader } | undefined;
 
   constructor(
-    config: RunConfig,
+    { config, catalogue = catalogueOf(config), onClose }: EngineOptions,
     model: LlavaModel,
     program: ProgramOptions,
     encoder: ImageEncoder,
-    onClose: EngineOptions['onClose'],
   ) {
     this.#config = config;
+    this.#catalogue = catalogue;
     this.#onClose = onClose;
     this.#model = model;
     this.#encoder = encoder;
@@ -84,6 +88,7 @@ class LlavaEngine implements ObservingEngine {
     this.#program = program;
     this.#training = new StageTraining({
       config,
+      catalogue,
       model,
       program: this.#program,
       projector: this.#baseProjector(),
@@ -99,15 +104,16 @@ class LlavaEngine implements ObservingEngine {
   async evaluate(request: EvaluateRequest): Promise<EvaluateMeasurements> {
     const started = performance.now();
     const { trained, samples, signal } = request;
+    const task = this.#catalogue.tasks.get(request.task);
     const generator = await this.#generatorOf(trained?.method);
     const { parameters, route } = this.#inferenceOf(trained);
-    const limit = Math.min(this.#config.evaluation.maxNewTokens, tasks[request.task].maxNewTokens);
+    const limit = Math.min(this.#config.evaluation.maxNewTokens, task.maxNewTokens);
     const inputIds = samples.map((sample) => this.#promptOf(sample));
     const routes = route && (await this.#routes(route, request, inputIds));
     const statistics = await answerSamples({
       model: this.#model,
       encoder: this.#encoder,
-      aspect: aspectOf(this.#config, request.task),
+      aspect: aspectOf(this.#config, task),
       generator,
       parameters: Object.fromEntries(parameters),
       samples,
@@ -134,7 +140,7 @@ class LlavaEngine implements ObservingEngine {
     const routes = route && (await this.#routes(route, request, prompts));
     for (const [i, { text, answer, image }] of samples.entries()) {
       signal.throwIfAborted();
-      const aspect = aspectOf(this.#config, task);
+      const aspect = aspectOf(this.#config, this.#catalogue.tasks.get(task));
       const [features] = image === undefined ? [] : await this.#encoder.encode([image], { aspect });
       const { insert = [], rows } = routes?.[i] ?? {};
       const turns = [{ question: text, answer }];
@@ -160,7 +166,7 @@ class LlavaEngine implements ObservingEngine {
       signal.throwIfAborted();
       const part = samples.slice(start, start + ROUTED_AT_ONCE);
       const images = part.flatMap(({ image }) => image ?? []);
-      const aspect = aspectOf(this.#config, task);
+      const aspect = aspectOf(this.#config, this.#catalogue.tasks.get(task));
       const features = (await this.#encoder.encode(images, { aspect })).values();
       const queries = part.map(
         ({ text, image }, i): Query => ({
@@ -194,7 +200,7 @@ class LlavaEngine implements ObservingEngine {
       ...(method === undefined
         ? {}
         : {
-            adapter: openMethod(this.#config, method).graph({ use: 'inference', model: this.#model.config }),
+            adapter: this.#open(method).graph({ use: 'inference', model: this.#model.config }),
           }),
     });
     this.#generator = { method, generator };
@@ -205,7 +211,7 @@ class LlavaEngine implements ObservingEngine {
     if (this.#gateReader?.method === method) return this.#gateReader.reader;
     await this.#gateReader?.reader.dispose();
     const { config, weights } = this.#model;
-    const open = openMethod(this.#config, method);
+    const open = this.#open(method);
     const reader = await GateReader.compile({
       config,
       weights: weights.provider(new Set(projectorNames)),
@@ -222,8 +228,8 @@ class LlavaEngine implements ObservingEngine {
     const { method, stage, adapterFolder } = trained;
     const { config } = this.#model;
     const { seed, tasks: stream } = this.#config;
-    const known = tasksUpTo(method, stage, stream);
-    return openMethod(this.#config, method).inference(this.#training.read(method, adapterFolder), {
+    const known = tasksUpTo(this.#catalogue.methods.get(method).stream, stage, stream);
+    return this.#open(method).inference(this.#training.read(method, adapterFolder), {
       seed,
       stage,
       tasks: known,
@@ -245,6 +251,10 @@ class LlavaEngine implements ObservingEngine {
         return answers.map((ids) => strip(this.#model.tokenizer.decode(ids)));
       },
     };
+  }
+
+  #open(method: MethodName): OpenMethod {
+    return openMethod(this.#config, this.#catalogue.methods.get(method));
   }
 
   #promptOf({ text, image }: TestSample): Int32Array {

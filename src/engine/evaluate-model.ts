@@ -1,12 +1,15 @@
 // Evaluates a model, with or without an adapter of PEFT's layout, on some tasks: predictions and scores, no training and
 // no run. A run's own evaluations are `execute.ts`.
+
 import { join } from 'node:path';
 import { hasProjector, readAdapter, readProjector, type TensorValues } from '../adapters/peft.ts';
+import type { Catalogue } from '../config/catalogue.ts';
+import { catalogueOf } from '../config/plugins.ts';
 import { testSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { makeFolder } from '../formats/files/files.ts';
 import { canonicalName } from '../models/llava/weights.ts';
-import { tasks as allTasks, type TaskName } from '../tasks/index.ts';
+import type { TaskName } from '../tasks/index.ts';
 import { readPredictions } from '../tasks/predictions.ts';
 import type { ScoringMode, TaskSource } from '../tasks/task.ts';
 import { type AdaptedModel, AdapterAnswers } from './adapter-answers.ts';
@@ -16,6 +19,8 @@ export interface EvaluateModelOptions {
   readonly adapterFolder?: string;
   /** Says the tasks, how many samples and how many tokens; what it says of training plays no part. */
   readonly config: RunConfig;
+  /** By default what the package and the configuration's plug-ins bring. */
+  readonly catalogue?: Catalogue;
   readonly source: TaskSource;
   /** Gets a prediction file per task. */
   readonly outputFolder: string;
@@ -34,28 +39,28 @@ export interface EvaluatedTask {
 
 /** Evaluates task after task. @throws UserError when the model, the adapter or the data cannot be read. */
 export async function evaluateModel(options: EvaluateModelOptions): Promise<readonly EvaluatedTask[]> {
-  const { config, source, signal, adapterFolder } = options;
+  const { config, catalogue = catalogueOf(options.config), source, signal, adapterFolder } = options;
   const answers = await AdapterAnswers.open(config, options.modelFolder);
   makeFolder(options.outputFolder);
   const evaluated: EvaluatedTask[] = [];
   try {
     const adapted = adapterFolder === undefined ? undefined : readFolder(adapterFolder, answers.projector);
-    for (const task of config.tasks) {
+    for (const task of config.tasks.map((name) => catalogue.tasks.get(name))) {
       const started = performance.now();
       const samples = testSamples(config, source, task);
-      const predictionFile = join(options.outputFolder, `${task}.jsonl`);
+      const predictionFile = join(options.outputFolder, `${task.name}.jsonl`);
       await answers.answer({
         adapted,
         task,
         samples,
         predictionFile,
-        onAnswer: (done) => options.onProgress?.(task, done, samples.length),
+        onAnswer: (done) => options.onProgress?.(task.name, done, samples.length),
         signal,
       });
       const accuracyIn = (mode: ScoringMode) =>
-        allTasks[task].score(mode, samples, readPredictions(predictionFile)).accuracy;
+        task.score(mode, samples, readPredictions(predictionFile)).accuracy;
       evaluated.push({
-        task,
+        task: task.name,
         samples: samples.length,
         predictionFile,
         accuracy: { strict: accuracyIn('strict'), reference: accuracyIn('reference') },

@@ -1,5 +1,6 @@
 // The training half of a run's engine: the samples of a stage become examples, the method trains on them, and the stage's
 // folder is written. The trainer is compiled once per method and serves every stage.
+
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,13 +8,13 @@ import { setImmediate } from 'node:timers/promises';
 import type { ExpectedTensors } from '../adapters/peft.ts';
 import { UserError } from '../base/errors.ts';
 import { killable } from '../base/kill-points.ts';
+import type { Catalogue } from '../config/catalogue.ts';
 import { methodSettingsOf, openMethod } from '../config/open-method.ts';
-import { tasksUpTo } from '../config/plan.ts';
 import type { MethodName, RunConfig } from '../config/schema.ts';
 import { writeFileAtomic } from '../formats/files/files.ts';
-import { methods } from '../methods/index.ts';
-import type { Embeddings, Example, OpenMethod, StageState, StreamSample } from '../methods/method.ts';
+import type { Embeddings, Example, Method, OpenMethod, StageState, StreamSample } from '../methods/method.ts';
 import { memoryBytes, readStage, serializeStage } from '../methods/shared/stage-files.ts';
+import { tasksUpTo } from '../methods/stream.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
 import type { TrainingTokens } from '../models/llava/processor.ts';
 import type { TaskName } from '../tasks/index.ts';
@@ -26,6 +27,7 @@ import type { TrainMeasurements } from './measurements.ts';
 
 export interface StageTrainingOptions {
   readonly config: RunConfig;
+  readonly catalogue: Catalogue;
   readonly model: LlavaModel;
   readonly program: ProgramOptions;
   readonly projector: ExpectedTensors;
@@ -38,7 +40,7 @@ const TOKENIZED_TOGETHER = 64;
 
 export class StageTraining {
   readonly #options: StageTrainingOptions;
-  #trainer: { readonly method: MethodName; readonly trainer: StageTrainer } | undefined;
+  #trainer: { readonly method: Method; readonly trainer: StageTrainer } | undefined;
 
   constructor(options: StageTrainingOptions) {
     this.#options = options;
@@ -47,14 +49,15 @@ export class StageTraining {
   async train(request: TrainRequest): Promise<TrainMeasurements> {
     const started = performance.now();
     const { config } = this.#options;
-    const { method, stage, task, previousAdapter, signal } = request;
+    const { stage, task, previousAdapter, signal } = request;
+    const method = this.#methodOf(request.method);
     const open = openMethod(config, method);
-    const known = tasksUpTo(method, stage, config.tasks);
+    const known = tasksUpTo(method.stream, stage, config.tasks);
     const stream = this.#stream(open, request, known);
     const trainer = await this.#trainerOf(method, open);
     const tokenize = (samples: readonly StreamSample[]) => this.#tokenize(samples, signal);
     const examples = await tokenize(stream);
-    const previous = previousAdapter === undefined ? undefined : this.read(method, previousAdapter);
+    const previous = previousAdapter === undefined ? undefined : this.read(request.method, previousAdapter);
     const checkpoint = join(request.checkpointFolder, 'state.safetensors');
     const identity = this.#identity(request, stream);
     const resume = existsSync(checkpoint) ? readState(checkpoint, identity) : undefined;
@@ -105,9 +108,14 @@ export class StageTraining {
   }
 
   /** What a stage left behind. */
-  read(method: MethodName, folder: string): StageState {
+  read(name: MethodName, folder: string): StageState {
+    const method = this.#methodOf(name);
     const open = openMethod(this.#options.config, method);
-    return readStage(folder, { method: methods[method], open, projector: this.#options.projector });
+    return readStage(folder, { method, open, projector: this.#options.projector });
+  }
+
+  #methodOf(name: MethodName): Method {
+    return this.#options.catalogue.methods.get(name);
   }
 
   async close(): Promise<void> {
@@ -132,7 +140,7 @@ export class StageTraining {
     return open.selectSamples?.(context) ?? own;
   }
 
-  async #trainerOf(method: MethodName, open: OpenMethod): Promise<StageTrainer> {
+  async #trainerOf(method: Method, open: OpenMethod): Promise<StageTrainer> {
     if (this.#trainer?.method === method) return this.#trainer.trainer;
     await this.#trainer?.trainer.dispose();
     this.#trainer = undefined;
@@ -172,9 +180,9 @@ export class StageTraining {
     return result;
   }
 
-  #write(method: MethodName, open: OpenMethod, folder: string, state: StageState): void {
+  #write(method: Method, open: OpenMethod, folder: string, state: StageState): void {
     const { projector, config } = this.#options;
-    const options = { method: methods[method], open, projector, baseModel: config.model };
+    const options = { method, open, projector, baseModel: config.model };
     for (const [name, content] of Object.entries(serializeStage(state, options))) {
       writeFileAtomic(join(folder, name), content);
     }
@@ -183,7 +191,7 @@ export class StageTraining {
   /** A checkpoint counts only for the very same training. */
   #identity({ method, stage, task }: TrainRequest, stream: readonly StreamSample[]): string {
     const { training, seed, provider, baseWeights } = this.#options.config;
-    const settings = methodSettingsOf(this.#options.config, method);
+    const settings = methodSettingsOf(this.#options.config, this.#methodOf(method));
     const hash = createHash('sha256');
     hash.update(JSON.stringify({ method, stage, task, settings, training, seed, provider, baseWeights }));
     // One by one: the turns of a large data set are more than one string should hold.
@@ -199,7 +207,7 @@ function samplesOfKnown({ method, samplesOf }: TrainRequest, known: readonly Tas
   if (!known.some((task) => task === name)) {
     throw new Error(`internal: ${method} asked for samples of ${name}, which comes later`);
   }
-  return samplesOf(name as TaskName);
+  return samplesOf(name);
 }
 
 /** A conversation without what lies behind `most` tokens. */

@@ -53,7 +53,7 @@ export async function auditRun(options: AuditOptions): Promise<AuditResult> {
     // Nothing from a cache.
     cache: { ...cache, use: false, memoryBytes: 0 },
   });
-  const openEngine = (run: OpenedRun) => engineOf({ config: auditedConfig(run) });
+  const openEngine = (run: OpenedRun) => engineOf({ config: auditedConfig(run), catalogue: run.catalogue });
   return followUp({ ...options, openEngine, writes: false }, async ({ run, signal, engine }) => {
     const { drawn, recorded } = draw(run, options);
     const checked = drawn.reduce((total, { samples }) => total + samples.length, 0);

@@ -106,11 +106,16 @@ export function writeObservatory(folder: string, observatory: Observatory): void
 }
 
 /** The trained stages of the run's mixtures, each with the tasks that it is evaluated on. */
-export function mixtureStages({ config, steps, records }: Pick<OpenedRun, 'config' | 'steps' | 'records'>) {
+export function mixtureStages({
+  config,
+  catalogue,
+  steps,
+  records,
+}: Pick<OpenedRun, 'config' | 'catalogue' | 'steps' | 'records'>) {
   const evaluations = steps.filter((step): step is EvaluateStep => step.kind === 'evaluate');
   return steps.flatMap((step) => {
     if (step.kind !== 'train' || !records.has(step.key)) return [];
-    const { mixedExperts } = openMethod(config, step.method);
+    const { mixedExperts } = openMethod(config, catalogue.methods.get(step.method));
     if (mixedExperts === undefined) return [];
     const own = evaluations.filter(({ trained }) => trained?.key === step.key);
     return [{ step, experts: mixedExperts, tasks: own.map(({ task }) => task) }];

@@ -9,7 +9,6 @@ import { Aspects } from '../results/answers.ts';
 import { wholeStages } from '../results/matrices.ts';
 import { type Cell, CellJournal } from '../runs/cell-journal.ts';
 import type { OpenedRun } from '../runs/open.ts';
-import { tasks } from '../tasks/index.ts';
 import { readPredictions } from '../tasks/predictions.ts';
 import type { TestSample } from '../tasks/task.ts';
 import { answerByStage, answerCells, type FollowUpOptions, followUp } from './followup.ts';
@@ -46,7 +45,7 @@ export async function reask(options: ReaskOptions): Promise<number> {
     const { run, signal } = asking;
     const journal = CellJournal.open(run.folder, journalOf(run.folder));
     const cells = forgottenCells(run, everyStage).map(({ step, forgotten }) => {
-      const words = reminder ?? tasks[step.task].style.reminder;
+      const words = reminder ?? run.catalogue.tasks.get(step.task).style.reminder;
       const samples = forgotten.map((sample) => reminded(sample, words));
       return { ...cellOf(run.folder, step, words), step, samples };
     });
@@ -72,7 +71,7 @@ export function reaskResults(run: OpenedRun): ReaskResults | undefined {
     const answers = readPredictions(join(run.folder, file));
     const ids = new Set(answers.map(({ question_id }) => question_id));
     const samples = run.evaluations.samples(step.task).filter(({ id }) => ids.has(id));
-    const scores = tasks[step.task].score('strict', samples, answers).samples;
+    const scores = run.catalogue.tasks.get(step.task).score('strict', samples, answers).samples;
     const { method, task: after } = step.trained;
     const back = scores.filter(({ verdict }) => verdict === 'right').length;
     return [{ method, after, task: step.task, asked: answers.length, back }];
@@ -81,7 +80,7 @@ export function reaskResults(run: OpenedRun): ReaskResults | undefined {
 }
 
 function forgottenCells(run: OpenedRun, everyStage: boolean) {
-  const stages = wholeStages(run.config, run.done);
+  const stages = wholeStages(run, run.done);
   const aspects = new Aspects(run, stages);
   return aspects.methods.flatMap((method) => {
     const whole = [...(stages.get(method) ?? []).entries()];

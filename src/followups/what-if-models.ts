@@ -2,7 +2,7 @@
 import { type Issue, UserError } from '../base/errors.ts';
 import { openMethod } from '../config/open-method.ts';
 import type { MethodName, RunConfig } from '../config/schema.ts';
-import { methods } from '../methods/index.ts';
+import type { Method } from '../methods/method.ts';
 import { hasStageLora } from '../methods/shared/blend.ts';
 
 export interface StageWeight {
@@ -63,14 +63,14 @@ export function nameOf(parts: readonly StageWeight[]): string {
 }
 
 /** @throws UserError saying why a method's stages cannot be mixed. */
-export function requireMixable(config: RunConfig, method: MethodName): void {
+export function requireMixable(config: RunConfig, method: Method): void {
   const reason = whyNotMixable(config, method);
   if (reason !== undefined) throw new UserError(reason);
 }
 
-export function whyNotMixable(config: RunConfig, method: MethodName): Issue | undefined {
-  const { label, stream } = methods[method];
-  if (stream === 'untrained') return { message: `${label} trains nothing, so there are no stages` };
+export function whyNotMixable(config: RunConfig, method: Method): Issue | undefined {
+  const { label, stream } = method;
+  if (!stream.trains) return { message: `${label} trains nothing, so there are no stages` };
   if (hasStageLora(openMethod(config, method))) return undefined;
   return {
     message: `stages of ${label} cannot be mixed: their updates depend on the question, so no one matrix per layer lies between two of them`,
@@ -79,9 +79,9 @@ export function whyNotMixable(config: RunConfig, method: MethodName): Issue | un
 }
 
 /** @throws UserError naming a stage that is not there. */
-export function requireStages(method: MethodName, trained: number, stages: readonly number[]): void {
+export function requireStages({ label }: Method, trained: number, stages: readonly number[]): void {
   const absent = stages.find((stage) => stage > trained);
   if (absent === undefined) return;
   const there = trained === 1 ? 'one trained stage' : `${trained} trained stages`;
-  throw new UserError(`${methods[method].label} has ${there}, asked for is stage ${absent}`);
+  throw new UserError(`${label} has ${there}, asked for is stage ${absent}`);
 }

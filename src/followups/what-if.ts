@@ -14,12 +14,11 @@ import type { RunEngine } from '../engine/contract.ts';
 import { engineOf } from '../engine/engine-of.ts';
 import { makeFolder, sha256, writeJsonAtomic } from '../formats/files/files.ts';
 import { readRows } from '../formats/records/json.ts';
-import { methods } from '../methods/index.ts';
 import { blend, stageLora } from '../methods/shared/blend.ts';
 import { readStage } from '../methods/shared/stage-files.ts';
 import { type Cell as AnswerCell, CellJournal } from '../runs/cell-journal.ts';
 import type { OpenedRun } from '../runs/open.ts';
-import { type TaskName, tasks } from '../tasks/index.ts';
+import type { TaskName } from '../tasks/index.ts';
 import { readPredictions, requireKnownIds } from '../tasks/predictions.ts';
 import type { ScoringMode, TaskScore } from '../tasks/task.ts';
 import { answerByStage, answerCells, type FollowUp, type FollowUpOptions, followUp } from './followup.ts';
@@ -117,7 +116,7 @@ export function whatIfResults(run: OpenedRun): WhatIfResults | undefined {
     return [
       {
         method: model.method,
-        label: methods[model.method].label,
+        label: run.catalogue.methods.get(model.method).label,
         parts: model.parts,
         isTrained: stage !== undefined && stage === trainedSteps(run, model.method).length,
         modes: { strict: inMode('strict'), reference: inMode('reference') },
@@ -182,7 +181,7 @@ function scoreOf(
   const file = join(run.folder, cell.file);
   const [samples, predictions] = [run.evaluations.samples(task), readPredictions(file)];
   requireKnownIds(file, samples, predictions);
-  return (mode) => tasks[task].score(mode, samples, predictions);
+  return (mode) => run.catalogue.tasks.get(task).score(mode, samples, predictions);
 }
 
 /** Stages as they are answer in their method's way, models between them as one LoRA. */
@@ -206,13 +205,19 @@ class MixedStages {
 
   async answer({ model, task, file }: Cell): Promise<void> {
     const { run, signal } = this.#asking;
-    const { config, evaluations, folder } = run;
+    const { config, catalogue, evaluations, folder } = run;
     this.#answers ??= await AdapterAnswers.open(config, locateModel(config));
     const predictionFile = join(folder, file);
     makeFolder(dirname(predictionFile));
     const adapted = this.#blended(model, this.#answers);
     const samples = evaluations.samples(task);
-    await this.#answers.answer({ adapted, task, samples, predictionFile, signal });
+    await this.#answers.answer({
+      adapted,
+      task: catalogue.tasks.get(task),
+      samples,
+      predictionFile,
+      signal,
+    });
   }
 
   async close(): Promise<void> {
@@ -221,13 +226,14 @@ class MixedStages {
 
   #blended({ method, parts }: WhatIfModel, { projector }: AdapterAnswers) {
     const { run } = this.#asking;
-    const { config, folder } = run;
-    const open = openMethod(config, method);
+    const { config, catalogue, folder } = run;
+    const opened = catalogue.methods.get(method);
+    const open = openMethod(config, opened);
     const steps = trainedSteps(run, method);
     const stages = parts.map(({ stage, weight }) => {
       if (stage === 0) return { weight, projector };
       const state = readStage(join(folder, present(steps[stage - 1], `stage ${stage}`).adapterFolder), {
-        method: methods[method],
+        method: opened,
         open,
         projector,
       });
@@ -245,7 +251,7 @@ class MixedStages {
 }
 
 const questionSchema = z.object({
-  method: z.enum(Object.keys(methods) as [MethodName, ...MethodName[]]),
+  method: z.string(),
   parts: z.array(z.object({ stage: z.int().min(0), weight: z.number().min(0).max(1) })).min(1),
 });
 

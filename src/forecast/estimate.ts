@@ -1,16 +1,17 @@
 // What a run will take, before anything runs: steps, tokens, arithmetic, memory and disk, out of the data, the model's
 // headers and the traced graphs. Nothing is computed with the model; times come from a probe (`probe.ts`).
 
+import type { Catalogue } from '../config/catalogue.ts';
 import { openMethod } from '../config/open-method.ts';
 import { planRun, type Step } from '../config/plan.ts';
 import { testSamples, trainSamples } from '../config/samples.ts';
-import type { MethodName, RunConfig } from '../config/schema.ts';
-import { methods } from '../methods/index.ts';
+import type { RunConfig } from '../config/schema.ts';
+import type { Method } from '../methods/method.ts';
 import { expectedWeights } from '../models/llava/inventory.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
 import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
 import type { TaskName } from '../tasks/index.ts';
-import type { TaskSource } from '../tasks/task.ts';
+import type { Task, TaskSource } from '../tasks/task.ts';
 import { productFlops } from '../tensor/flops.ts';
 import { isMadeBy, type Tensor, topologicalOrder } from '../tensor/graph.ts';
 import { evaluateDim, sizeOf } from '../tensor/shape.ts';
@@ -72,8 +73,15 @@ interface TaskShape {
   readonly testImages: number;
 }
 
-export function estimateRun(config: RunConfig, model: LlavaModel, source: TaskSource): RunEstimate {
-  const shapes = new Map(config.tasks.map((task) => [task, shapeOf(config, model, source, task)]));
+export function estimateRun(
+  config: RunConfig,
+  catalogue: Catalogue,
+  model: LlavaModel,
+  source: TaskSource,
+): RunEstimate {
+  const shapes = new Map(
+    config.tasks.map((task) => [task, shapeOf(config, model, source, catalogue.tasks.get(task))]),
+  );
   const shape = (task: TaskName) => shapes.get(task) as TaskShape;
   const vision = productFlops(Object.values(buildProgram('vision', model, config)))(new Map([['images', 1]]));
   const parameters = [...expectedWeights(model.config).values()].reduce(
@@ -83,11 +91,13 @@ export function estimateRun(config: RunConfig, model: LlavaModel, source: TaskSo
   const features = featureStorage(
     config,
     model.config,
-    largestStage(config, (task) => shape(task).train.samples * shape(task).trainImages),
+    largestStage(config, catalogue, (task) => shape(task).train.samples * shape(task).trainImages),
   );
-  const training = new Map(config.methods.map((method) => [method, trainingOf(config, model, method)]));
+  const training = new Map(
+    config.methods.map((method) => [method, trainingOf(config, model, catalogue.methods.get(method))]),
+  );
 
-  const steps = planRun(config).map((step): StepEstimate => {
+  const steps = planRun(config, catalogue).map((step): StepEstimate => {
     if (step.kind === 'evaluate') {
       const { samples, tokens, answers } = shape(step.task).test;
       const all = samples * (tokens + answers);
@@ -178,8 +188,8 @@ interface BatchSizes {
 }
 
 /** The traced training of a method: what trains, and the cost of a batch. Nothing for one that does not train. */
-function trainingOf(config: RunConfig, model: LlavaModel, method: MethodName) {
-  if (methods[method].stream === 'untrained') return { trainable: 0, flops: () => 0, values: () => 0 };
+function trainingOf(config: RunConfig, model: LlavaModel, method: Method) {
+  if (!method.stream.trains) return { trainable: 0, flops: () => 0, values: () => 0 };
   const open = openMethod(config, method);
   const { trained, loss } = traceTraining({ config: model.config, weights: model.weights, open });
   const flops = productFlops(Object.values(buildProgram('train', model, config, method)));
@@ -223,7 +233,7 @@ function decoderFlops(model: LlavaModel): Flops {
   return 2 * numbers;
 }
 
-function shapeOf(config: RunConfig, model: LlavaModel, source: TaskSource, task: TaskName): TaskShape {
+function shapeOf(config: RunConfig, model: LlavaModel, source: TaskSource, task: Task): TaskShape {
   const { processor, tokenizer } = model;
   const train = trainSamples(config, source, task);
   const test = testSamples(config, source, task);

@@ -1,5 +1,6 @@
 // What the patch features of a run's images take, and where they are kept between two uses. Computes none.
 
+import type { Catalogue } from '../config/catalogue.ts';
 import { planRun } from '../config/plan.ts';
 import { trainSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
@@ -32,21 +33,26 @@ export function featureStorage(
 }
 
 /** The largest of what the stages that train count in their tasks together. */
-export function largestStage(config: RunConfig, count: (task: TaskName) => number): number {
-  const stages = planRun(config).map((step) => (step.kind === 'train' ? step.tasks : []));
+export function largestStage(
+  config: RunConfig,
+  catalogue: Catalogue,
+  count: (task: TaskName) => number,
+): number {
+  const stages = planRun(config, catalogue).map((step) => (step.kind === 'train' ? step.tasks : []));
   return Math.max(0, ...stages.map((tasks) => tasks.reduce((total, task) => total + count(task), 0)));
 }
 
 /** What it costs a run that its features are not kept, in words; undefined where they are. */
 export function featureWarning(
   config: RunConfig,
+  catalogue: Catalogue,
   model: Pick<LlavaConfig, 'imageTokens' | 'vision'>,
   source: TaskSource,
 ): string | undefined {
   const count = (task: TaskName) =>
-    new Set(trainSamples(config, source, task).flatMap(({ image }) => image ?? [])).size;
+    new Set(trainSamples(config, source, catalogue.tasks.get(task)).flatMap(({ image }) => image ?? [])).size;
   const images = new Map(config.tasks.map((task) => [task, count(task)]));
-  const largest = largestStage(config, (task) => images.get(task) ?? 0);
+  const largest = largestStage(config, catalogue, (task) => images.get(task) ?? 0);
   const { stage, memory, disk, isKept } = featureStorage(config, model, largest);
   if (isKept) return undefined;
   const place = disk === 0 ? 'none on disk' : `${gigabytes(disk)} on disk`;

@@ -1,15 +1,16 @@
 // A few real training steps and a few real answers, to learn how fast this machine is before a run begins. What they
 // train and answer is thrown away.
+
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { present } from '../base/errors.ts';
+import type { Catalogue } from '../config/catalogue.ts';
 import { planRun, type TrainStep } from '../config/plan.ts';
 import { testSamples, trainSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
 import type { RunEngine } from '../engine/contract.ts';
-import { methods } from '../methods/index.ts';
-import type { TaskSource } from '../tasks/task.ts';
+import type { TaskSource, TrainSample } from '../tasks/task.ts';
 
 export interface ProbeResult {
   /** Batches trained and timed, after a first one that is not; absent where the run trains nothing. */
@@ -29,6 +30,7 @@ const timedBatches = 3;
  */
 export async function probeRun(
   config: RunConfig,
+  catalogue: Catalogue,
   source: TaskSource,
   openEngine: (config: RunConfig) => Promise<RunEngine>,
 ): Promise<ProbeResult> {
@@ -40,20 +42,25 @@ export async function probeRun(
       epochs: 1,
       accumulation: 1,
       taskBatchSizes: {},
-      batchSize: (first && config.training.taskBatchSizes[first]) ?? config.training.batchSize,
+      batchSize: config.training.taskBatchSizes[present(first, 'a task')] ?? config.training.batchSize,
       checkpointEverySteps: 0,
     },
   };
   const folder = mkdtempSync(join(tmpdir(), 'coin-probe-'));
   const engine = await openEngine(probed);
   try {
-    const step = planRun(config).find(
-      (planned): planned is TrainStep =>
-        planned.kind === 'train' && methods[planned.method].stream !== 'untrained',
-    );
-    const training = step === undefined ? undefined : await trainSome(engine, probed, source, step, folder);
+    const step = planRun(config, catalogue).find((planned) => planned.kind === 'train');
+    const training =
+      step === undefined
+        ? undefined
+        : await trainSome(engine, probed, step, folder, (name) =>
+            trainSamples(config, source, catalogue.tasks.get(name)),
+          );
     const task = step?.task ?? present(first, 'a task');
-    const samples = testSamples(config, source, task).slice(0, 2 * Math.min(32, config.evaluation.slots));
+    const samples = testSamples(config, source, catalogue.tasks.get(task)).slice(
+      0,
+      2 * Math.min(32, config.evaluation.slots),
+    );
     const times: number[] = [];
     await engine.evaluate({
       config: probed,
@@ -79,9 +86,9 @@ export async function probeRun(
 async function trainSome(
   engine: RunEngine,
   config: RunConfig,
-  source: TaskSource,
   step: TrainStep,
   folder: string,
+  samplesOf: (task: string) => readonly TrainSample[],
 ): Promise<NonNullable<ProbeResult['training']>> {
   const { batchSize } = config.training;
   const adapterFolder = join(folder, 'adapter');
@@ -94,7 +101,7 @@ async function trainSome(
     stage: 1,
     task: step.task,
     tasks: [step.task],
-    samplesOf: (task) => trainSamples(config, source, task).slice(0, batchSize * (timedBatches + 1)),
+    samplesOf: (task) => samplesOf(task).slice(0, batchSize * (timedBatches + 1)),
     adapterFolder,
     checkpointFolder: join(folder, 'checkpoint'),
     onProgress: () => void times.push(performance.now()),

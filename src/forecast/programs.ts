@@ -1,8 +1,10 @@
 // The programs of a run as graphs, by name, for looking at: as text, or as ONNX in a viewer such as Netron.
 
 import { openMethod } from '../config/open-method.ts';
-import type { MethodName, RunConfig } from '../config/schema.ts';
+import type { RunConfig } from '../config/schema.ts';
 import { extendGraph, projectGraph } from '../evaluation/generation/graphs.ts';
+import { lora } from '../methods/lora.ts';
+import type { Method } from '../methods/method.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
 import { imageFeatures } from '../models/llava/network.ts';
 import { Scope } from '../nn/scope.ts';
@@ -12,7 +14,7 @@ import { gradientGraph } from '../training/learner.ts';
 import { projectorNames, traceTraining } from '../training/traced.ts';
 
 type Outputs = Readonly<Record<string, Tensor>>;
-type Build = (model: LlavaModel, config: RunConfig, method: MethodName | undefined) => Outputs;
+type Build = (model: LlavaModel, config: RunConfig, method: Method | undefined) => Outputs;
 
 export const programs = {
   /** Pixels to patch features. */
@@ -22,7 +24,7 @@ export const programs = {
     return { features: imageFeatures(new Scope(weights.provider()), config, pixels) };
   },
   /** Loss and gradients of what trains. */
-  train: ({ config, weights }, run, method = 'lora') => {
+  train: ({ config, weights }, run, method = lora) => {
     const open = openMethod(run, method);
     const { loss, trained } = traceTraining({ config, weights, open });
     return gradientGraph(
@@ -44,12 +46,12 @@ export function buildProgram(
   name: ProgramName,
   model: LlavaModel,
   config: RunConfig,
-  method?: MethodName,
+  method?: Method,
 ): Outputs {
   return (programs[name] as Build)(model, config, method);
 }
 
-function scopeOf({ weights, config }: LlavaModel, run: RunConfig, method: MethodName | undefined): Scope {
+function scopeOf({ weights, config }: LlavaModel, run: RunConfig, method: Method | undefined): Scope {
   const provider = weights.provider(new Set(projectorNames));
   if (method === undefined) return new Scope(provider);
   const open = openMethod(run, method);

@@ -2,11 +2,13 @@
 // rank is the one whose traced training graph comes nearest, among those the method can work with; α goes along with it,
 // so that the scale of its update, α/r, stays. What a configuration gives for a method by itself is left as it is.
 
+import type { Catalogue } from '../config/catalogue.ts';
 import { methodSettingsOf } from '../config/open-method.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { locateModel } from '../config/sources.ts';
-import { type MethodName, methods } from '../methods/index.ts';
-import type { MethodSettings } from '../methods/method.ts';
+import type { MethodName } from '../methods/index.ts';
+import { lora } from '../methods/lora.ts';
+import type { Method, MethodSettings } from '../methods/method.ts';
 import { formatRatio, isMatched } from '../metrics/budget.ts';
 import type { LlavaConfig } from '../models/llava/config.ts';
 import { openSources } from '../models/llava/sources.ts';
@@ -53,19 +55,20 @@ export interface SizesOfRun {
  * Nothing changes where `adapter.match` is `none`. A configuration that was matched stays as it is.
  * @throws UserError or DataError when the model is not there or cannot be read.
  */
-export function matchParameters(config: RunConfig, shape?: ModelShape): RunConfig {
+export function matchParameters(config: RunConfig, catalogue: Catalogue, shape?: ModelShape): RunConfig {
   if (config.adapter.match === 'none') return config;
   const model = shape ?? openShape(locateModel(config));
   const budget = config.adapter.budget ?? budgetOf(config, model);
   const own = Object.fromEntries(
-    config.methods.flatMap((method) => {
-      const given = config.adapter.methods[method] ?? {};
+    config.methods.flatMap((name) => {
+      const method = catalogue.methods.get(name);
+      const given = config.adapter.methods[name] ?? {};
       if (given.rank !== undefined || !hasRank(method)) return [];
       const settings = methodSettingsOf(config, method);
       const { rank, alpha } = settings.adapter;
       const matched = nearestRank(new Sizes(config, model, method), budget);
       if (matched === rank) return [];
-      return [[method, { ...given, rank: matched, alpha: given.alpha ?? (alpha / rank) * matched }]];
+      return [[name, { ...given, rank: matched, alpha: given.alpha ?? (alpha / rank) * matched }]];
     }),
   );
   return {
@@ -75,10 +78,11 @@ export function matchParameters(config: RunConfig, shape?: ModelShape): RunConfi
 }
 
 /** Every method of a run beside its budget; with `match: none`, beside what LoRA of the run's rank trains. */
-export function methodSizes(config: RunConfig, model: ModelShape): SizesOfRun {
+export function methodSizes(config: RunConfig, catalogue: Catalogue, model: ModelShape): SizesOfRun {
   const budget = config.adapter.budget ?? budgetOf(config, model);
-  const sizes = config.methods.map((method): MethodSize => {
-    const { label, costs } = methods[method];
+  const sizes = config.methods.map((name): MethodSize => {
+    const method = catalogue.methods.get(name);
+    const { label, costs } = method;
     const sizes = new Sizes(config, model, method);
     const { rank } = methodSettingsOf(config, method).adapter;
     const trainable = sizes.at(rank);
@@ -88,7 +92,7 @@ export function methodSizes(config: RunConfig, model: ModelShape): SizesOfRun {
         ? undefined
         : (costs.fixedSize ?? whyNot(config, sizes, budget, rank));
     return {
-      method,
+      method: name,
       label,
       trainable,
       ratio,
@@ -101,13 +105,13 @@ export function methodSizes(config: RunConfig, model: ModelShape): SizesOfRun {
   return { budget, methods: sizes };
 }
 
-function hasRank(method: MethodName): boolean {
-  return methods[method].stream !== 'untrained' && methods[method].costs.fixedSize === undefined;
+function hasRank({ stream, costs }: Method): boolean {
+  return stream.trains && costs.fixedSize === undefined;
 }
 
 /** What LoRA of the run's rank trains. */
 function budgetOf(config: RunConfig, model: ModelShape): number {
-  return new Sizes(config, model, 'lora').at(config.adapter.rank);
+  return new Sizes(config, model, lora).at(config.adapter.rank);
 }
 
 function whyNot(config: RunConfig, sizes: Sizes, budget: number, rank: number): string {
@@ -123,10 +127,10 @@ function whyNot(config: RunConfig, sizes: Sizes, budget: number, rank: number): 
 class Sizes {
   readonly #config: RunConfig;
   readonly #model: ModelShape;
-  readonly #method: MethodName;
+  readonly #method: Method;
   readonly #known = new Map<number, number>();
 
-  constructor(config: RunConfig, model: ModelShape, method: MethodName) {
+  constructor(config: RunConfig, model: ModelShape, method: Method) {
     this.#config = config;
     this.#model = model;
     this.#method = method;
@@ -145,7 +149,7 @@ class Sizes {
     let [low, high] = [0, ranks.length - 1];
     if (ranks.length > 1 && size(low) === size(high)) {
       throw new Error(
-        `internal: ${this.#method} has no use for a rank and does not say so (costs.fixedSize)`,
+        `internal: ${this.#method.name} has no use for a rank and does not say so (costs.fixedSize)`,
       );
     }
     if (size(low) >= budget) return ranks.slice(0, 1);
@@ -170,13 +174,13 @@ class Sizes {
   #ranks(): readonly number[] {
     const most = Math.max(this.#config.adapter.rank, this.#model.config.text.hiddenSize);
     const all = Array.from({ length: most }, (_, index) => index + 1);
-    return all.filter((rank) => methods[this.#method].problems(this.#settings(rank)).length === 0);
+    return all.filter((rank) => this.#method.problems(this.#settings(rank)).length === 0);
   }
 
   #traced(rank: number): number {
-    if (methods[this.#method].stream === 'untrained') return 0;
+    if (!this.#method.stream.trains) return 0;
     const { config, weights } = this.#model;
-    const open = methods[this.#method].open(this.#settings(rank));
+    const open = this.#method.open(this.#settings(rank));
     const { trained } = traceTraining({ config, weights, open });
     const projectorTrains = this.#config.training.projectorLearningRate > 0;
     return [...trained]

@@ -26,7 +26,6 @@ export type {
   MethodSettings,
   OpenMethod,
   SettingProblem,
-  Stream,
 } from './method.ts';
 
 export const methods = {
@@ -50,6 +49,10 @@ export const methods = {
   smolora,
 } as const satisfies Readonly<Record<string, Method>>;
 
-export type MethodName = keyof typeof methods;
+/** As in configurations and folders. Which there are, a catalogue says. */
+export type MethodName = string;
 
-export const methodNames = Object.keys(methods) as readonly MethodName[];
+/** A method of the package. */
+export type BuiltInMethod = keyof typeof methods;
+
+export const methodNames = Object.keys(methods) as readonly BuiltInMethod[];

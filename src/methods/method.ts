@@ -9,6 +9,7 @@ import type { TrainSample } from '../tasks/task.ts';
 import type { HostTensor } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import type { Claim } from './claim.ts';
+import { type Stream, type StreamName, streams } from './stream.ts';
 
 /** Tensors by name. */
 export type Values = ReadonlyMap<string, HostTensor>;
@@ -42,8 +43,8 @@ export interface Method {
   readonly label: string;
   readonly summary: string;
   /**
-   * How it goes through the tasks: one after another; all shuffled together in one stage; or not at all. The model of
-   * the last two does not change over the stream, so every row of their matrix shows the same model.
+   * How it goes through the tasks. Where the model does not change over the stream, every row of the matrix shows the
+   * same one.
    */
   readonly stream: Stream;
   /** Shares the rank among experts; the other methods are not told how many there are. */
@@ -80,8 +81,6 @@ export interface Origin {
   /** Settings that change the mechanism, and what they give. */
   readonly variants?: readonly string[];
 }
-
-export type Stream = 'sequential' | 'joint' | 'untrained';
 
 /** A method with its settings. Holds nothing that changes: what it remembers is in the state of a stage. */
 export interface OpenMethod {
@@ -305,7 +304,8 @@ export const MEMORY_VERSION = 1;
 
 interface Definition<Settings extends z.ZodObject>
   extends Omit<Method, 'settings' | 'problems' | 'open' | 'stream' | 'costs'> {
-  readonly stream?: Stream;
+  /** `sequential` by default. */
+  readonly stream?: StreamName;
   readonly costs?: Partial<Costs>;
   readonly settings: Settings;
   readonly problems?: (settings: MethodSettings<z.output<Settings>>) => readonly SettingProblem[];
@@ -321,7 +321,7 @@ export function defineMethod<Settings extends z.ZodObject>(definition: Definitio
   });
   return {
     ...definition,
-    stream,
+    stream: streams[stream],
     costs: { keeps: 'nothing', answering: 'the adapter', ...costs },
     problems: (settings) => problems?.(typed(settings)) ?? [],
     open: (settings) => open(typed(settings)),

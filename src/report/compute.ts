@@ -1,6 +1,8 @@
 // The results of a run, computed from its predictions on disk and the test data, in both scoring modes.
 // Nothing here trusts a figure that was computed before; the journal gives only times and which steps are there.
+
 import { existsSync, readFileSync } from 'node:fs';
+import type { Catalogue } from '../config/catalogue.ts';
 import type { MethodName, RunConfig } from '../config/schema.ts';
 import { judgeResults } from '../followups/judging/judge-results.ts';
 import { routingResults } from '../followups/observatory-file.ts';
@@ -29,6 +31,8 @@ export interface Metrics {
 export interface ResultOptions {
   /** Examples per task and fate. */
   readonly samplesPerFate?: number;
+  /** What the run's configuration may name beside its plug-ins; by default what the package brings. */
+  readonly catalogue?: Catalogue;
 }
 
 /**
@@ -38,11 +42,11 @@ export interface ResultOptions {
  */
 export async function computeResults(
   folder: string,
-  { samplesPerFate = 1 }: ResultOptions = {},
+  { samplesPerFate = 1, catalogue }: ResultOptions = {},
 ): Promise<RunResults> {
-  const run = await openRun(folder);
+  const run = await openRun(folder, catalogue);
   const { config, provenance, done, evaluations } = run;
-  const stages = wholeStages(config, done);
+  const stages = wholeStages(run, done);
   const begun = config.methods.filter((method) => (stages.get(method) ?? []).length > 0);
   const resultsOf = (mode: ScoringMode): ModeResults =>
     modeResults({ tasks: config.tasks, stages, done, scoreOf: (step) => evaluations.score(step, mode) });

@@ -8,7 +8,7 @@ import type { Transitions } from '../metrics/lifelines.ts';
 import { type Fate, fates, type LifeLine, lifeLine, transitions } from '../metrics/lifelines.ts';
 import { type JudgeDescription, Judgings, listJudges } from '../runs/judge-files.ts';
 import type { OpenedRun } from '../runs/open.ts';
-import { type TaskName, tasks } from '../tasks/index.ts';
+import type { TaskName } from '../tasks/index.ts';
 import { ownAnswers } from '../tasks/styles.ts';
 import type { TestSample, Verdict } from '../tasks/task.ts';
 import {
@@ -97,7 +97,7 @@ export class Aspects {
     this.#judgings = this.#judge === undefined ? undefined : new Judgings(run.folder, this.#judge);
     this.#classNames = new Set(
       run.config.tasks
-        .filter((task) => tasks[task].style.name === 'class name')
+        .filter((task) => run.catalogue.tasks.get(task).style.name === 'class name')
         .flatMap((task) => [...ownAnswers(run.evaluations.samples(task))]),
     );
   }
@@ -238,7 +238,7 @@ export class Aspects {
     const known = this.#taskAnswers.get(task);
     if (known !== undefined) return known;
     const own = ownAnswers(this.#run.evaluations.samples(task));
-    const answers = { style: tasks[task].style, own, classNames: this.#classNames };
+    const answers = { style: this.#run.catalogue.tasks.get(task).style, own, classNames: this.#classNames };
     this.#taskAnswers.set(task, answers);
     return answers;
   }

@@ -60,7 +60,7 @@ export async function compareRuns(options: CompareOptions): Promise<RunCompariso
   const [first] = runs;
   if (first === undefined) throw new UserError('expected the folder of a run');
   requireSeedsOfOne(runs);
-  const stages = runs.map((run) => wholeStages(run.config, run.done));
+  const stages = runs.map((run) => wholeStages(run, run.done));
   const names = chooseMethods(first, stages, options.methods);
   const pairs = (names.length * (names.length - 1)) / 2;
   const needed = fewestResamples(alpha / pairs);

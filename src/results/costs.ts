@@ -1,9 +1,9 @@
 // What a method took in a run, out of the journal: a row per figure says what it is called, in which unit, how it is read
 // and how seeds are folded. Every table of costs is drawn from these rows, so that a new column is a row here.
+import { present } from '../base/errors.ts';
 import { methodOf, type Step } from '../config/plan.ts';
 import type { MethodName } from '../config/schema.ts';
 import { evaluateFigure, type Recorded, type TrainFigures, trainFigure } from '../engine/measurements.ts';
-import { methods } from '../methods/index.ts';
 import { mean } from '../metrics/statistics.ts';
 import type { OpenedRun } from '../runs/open.ts';
 
@@ -112,6 +112,8 @@ export type CostName = keyof typeof costFigures;
 /** What a method took. */
 export type Costs = CostsIn<typeof costFigures>;
 
+type RecordedRun = Pick<OpenedRun, 'config' | 'catalogue' | 'steps' | 'records'>;
+
 export interface MethodCost extends Costs {
   readonly method: MethodName;
   readonly label: string;
@@ -119,11 +121,11 @@ export interface MethodCost extends Costs {
 
 /** A method's records of its first `stages` stages, by default of all. Zero-shot answers are the untrained method's. */
 export function methodRecords(
-  { config, steps, records }: Pick<OpenedRun, 'config' | 'steps' | 'records'>,
+  { config, catalogue, steps, records }: RecordedRun,
   method: MethodName,
   stages = Number.POSITIVE_INFINITY,
 ): MethodRecords {
-  const trains = methods[method].stream !== 'untrained';
+  const { trains } = catalogue.methods.get(method).stream;
   const own = steps.filter((step) => {
     const stage = step.kind === 'train' ? step.stage : (step.trained?.stage ?? 1);
     return methodOf(step) === (trains ? method : undefined) && stage <= stages;
@@ -177,11 +179,7 @@ function definedOnly(
 }
 
 /** What a method took over its first `stages` stages, folded over the runs, of which there is at least one. */
-export function methodCost(
-  runs: readonly Pick<OpenedRun, 'config' | 'steps' | 'records'>[],
-  method: MethodName,
-  stages?: number,
-): MethodCost {
-  const { label } = methods[method];
+export function methodCost(runs: readonly RecordedRun[], method: MethodName, stages?: number): MethodCost {
+  const { label } = present(runs[0], 'a run').catalogue.methods.get(method);
   return { method, label, ...foldCosts(runs.map((run) => readCosts(methodRecords(run, method, stages)))) };
 }

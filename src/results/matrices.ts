@@ -1,6 +1,7 @@
 // From scored evaluations to a matrix per method with its figures. Whose scores they are (a scorer's, a judge's) is the
 // caller's business.
 
+import type { Catalogue } from '../config/catalogue.ts';
 import { type EvaluateStep, matrixRows } from '../config/plan.ts';
 import type { MethodName, RunConfig } from '../config/schema.ts';
 import type { AccuracyMatrix, MatrixRow } from '../metrics/matrix.ts';
@@ -42,14 +43,20 @@ export interface CellScore {
   readonly unparseable: number;
 }
 
+/** The run whose stages are asked for. */
+interface StagesOf {
+  readonly config: Pick<RunConfig, 'tasks' | 'methods'>;
+  readonly catalogue: Catalogue;
+}
+
 /** The stages of each method up to the first that lacks the evaluation of a seen task. */
 export function wholeStages(
-  { tasks, methods }: Pick<RunConfig, 'tasks' | 'methods'>,
+  { config: { tasks, methods }, catalogue }: StagesOf,
   done: readonly EvaluateStep[],
 ): Stages {
   return new Map(
     methods.map((method) => {
-      const stages = matrixRows(method, done, tasks);
+      const stages = matrixRows(catalogue.methods.get(method), done, tasks);
       const broken = stages.findIndex((evaluations, index) => {
         const evaluated = new Set(evaluations.map(({ task }) => task));
         return tasks.slice(0, index + 1).some((task) => !evaluated.has(task));

@@ -1,8 +1,11 @@
 // Executes a plan step by step with an engine that it is given. Running again continues: a complete step is passed over,
 // an incomplete one is done again from its checkpoint or its partial predictions. Shows nothing; an observer may.
+
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Catalogue } from '../config/catalogue.ts';
 import { type EvaluateStep, planRun, type Step, type TrainStep, trainedStage } from '../config/plan.ts';
+import { catalogueOf } from '../config/plugins.ts';
 import { testSamples, trainSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
 import type { RunEngine } from '../engine/contract.ts';
@@ -18,6 +21,8 @@ import { StepBoard } from './step-board.ts';
 
 export interface ExecuteOptions {
   readonly config: RunConfig;
+  /** By default what the package and the configuration's plug-ins bring. */
+  readonly catalogue?: Catalogue;
   /** The folder of the run; made if it is missing. */
   readonly folder: string;
   readonly source: TaskSource;
@@ -63,23 +68,23 @@ export interface RunObserver {
  * for bad data, all of which is read before the first step.
  */
 export async function executeRun(options: ExecuteOptions): Promise<number> {
-  const { config, folder, prepare } = options;
+  const { config, catalogue = catalogueOf(options.config), folder, prepare } = options;
   const release = lockFolder(folder);
   try {
-    claimRunFolder(folder, config);
+    claimRunFolder(folder, config, catalogue);
     removeTemporaryFiles(folder);
     await prepare?.(folder);
     const completion = new Completion(folder);
-    const steps = planRun(config);
+    const steps = planRun(config, catalogue);
     if (steps.every((step) => completion.isComplete(step))) return 0;
-    return await new Execution(options, completion).run(steps);
+    return await new Execution({ ...options, catalogue }, completion).run(steps);
   } finally {
     release();
   }
 }
 
 class Execution {
-  readonly #options: ExecuteOptions;
+  readonly #options: ExecuteOptions & { readonly catalogue: Catalogue };
   readonly #completion: Completion;
   readonly #observer: RunObserver;
   readonly #signal: AbortSignal;
@@ -91,7 +96,7 @@ class Execution {
   #trains: Promise<void> | undefined;
   #executed = 0;
 
-  constructor(options: ExecuteOptions, completion: Completion) {
+  constructor(options: ExecuteOptions & { readonly catalogue: Catalogue }, completion: Completion) {
     this.#options = options;
     this.#completion = completion;
     this.#observer = options.observer ?? {};
@@ -149,7 +154,7 @@ class Execution {
   }
 
   async #train(engine: RunEngine, step: TrainStep, rest: readonly Step[]): Promise<void> {
-    const { config, source } = this.#options;
+    const { config, catalogue, source } = this.#options;
     const adapterFolder = this.#path(step.adapterFolder);
     const aside = `${adapterFolder}.partial`;
     remove(adapterFolder, aside);
@@ -160,7 +165,7 @@ class Execution {
       stage: step.stage,
       task: step.task,
       tasks: step.tasks,
-      samplesOf: (task) => trainSamples(config, source, task),
+      samplesOf: (task) => trainSamples(config, source, catalogue.tasks.get(task)),
       previousAdapter: step.previous && this.#path(step.previous.adapterFolder),
       adapterFolder: aside,
       checkpointFolder: this.#path(step.checkpointFolder),
@@ -176,8 +181,8 @@ class Execution {
   }
 
   async #evaluate(engine: RunEngine, step: EvaluateStep): Promise<void> {
-    const { config, source } = this.#options;
-    const samples = testSamples(config, source, step.task);
+    const { config, catalogue, source } = this.#options;
+    const samples = testSamples(config, source, catalogue.tasks.get(step.task));
     const file = this.#path(step.predictionFile);
     const { earlierFile, partialFile } = partialFiles(file);
     remove(file);
@@ -232,13 +237,13 @@ class Execution {
 
   /** Reads all data once, so that what is wrong with the last task is said before the first one is trained. */
   #planned(steps: readonly Step[]): readonly PlannedStep[] {
-    const { config, source } = this.#options;
+    const { config, catalogue, source } = this.#options;
     const count = new Map<TaskName, { readonly train: number; readonly test: number }>(
       config.tasks.map((task) => [
         task,
         {
-          train: trainSamples(config, source, task).length * config.training.epochs,
-          test: testSamples(config, source, task).length,
+          train: trainSamples(config, source, catalogue.tasks.get(task)).length * config.training.epochs,
+          test: testSamples(config, source, catalogue.tasks.get(task)).length,
         },
       ]),
     );

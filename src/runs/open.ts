@@ -1,12 +1,15 @@
 // A run as it lies on disk, opened for reading: what was done, its test samples and its predictions, each read and
 // scored once. Knows nothing of what is made of them.
+
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { builtIn, type Catalogue } from '../config/catalogue.ts';
 import { type EvaluateStep, planRun, type Step } from '../config/plan.ts';
+import { catalogueOf } from '../config/plugins.ts';
 import { testSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { prepareData } from '../config/sources.ts';
-import { type TaskName, tasks } from '../tasks/index.ts';
+import type { TaskName } from '../tasks/index.ts';
 import { readPredictions, requireKnownIds } from '../tasks/predictions.ts';
 import type { Prediction, ScoringMode, TaskScore, TaskSource, TestSample } from '../tasks/task.ts';
 import { type JournalRecord, readJournal, recordsByKey } from './journal.ts';
@@ -16,6 +19,8 @@ import { readRunConfig, runFiles } from './run-folder.ts';
 export interface OpenedRun {
   readonly folder: string;
   readonly config: RunConfig;
+  /** What its configuration may name. */
+  readonly catalogue: Catalogue;
   readonly provenance: Provenance;
   readonly source: TaskSource;
   readonly records: ReadonlyMap<string, JournalRecord>;
@@ -25,18 +30,22 @@ export interface OpenedRun {
   readonly evaluations: Evaluations;
 }
 
-/** Throws UserError when the folder is not a run or its test data is not what it was made with. */
-export async function openRun(folder: string): Promise<OpenedRun> {
-  const config = readRunConfig(folder);
+/**
+ * @param base what the configuration may name beside its plug-ins.
+ * @throws UserError when the folder is not a run or its test data is not what it was made with.
+ */
+export async function openRun(folder: string, base: Catalogue = builtIn): Promise<OpenedRun> {
+  const config = readRunConfig(folder, base);
+  const catalogue = catalogueOf(config, base);
   const provenance = readProvenance(folder);
   const source = await dataOf(config, provenance, folder);
   const records = recordsByKey(readJournal(runFiles.journal(folder)));
-  const steps = planRun(config);
+  const steps = planRun(config, catalogue);
   const done = steps.filter(
     (step): step is EvaluateStep => step.kind === 'evaluate' && records.has(step.key),
   );
-  const evaluations = new Evaluations({ config, folder, source });
-  return { folder, config, provenance, source, records, steps, done, evaluations };
+  const evaluations = new Evaluations({ config, catalogue, folder, source });
+  return { folder, config, catalogue, provenance, source, records, steps, done, evaluations };
 }
 
 /** The test data that the run was made with, wherever it lies now. */
@@ -51,6 +60,7 @@ async function dataOf(config: RunConfig, provenance: Provenance, folder: string)
 
 interface EvaluationsOptions {
   readonly config: RunConfig;
+  readonly catalogue: Catalogue;
   readonly folder: string;
   readonly source: TaskSource;
 }
@@ -66,8 +76,8 @@ export class Evaluations {
   }
 
   samples(task: TaskName): readonly TestSample[] {
-    const { config, source } = this.#options;
-    return remembered(this.#samples, task, () => testSamples(config, source, task));
+    const { config, catalogue, source } = this.#options;
+    return remembered(this.#samples, task, () => testSamples(config, source, catalogue.tasks.get(task)));
   }
 
   predictions(step: EvaluateStep): readonly Prediction[] {
@@ -79,7 +89,9 @@ export class Evaluations {
 
   score(step: EvaluateStep, mode: ScoringMode): TaskScore {
     return remembered(this.#scores, `${mode} ${step.key}`, () =>
-      tasks[step.task].score(mode, this.samples(step.task), this.predictions(step)),
+      this.#options.catalogue.tasks
+        .get(step.task)
+        .score(mode, this.samples(step.task), this.predictions(step)),
     );
   }
 }

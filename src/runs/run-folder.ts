@@ -7,10 +7,13 @@
 //   <method>/<n>-<Task>/adapter/…, <method>/<n>-<Task>/predictions/<Task>.jsonl
 //   observatory.json   how mixtures use their experts, once asked for
 //   metrics.json, report.html
+
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Issue, UserError } from '../base/errors.ts';
+import { builtIn, type Catalogue } from '../config/catalogue.ts';
 import { crossCheck } from '../config/cross-check.ts';
+import { catalogueOf } from '../config/plugins.ts';
 import { configSchema, type RunConfig } from '../config/schema.ts';
 import { writeJsonAtomic } from '../formats/files/files.ts';
 import { valueDifferences } from '../formats/records/differences.ts';
@@ -26,21 +29,22 @@ export const runFiles = {
 } as const;
 
 /** What may differ between the tries of one run. */
-const free = new Set(['output', 'provider', 'cache']);
+const free = new Set(['output', 'provider', 'cache', 'plugins']);
 
 /**
  * Writes the configuration into a new run's folder, or checks that it is the one that the run began with. A run may gain
  * methods, as they change nothing of each other.
  * @throws UserError with the keys that differ, or when the folder holds something else.
  */
-export function claimRunFolder(folder: string, config: RunConfig): void {
+export function claimRunFolder(folder: string, config: RunConfig, catalogue: Catalogue): void {
   const file = runFiles.config(folder);
   if (existsSync(file)) {
-    const issues = configChanges(folder, config);
+    const issues = configChanges(folder, config, catalogue);
     const last = issues.at(-1);
     const hint = 'go on with the configuration it began with, or start another run with --output FOLDER';
     if (last !== undefined) throw new UserError([...issues.slice(0, -1), { ...last, hint }]);
-    if (readRunConfig(folder).methods.join() !== config.methods.join()) writeJsonAtomic(file, config);
+    if (readRunConfig(folder, catalogue).methods.join() !== config.methods.join())
+      writeJsonAtomic(file, config);
     return;
   }
   const others = readdirSync(folder).filter((name) => name !== 'lock');
@@ -55,10 +59,12 @@ export function claimRunFolder(folder: string, config: RunConfig): void {
 }
 
 /** The configuration of a run. Throws UserError when `folder` is not a run. */
-export function readRunConfig(folder: string): RunConfig {
+export function readRunConfig(folder: string, base: Catalogue = builtIn): RunConfig {
   const file = runFiles.config(folder);
   const hint = 'expected the folder of a run, as `coin run` makes it';
-  const parsed = configSchema.safeParse(asWritten(readJsonObject(file, { hint })));
+  const written = asWritten(readJsonObject(file, { hint }));
+  const catalogue = catalogueOf({ plugins: pluginsIn(written) }, base);
+  const parsed = configSchema(catalogue).safeParse(written);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new UserError({
@@ -67,12 +73,17 @@ export function readRunConfig(folder: string): RunConfig {
       message: issue?.message ?? 'not a configuration',
     });
   }
-  const { tasks, problems } = crossCheck(parsed.data);
+  const { tasks, problems } = crossCheck(parsed.data, catalogue);
   if (problems[0] !== undefined) {
     throw new UserError({ file, field: problems[0].path.join('.'), message: problems[0].message });
   }
   const { name = 'run', output = folder } = parsed.data;
   return { ...parsed.data, name, output, tasks };
+}
+
+/** The schema knows their methods, so they come before it. */
+function pluginsIn({ plugins }: Readonly<Record<string, unknown>>): readonly string[] {
+  return Array.isArray(plugins) ? plugins.filter((file) => typeof file === 'string') : [];
 }
 
 /** Runs that began before sizes were matched gave every method the same rank. */
@@ -82,8 +93,8 @@ function asWritten(config: Readonly<Record<string, unknown>>): Readonly<Record<s
 }
 
 /** What keeps a run that has begun from going on with a configuration; empty when it can. */
-export function configChanges(folder: string, config: RunConfig): readonly Issue[] {
-  const before = readRunConfig(folder);
+export function configChanges(folder: string, config: RunConfig, catalogue?: Catalogue): readonly Issue[] {
+  const before = readRunConfig(folder, catalogue);
   const gained = before.methods.every((method) => config.methods.includes(method));
   const ofNewMethod = ([section, key, method]: readonly string[]) =>
     section === 'adapter' && key === 'methods' && !before.methods.some((name) => name === method);

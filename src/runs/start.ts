@@ -1,6 +1,8 @@
 // Starts a run, or goes on with one: finds model and data, records what it is made from, opens as many engines as help, and
 // executes what is left. Whoever starts it hands over who is told and how it is stopped. Shows nothing and judges nothing.
 
+import type { Catalogue } from '../config/catalogue.ts';
+import { catalogueOf } from '../config/plugins.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { locateModel, prepareData } from '../config/sources.ts';
 import { engineOf } from '../engine/engine-of.ts';
@@ -25,6 +27,8 @@ export interface StartOptions {
   readonly signal?: AbortSignal;
   /** Steps done side by side; by default as many as help. */
   readonly jobs?: number;
+  /** What the configuration may name; by default what the package and its plug-ins bring. */
+  readonly catalogue?: Catalogue;
   /** Train whatever the zero-shot gate says. */
   readonly waiveGate?: boolean;
 }
@@ -43,13 +47,13 @@ export interface StartedRun {
  * @throws RunInterrupted after `signal`; UserError when model, data or folder cannot be used, or belong to another run.
  */
 export async function startRun(given: RunConfig, options: StartOptions = {}): Promise<StartedRun> {
-  const { observer = {}, signal, waiveGate: waived = false } = options;
+  const { observer = {}, signal, waiveGate: waived = false, catalogue = catalogueOf(given) } = options;
   const notice = (text: string | undefined) => {
     if (text !== undefined) observer.notice?.(text);
   };
   const modelFolder = locateModel(given);
   const shape = openShape(modelFolder);
-  const config = matchParameters(given, shape);
+  const config = matchParameters(given, catalogue, shape);
   const { jobs, threads } = jobsOf(config, modelFolder, options.jobs);
   const { output: folder, tasks } = config;
   const source = await prepareData(config, folder, {
@@ -60,6 +64,7 @@ export async function startRun(given: RunConfig, options: StartOptions = {}): Pr
   const onClose = (counts: FeatureCounts) => void features.push(counts);
   const executed = await executeRun({
     config,
+    catalogue,
     folder,
     source,
     prepare: () => {
@@ -68,12 +73,12 @@ export async function startRun(given: RunConfig, options: StartOptions = {}): Pr
       observer.runReady?.(config);
     },
     beforeTraining: () => {
-      notice(checkZeroShotGate({ config, folder, source, waived }));
-      notice(featureWarning(config, shape.config, source));
+      notice(checkZeroShotGate({ config, catalogue, folder, source, waived }));
+      notice(featureWarning(config, catalogue, shape.config, source));
     },
     jobs,
     openEngine: async () => {
-      if (jobs === 1) return engineOf({ config }, { onClose });
+      if (jobs === 1) return engineOf({ config, catalogue }, { onClose });
       const { openRemoteEngine } = await import('../engine/remote-engine.ts');
       return openRemoteEngine({ config, modelFolder, source, threads: threads ?? 1, onClose });
     },

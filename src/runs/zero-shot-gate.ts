@@ -1,16 +1,18 @@
 // The zero-shot gate: before anything is trained, the zero-shot scores must be near those of a published row, or else
 // model, template or data are not the ones it is about. What was found is journaled, a waiver too.
+
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { UserError } from '../base/errors.ts';
+import type { Catalogue } from '../config/catalogue.ts';
 import { planRun } from '../config/plan.ts';
+import { catalogueOf } from '../config/plugins.ts';
 import { testSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { sha256OfFile } from '../formats/files/files.ts';
 import { formatPercent } from '../metrics/summary.ts';
 import { type ZeroShotBand, zeroShotBand } from '../metrics/zero-shot-band.ts';
 import { publishedRow } from '../streams/coin/published.ts';
-import { tasks } from '../tasks/index.ts';
 import { readPredictions } from '../tasks/predictions.ts';
 import type { TaskSource } from '../tasks/task.ts';
 import { appendRecord, readJournal } from './journal.ts';
@@ -18,6 +20,8 @@ import { runFiles } from './run-folder.ts';
 
 export interface GateOptions {
   readonly config: RunConfig;
+  /** By default what the package and the configuration's plug-ins bring. */
+  readonly catalogue?: Catalogue;
   readonly folder: string;
   readonly source: TaskSource;
   /** Train whatever the scores are. */
@@ -36,22 +40,29 @@ const gateKey = 'zero-shot/gate';
  * @returns what to tell the user; undefined when the run has no gate or has passed it before.
  * @throws UserError naming each score outside its band, unless the gate is waived.
  */
-export function checkZeroShotGate({ config, folder, source, waived }: GateOptions): string | undefined {
+export function checkZeroShotGate({
+  config,
+  catalogue = catalogueOf(config),
+  folder,
+  source,
+  waived,
+}: GateOptions): string | undefined {
   const name = config.zeroShotGate;
   if (name === 'none') return undefined;
   const row = publishedRow(name);
-  const steps = planRun(config).flatMap((step) =>
+  const steps = planRun(config, catalogue).flatMap((step) =>
     step.kind === 'evaluate' && step.trained === undefined ? [step] : [],
   );
   const hash = createHash('sha256');
   const gated = steps.flatMap(({ task, predictionFile }): readonly GatedScore[] => {
     const published = row.zeroShotElsewhere[task]?.value ?? row.zeroShot[task] ?? undefined;
     if (published === undefined) return [];
+    const known = catalogue.tasks.get(task);
     const file = join(folder, predictionFile);
     hash.update(`${task} ${sha256OfFile(file)}\n`);
-    const { accuracy, denominator } = tasks[task].score(
+    const { accuracy, denominator } = known.score(
       'reference',
-      testSamples(config, source, task),
+      testSamples(config, source, known),
       readPredictions(file),
     );
     return [{ task, score: accuracy, ...zeroShotBand(published, Math.max(1, denominator)) }];

@@ -18,7 +18,7 @@ export type OpenedRuns = ReadonlyMap<string, OpenedStudyRun>;
 
 export async function openStudyRun(folder: string): Promise<OpenedStudyRun> {
   const run = await openRun(folder);
-  return { run, stages: wholeStages(run.config, run.done) };
+  return { run, stages: wholeStages(run, run.done) };
 }
 
 /** Whole stages of an arm's method in one of its runs. */

@@ -2,7 +2,6 @@
 // arms are finished, and which two differ in one thing only. Computes no scores.
 
 import type { MethodName } from '../config/schema.ts';
-import { methods as registry } from '../methods/index.ts';
 import type { Study, StudyRun } from './load-study.ts';
 
 export interface Arm {
@@ -30,12 +29,16 @@ export interface ArmPair {
 export const methodAxis = 'method';
 
 /** The axes with more than one value, the methods last. */
-export function variedAxes({ axes, methods }: Pick<Study, 'axes' | 'methods'>): readonly VariedAxis[] {
-  const labels = methods.map((method) => registry[method].label);
+export function variedAxes({
+  axes,
+  methods,
+  catalogue,
+}: Pick<Study, 'axes' | 'methods' | 'catalogue'>): readonly VariedAxis[] {
+  const labels = methods.map((method) => catalogue.methods.get(method).label);
   return [...axes, { label: methodAxis, values: labels }].filter(({ values }) => values.length > 1);
 }
 
-export function armsOf(study: Pick<Study, 'axes' | 'methods' | 'runs'>): readonly Arm[] {
+export function armsOf(study: Pick<Study, 'axes' | 'methods' | 'catalogue' | 'runs'>): readonly Arm[] {
   const varied = variedAxes(study);
   const groups = new Map<string, StudyRun[]>();
   for (const run of study.runs) {
@@ -44,7 +47,7 @@ export function armsOf(study: Pick<Study, 'axes' | 'methods' | 'runs'>): readonl
   }
   return [...groups.values()].flatMap((runs) =>
     study.methods.map((method): Arm => {
-      const { label } = registry[method];
+      const { label } = study.catalogue.methods.get(method);
       const coordinates: Arm['coordinates'] = { ...runs[0]?.coordinates, [methodAxis]: label };
       const parts = varied.map((axis) => {
         const value = coordinates[axis.label] ?? '';
@@ -55,7 +58,10 @@ export function armsOf(study: Pick<Study, 'axes' | 'methods' | 'runs'>): readonl
   );
 }
 
-export function pairsOf(study: Pick<Study, 'axes' | 'methods'>, arms: readonly Arm[]): readonly ArmPair[] {
+export function pairsOf(
+  study: Pick<Study, 'axes' | 'methods' | 'catalogue'>,
+  arms: readonly Arm[],
+): readonly ArmPair[] {
   const numbers = new Map(arms.map(({ coordinates }, index) => [keyOf(coordinates), index]));
   return variedAxes(study).flatMap(({ label, values }) =>
     arms.flatMap(({ coordinates }, arm): readonly ArmPair[] => {

@@ -5,11 +5,13 @@ import { join, resolve } from 'node:path';
 import { formatIssue, type Issue, UserError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { packageFolder } from '../base/package.ts';
+import { builtIn, type Catalogue } from '../config/catalogue.ts';
 import { baseName, shownPath } from '../config/layers.ts';
 import { type ConfigOverride, loadConfig, type RunConfig } from '../config/load.ts';
+import { catalogueOf } from '../config/plugins.ts';
 import { requireTrainable } from '../config/presets.ts';
 import { type ConfigProblem, formatPath, keysAt, problemsOf } from '../config/problems.ts';
-import { configSchema, type MethodName, methodNames } from '../config/schema.ts';
+import { configSchema, type MethodName } from '../config/schema.ts';
 import { isObject } from '../formats/records/json.ts';
 import { readYaml, type Source } from '../formats/records/yaml-source.ts';
 import {
@@ -42,6 +44,8 @@ export interface Study {
   readonly axes: readonly { readonly label: string; readonly values: readonly string[] }[];
   readonly methods: readonly MethodName[];
   readonly seeds: readonly number[];
+  /** What its runs may name. */
+  readonly catalogue: Catalogue;
   readonly runs: readonly StudyRun[];
 }
 
@@ -162,6 +166,7 @@ function expandStudy(source: Source, options: LoadStudyOptions): Study {
     axes: axes.map(({ label, values }) => ({ label, values: values.map(({ text }) => text) })),
     methods: runs[0]?.config.methods ?? [],
     seeds: seeds ?? [runs[0]?.config.seed ?? 0],
+    catalogue: runs[0] === undefined ? builtIn : catalogueOf(runs[0].config),
     runs,
   };
 }
@@ -243,7 +248,7 @@ class GridReader {
     }
     const names = listed.map(String);
     return names.flatMap((name) =>
-      name === 'all' ? methodNames.filter((method) => !names.includes(method)) : [name],
+      name === 'all' ? builtIn.methods.names.filter((method) => !names.includes(method)) : [name],
     );
   }
 
@@ -331,7 +336,7 @@ function issueAt(source: Source, { path, atKey, message, hint }: ConfigProblem):
 
 /** Every key of a configuration that holds a value. */
 function configKeys(path: readonly string[] = []): readonly string[] {
-  return keysAt(configSchema, path).flatMap((key) => {
+  return keysAt(configSchema(builtIn), path).flatMap((key) => {
     const below = configKeys([...path, key]);
     return below.length === 0 ? [[...path, key].join('.')] : below;
   });

@@ -1,8 +1,10 @@
 // Steps that other runs of a study have completed already are taken over instead of computed: their files are linked, and
 // the journal gets a record that says where they came from. What is taken over is checked by its hashes first.
+
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { planRun, type Step } from '../config/plan.ts';
+import { catalogueOf } from '../config/plugins.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { linkFile, listFiles, makeFolder, publishFolder } from '../formats/files/files.ts';
 import { Completion } from '../runs/completion.ts';
@@ -56,7 +58,7 @@ export function takeOverSteps(studyFolder: string, name: string, config: RunConf
   if (known.size === 0) return [];
   const keys = stepKeys(config, readProvenance(folder));
   const own = new Completion(folder);
-  return planRun(config).flatMap((step): readonly SharedStep[] => {
+  return planRun(config, catalogueOf(config)).flatMap((step): readonly SharedStep[] => {
     if (own.isComplete(step)) return [];
     for (const { sibling, step: theirs } of known.get(keys.get(step.key) ?? '') ?? []) {
       const record = sibling.completion.completeRecord(theirs);
@@ -80,7 +82,7 @@ function candidatesIn(studyFolder: string, except: string): ReadonlyMap<string, 
     const keys = stepKeys(config, readProvenance(folder));
     const recorded = recordsByKey(readJournal(runFiles.journal(folder)));
     const sibling = { folder, name, completion: new Completion(folder) };
-    for (const step of planRun(config)) {
+    for (const step of planRun(config, catalogueOf(config))) {
       const key = keys.get(step.key);
       if (key === undefined || !recorded.has(step.key)) continue;
       const same = candidates.get(key) ?? [];

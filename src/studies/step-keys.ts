@@ -4,6 +4,7 @@
 
 import { methodSettingsOf } from '../config/open-method.ts';
 import { planRun, type Step } from '../config/plan.ts';
+import { catalogueOf } from '../config/plugins.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { sha256 } from '../formats/files/files.ts';
 import type { Provenance } from '../runs/provenance.ts';
@@ -13,6 +14,7 @@ const besideTheStep = [
   'name',
   'output',
   'cache',
+  'plugins',
   'methods',
   'tasks',
   'zeroShotGate',
@@ -51,14 +53,15 @@ export function stepKeys(config: RunConfig, provenance: Provenance): ReadonlyMap
   };
   const keys = new Map<string, string>();
   // Steps come after those that they go on from.
-  for (const step of planRun(config)) {
+  const catalogue = catalogueOf(config);
+  for (const step of planRun(config, catalogue)) {
     const content =
       step.kind === 'train'
         ? {
             ...training,
             // The method, its stage and its tasks are in the name.
             step: step.key,
-            settings: methodSettingsOf(config, step.method),
+            settings: methodSettingsOf(config, catalogue.methods.get(step.method)),
             data: step.tasks.map((task) => dataOf(provenance, task)),
             previous: keyOf(keys, step.previous),
           }

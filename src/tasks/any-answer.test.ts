@@ -1,7 +1,7 @@
 // No text that a model may give makes a scorer throw, in any mode and for any model, and every score is one.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { taskNames, tasks } from './index.ts';
+import { coinTasks, tasks } from './index.ts';
 import { scoredModels, type TestSample } from './task.ts';
 
 const sample: TestSample = {
@@ -47,7 +47,7 @@ const answer = fc.oneof(
   fc.array(fc.oneof(pieces, units), { maxLength: 30 }).map((parts) => parts.join('')),
 );
 
-const everyScorer = taskNames.flatMap((task) =>
+const everyScorer = coinTasks.flatMap((task) =>
   (['reference', 'strict'] as const).flatMap((mode) => scoredModels.map((model) => ({ task, mode, model }))),
 );
 

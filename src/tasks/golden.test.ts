@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readJsonLines } from '../formats/records/json.ts';
-import { type TaskName, taskNames, tasks } from './index.ts';
+import { type CoinTask, coinTasks, tasks } from './index.ts';
 import { type ScoredModel, type ScoringMode, scoredModels, type TestSample } from './task.ts';
 
 interface Expected {
@@ -28,7 +28,7 @@ interface Vector {
 const root = mkdtempSync(join(tmpdir(), 'coin-golden-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-function vectorsOf(task: TaskName): readonly Vector[] {
+function vectorsOf(task: CoinTask): readonly Vector[] {
   const file = fileURLToPath(new URL(`./${task.toLowerCase()}/golden.jsonl`, import.meta.url));
   return readJsonLines(file).map(({ value }) => value as Vector);
 }
@@ -36,7 +36,7 @@ function vectorsOf(task: TaskName): readonly Vector[] {
 let folders = 0;
 
 /** Writes annotations by id in the form that the task's reference scorer reads. */
-function samplesOf(task: TaskName, annotations: Readonly<Record<string, object>>): readonly TestSample[] {
+function samplesOf(task: CoinTask, annotations: Readonly<Record<string, object>>): readonly TestSample[] {
   const folder = join(root, String(folders++));
   mkdirSync(folder);
   const write = (name: string, value: unknown) => writeFileSync(join(folder, name), JSON.stringify(value));
@@ -68,7 +68,7 @@ function expectedOf({ expected }: Vector, mode: ScoringMode, model: ScoredModel)
 
 const plain = (value: unknown) => JSON.parse(JSON.stringify(value)) as unknown;
 
-describe.each(taskNames)('%s', (task) => {
+describe.each(coinTasks)('%s', (task) => {
   const vectors = vectorsOf(task);
   const single = vectors.filter(({ prediction }) => prediction !== undefined);
   const whole = vectors.filter(({ predictions }) => predictions !== undefined);

@@ -20,10 +20,10 @@ export const tasks = {
   OCRVQA: ocrvqa,
 } as const satisfies Readonly<Record<string, Task>>;
 
-export type TaskName = keyof typeof tasks;
+/** As in configurations and folders. Which there are, a catalogue says. */
+export type TaskName = string;
 
-export const taskNames = Object.keys(tasks) as readonly TaskName[];
+/** A task of CoIN. */
+export type CoinTask = keyof typeof tasks;
 
-export function isTaskName(name: string): name is TaskName {
-  return Object.hasOwn(tasks, name);
-}
+export const coinTasks = Object.keys(tasks) as readonly CoinTask[];

@@ -1,5 +1,6 @@
 // Where claims are checked: methods are trained on the toy by the real trainer, and what came out can be looked at.
 // Equal experiments are run once.
+import { present } from '../base/errors.ts';
 import { Generator, type Prompt } from '../evaluation/generation/generator.ts';
 import type {
   Experiment,
@@ -22,6 +23,7 @@ import type {
 } from '../methods/method.ts';
 import { createEmbeddings } from '../methods/shared/embeddings.ts';
 import { withInserted } from '../methods/shared/insertion.ts';
+import { tasksUpTo } from '../methods/stream.ts';
 import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
 import { Scope } from '../nn/scope.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
@@ -98,13 +100,11 @@ export class ToyLaboratory implements Laboratory {
     this.#held.push(bench);
     const stages: ExperimentStage[] = [];
     let previous: StageState | undefined;
-    const joint = method.stream === 'joint';
-    for (const [index, task] of (joint ? tasks.slice(0, 1) : tasks).entries()) {
-      const known = joint ? tasks : tasks.slice(0, index + 1);
+    for (const [index, { tasks: own }] of method.stream.stages(tasks).entries()) {
+      const known = tasksUpTo(method.stream, index + 1, tasks);
+      const task = present(own.at(-1), 'a task');
       const context = { seed: SEED, stage: index + 1, tasks: known, model: config };
-      const samples = (joint ? tasks : [task]).flatMap((name) =>
-        toySamples(name).map((sample) => ({ sample, task: name as string })),
-      );
+      const samples = own.flatMap((name) => toySamples(name).map((sample) => ({ sample, task: name })));
       const stream =
         open.selectSamples?.({
           ...context,

@@ -6,10 +6,11 @@ import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
 import { methodSettingsOf } from '../config/open-method.ts';
 import { planRun } from '../config/plan.ts';
+import { catalogueOf } from '../config/plugins.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { checkRow, readJson } from '../formats/records/json.ts';
 import type { Laboratory } from '../methods/claim.ts';
-import { type Method, type MethodName, methodNames, methods } from '../methods/index.ts';
+import type { Method, MethodName } from '../methods/index.ts';
 import type { Origin } from '../methods/method.ts';
 import { type PublishedRow, publishedSummary } from '../metrics/published.ts';
 import type { Summary } from '../metrics/summary.ts';
@@ -100,6 +101,7 @@ export function verdictOf(claims: readonly CheckedClaim[], { deviations }: Origi
 }
 
 export interface LedgerOptions {
+  readonly methods: Iterable<Method>;
   readonly laboratory: Laboratory;
   /** Folders of runs or of studies. */
   readonly folders: readonly string[];
@@ -107,7 +109,7 @@ export interface LedgerOptions {
 }
 
 /**
- * An entry per registered method.
+ * An entry per method.
  * @throws UserError or DataError when a folder is no run, or one without metrics.
  */
 export async function makeLedger(options: LedgerOptions): Promise<readonly LedgerEntry[]> {
@@ -115,9 +117,8 @@ export async function makeLedger(options: LedgerOptions): Promise<readonly Ledge
   const runs = folders.flatMap(runFolders).map(readRun);
   const { rows } = readPublished();
   const entries: LedgerEntry[] = [];
-  for (const name of methodNames) {
-    const method: Method = methods[name];
-    const { label, summary, origin } = method;
+  for (const method of options.methods) {
+    const { name, label, summary, origin } = method;
     onMethod?.(label);
     const claims = await checkClaims(method, laboratory);
     entries.push({
@@ -127,7 +128,7 @@ export async function makeLedger(options: LedgerOptions): Promise<readonly Ledge
       verdict: verdictOf(claims, origin),
       origin,
       claims,
-      runs: groupsOf(name, runs),
+      runs: groupsOf(method, runs),
       published: publishedOf(method, rows),
     });
   }
@@ -163,10 +164,10 @@ function readRun(folder: string): ReadRun {
   return { folder, config, began: readProvenance(folder).began, modes };
 }
 
-function groupsOf(method: MethodName, runs: readonly ReadRun[]): readonly RunGroup[] {
+function groupsOf(method: Method, runs: readonly ReadRun[]): readonly RunGroup[] {
   const groups = new Map<string, ReadRun[]>();
   for (const run of runs) {
-    if (run.modes.strict.methods[method] === undefined) continue;
+    if (run.modes.strict.methods[method.name] === undefined) continue;
     const key = settingsKey(run.config, method);
     groups.set(key, [...(groups.get(key) ?? []), run]);
   }
@@ -183,36 +184,37 @@ function groupsOf(method: MethodName, runs: readonly ReadRun[]): readonly RunGro
 }
 
 /** What runs must share to be seeds of one another, as far as this method is concerned. */
-function settingsKey(config: RunConfig, method: MethodName): string {
+function settingsKey(config: RunConfig, method: Method): string {
   const { seed, name, output, provider, cache, methods: _, adapter, methodSettings, ...rest } = config;
   return JSON.stringify({ ...rest, settings: methodSettingsOf(config, method) });
 }
 
-function describeRun(config: RunConfig, method: MethodName): string {
+function describeRun(config: RunConfig, method: Method): string {
   const { model, benchmark, tasks, trainSamples, testSamples, training } = config;
   const { rank } = methodSettingsOf(config, method).adapter;
-  const { stream, costs } = methods[method];
-  const ranked = stream === 'untrained' || costs.fixedSize !== undefined ? '' : `, rank ${rank}`;
+  const { stream, costs } = method;
+  const ranked = !stream.trains || costs.fixedSize !== undefined ? '' : `, rank ${rank}`;
   const epochs = training.epochs === 1 ? '1 epoch' : `${training.epochs} epochs`;
   return `${basename(model)} on ${basename(benchmark)}, ${tasks.length} tasks, ${trainSamples} training and ${testSamples} test samples a task, ${epochs} in batches of ${training.batchSize} at ${training.learningRate}${ranked}`;
 }
 
-function methodRun({ folder, config, began, modes }: ReadRun, method: MethodName): MethodRun {
+function methodRun({ folder, config, began, modes }: ReadRun, method: Method): MethodRun {
   const records = recordsByKey(readJournal(runFiles.journal(folder)));
-  const steps = planRun(config);
+  const catalogue = catalogueOf(config);
+  const steps = planRun(config, catalogue);
   const summaryOf = (mode: 'strict' | 'reference'): Summary => {
-    const { maa, bwt, finalAverage } = modes[mode].methods[method] as z.output<typeof summarySchema>;
+    const { maa, bwt, finalAverage } = modes[mode].methods[method.name] as z.output<typeof summarySchema>;
     return { maa, bwt, finalAverage };
   };
   return {
     folder: shown(folder),
     seed: config.seed,
     began,
-    stages: modes.strict.methods[method]?.matrix.rows.length ?? 0,
+    stages: modes.strict.methods[method.name]?.matrix.rows.length ?? 0,
     tasks: config.tasks.length,
     strict: summaryOf('strict'),
     reference: summaryOf('reference'),
-    costs: readCosts(methodRecords({ config, steps, records }, method)),
+    costs: readCosts(methodRecords({ config, catalogue, steps, records }, method.name)),
   };
 }
 
@@ -224,15 +226,14 @@ function shown(folder: string): string {
 
 /** The authors' rows of accuracy that a method could be held against. */
 function publishedOf({ stream, label }: Method, rows: readonly PublishedRow[]): readonly PublishedFigures[] {
-  const has: { readonly [S in Method['stream']]: (row: PublishedRow) => boolean } = {
-    sequential: ({ method }) => method === label,
-    joint: ({ multitask }) => Object.keys(multitask).length > 0,
-    untrained: ({ zeroShot }) => Object.keys(zeroShot).length > 0,
+  const isItsOwn = ({ method, multitask, zeroShot }: PublishedRow) => {
+    if (stream.changes) return method === label;
+    return Object.keys(stream.trains ? multitask : zeroShot).length > 0;
   };
   return rows
-    .filter((row) => row.kind === 'truth-alignment' && has[stream](row))
+    .filter((row) => row.kind === 'truth-alignment' && isItsOwn(row))
     .map((row) => ({
       id: row.id,
-      summary: stream === 'sequential' ? publishedSummary(row) : undefined,
+      summary: stream.changes ? publishedSummary(row) : undefined,
     }));
 }

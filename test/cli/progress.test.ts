@@ -1,17 +1,22 @@
 // The progress display: its numbers with a clock of our own, its bars, and its plain lines.
+
 import { Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createProgress, renderLevels } from '../../src/cli/shell/progress.ts';
 import { clock, ProgressState } from '../../src/cli/shell/progress-state.ts';
+import { builtIn } from '../../src/config/catalogue.ts';
 import { planRun, type Step } from '../../src/config/plan.ts';
 import type { PlannedStep } from '../../src/runs/execute.ts';
 
-const steps = planRun({
-  tasks: ['GQA', 'VQAv2'],
-  methods: ['lora'],
-  evaluation: { zeroShot: true, unseen: false },
-});
+const steps = planRun(
+  {
+    tasks: ['GQA', 'VQAv2'],
+    methods: ['lora'],
+    evaluation: { zeroShot: true, unseen: false },
+  },
+  builtIn,
+);
 const planned: readonly PlannedStep[] = steps.map((step) => ({
   step,
   samples: step.kind === 'train' ? 500 : 100,

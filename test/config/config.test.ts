@@ -1,13 +1,15 @@
 // Configurations: what is accepted, and where errors point.
+
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Issue, UserError } from '../../src/base/errors.ts';
+import { builtIn } from '../../src/config/catalogue.ts';
 import { loadConfig, parseOverride } from '../../src/config/load.ts';
 import { presets } from '../../src/config/presets.ts';
 import { configJsonSchema, renderConfig } from '../../src/config/text.ts';
-import { taskNames } from '../../src/tasks/index.ts';
+import { coinTasks } from '../../src/tasks/index.ts';
 
 let workingFolder: string;
 beforeEach(() => {
@@ -42,7 +44,7 @@ describe('a configuration', () => {
       model: join(workingFolder, 'sub', 'weights'),
       benchmark: join(workingFolder, 'sub', 'data'),
       output: join('runs', 'first'),
-      tasks: taskNames,
+      tasks: coinTasks,
       methods: ['lora', 'moelora'],
       training: { learningRate: 2e-4, schedule: 'cosine', warmupRatio: 0.03 },
       adapter: { rank: 128, alpha: 256, dropout: 0.05 },
@@ -55,7 +57,7 @@ describe('a configuration', () => {
       .filter((key) => !Object.hasOwn(presets[name] ?? {}, key))
       .map((key) => ({ path: [key], value: join(workingFolder, key), label: key }));
     const config = loadConfig(name, { workingFolder, overrides });
-    const text = renderConfig(config);
+    const text = renderConfig(config, builtIn);
     expect(load(text)).toEqual({ ...config, output: join('runs', name) });
     const described = text.split('\n').filter((line) => /: \S/.test(line));
     expect(described.filter((line) => !line.includes(' # '))).toEqual([]);
@@ -151,7 +153,7 @@ describe('a configuration', () => {
   });
 
   it('has a JSON schema with the keys and their descriptions', () => {
-    expect(configJsonSchema()).toMatchObject({
+    expect(configJsonSchema(builtIn)).toMatchObject({
       additionalProperties: false,
       required: ['model', 'benchmark'],
       properties: { training: { properties: { epochs: { default: 1, description: expect.any(String) } } } },

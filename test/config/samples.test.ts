@@ -1,10 +1,13 @@
 // Which samples a run uses: shares that lie in each other, and test subsets by a seed of their own.
+
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { builtIn } from '../../src/config/catalogue.ts';
 import { testSamples, trainSamples } from '../../src/config/samples.ts';
 import { type ConfigInput, configSchema } from '../../src/config/schema.ts';
+import { tasks } from '../../src/tasks/index.ts';
 import { writeTinyData } from '../support/tiny-run.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'coin-samples-'));
@@ -12,14 +15,14 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 const source = { root, instructionType: 'Original' };
 
 function configOf(more: Partial<ConfigInput>) {
-  const config = configSchema.parse({ model: 'nano', benchmark: root, ...more });
+  const config = configSchema(builtIn).parse({ model: 'nano', benchmark: root, ...more });
   return { ...config, name: 'x', output: 'x', tasks: ['OCRVQA' as const] };
 }
 
 const trained = (more: Partial<ConfigInput>) =>
-  trainSamples(configOf(more), source, 'OCRVQA').map(({ id }) => Number(id));
+  trainSamples(configOf(more), source, tasks.OCRVQA).map(({ id }) => Number(id));
 const tested = (more: Partial<ConfigInput>) =>
-  testSamples(configOf(more), source, 'OCRVQA').map(({ id }) => Number(id));
+  testSamples(configOf(more), source, tasks.OCRVQA).map(({ id }) => Number(id));
 
 beforeAll(() => {
   writeTinyData(root);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkCount } from '../../src/data/doctor/counts.ts';
 import { examineData } from '../../src/data/doctor/doctor.ts';
-import { type TaskName, taskNames } from '../../src/tasks/index.ts';
+import { type CoinTask, coinTasks } from '../../src/tasks/index.ts';
 import { buildIfStale, commandLine } from '../support/built.ts';
 import { editRows, only, ordinary, SickData } from '../support/sick-data.ts';
 
@@ -18,12 +18,12 @@ const whole = join(root, 'whole');
 
 beforeAll(async () => {
   buildIfStale();
-  await data.prepare(taskNames);
-  for (const task of taskNames) cpSync(data.healthy(task), whole, { recursive: true });
+  await data.prepare(coinTasks);
+  for (const task of coinTasks) cpSync(data.healthy(task), whole, { recursive: true });
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-it.each(taskNames)('finds nothing wrong in the data of %s alone', async (task) => {
+it.each(coinTasks)('finds nothing wrong in the data of %s alone', async (task) => {
   const { findings, tasks } = await examineData({ folder: data.healthy(task), images: 'all' });
   expect(findings.filter(ordinary)).toEqual([]);
   expect(tasks.map((report) => report.task)).toEqual([task]);
@@ -32,7 +32,7 @@ it.each(taskNames)('finds nothing wrong in the data of %s alone', async (task) =
 it('reports entries, questions, images and the styles of answers', async () => {
   const report = await examineData({ folder: whole });
   expect(report.errors).toBe(0);
-  expect(report.tasks.map(({ task }) => task)).toEqual(taskNames);
+  expect(report.tasks.map(({ task }) => task)).toEqual(coinTasks);
   expect(report.tasks.find(({ task }) => task === 'VQAv2')).toEqual({
     task: 'VQAv2',
     train: {
@@ -247,7 +247,7 @@ describe('rows', () => {
 });
 
 describe('counts', () => {
-  const count = (task: TaskName, part: 'train' | 'test', entries: number, origin = {}) =>
+  const count = (task: CoinTask, part: 'train' | 'test', entries: number, origin = {}) =>
     checkCount(task, part, 'F', entries, origin).map(({ severity, message }) => `${severity}: ${message}`);
 
   it('as known are fine; others are an error where the figure is sure, a warning where it is not', () => {

@@ -8,23 +8,23 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataError, UserError } from '../../src/base/errors.ts';
 import { prepareTask } from '../../src/data/preparation/prepare.ts';
 import { listFiles } from '../../src/formats/files/files.ts';
-import { type TaskName, taskNames } from '../../src/tasks/index.ts';
+import { type CoinTask, coinTasks } from '../../src/tasks/index.ts';
 import { writeDownload } from '../support/files/raw-downloads.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'coin-malformed-'));
 const raw = (task: string) => join(root, 'raw', task);
 beforeAll(async () => {
-  for (const task of taskNames) await writeDownload(task, raw(task));
+  for (const task of coinTasks) await writeDownload(task, raw(task));
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 /** Files with text or references in them. */
-const filesOf = (task: TaskName) => listFiles(raw(task)).filter((path) => /\.(json|p|txt)$/.test(path));
+const filesOf = (task: CoinTask) => listFiles(raw(task)).filter((path) => /\.(json|p|txt)$/.test(path));
 let runs = 0;
 
 /** The error of preparing a task after one of its raw files was changed; undefined when there is none. */
 async function prepareWith(
-  task: TaskName,
+  task: CoinTask,
   path: string,
   change: (content: Buffer) => string | Uint8Array,
 ): Promise<UserError | undefined> {
@@ -59,7 +59,7 @@ function replaceValue(value: unknown, place: { left: number }, replacement: unkn
   );
 }
 
-describe.each(taskNames)('%s', (task) => {
+describe.each(coinTasks)('%s', (task) => {
   it('cut off anywhere', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(20), fc.double({ min: 0, max: 0.98, noNaN: true }), async (which, share) => {
@@ -106,7 +106,7 @@ describe('says what is wrong', () => {
     change(value);
     return JSON.stringify(value);
   };
-  it.each<[TaskName, string, (content: Buffer) => string | Uint8Array, string]>([
+  it.each<[CoinTask, string, (content: Buffer) => string | Uint8Array, string]>([
     [
       'TextVQA',
       'TextVQA_0.5.1_train.json',

@@ -6,7 +6,7 @@ import { afterAll, expect, it } from 'vitest';
 import { DataError } from '../../src/base/errors.ts';
 import { prepareTask } from '../../src/data/preparation/prepare.ts';
 import { readImage } from '../../src/formats/images/image.ts';
-import { type TaskName, tasks } from '../../src/tasks/index.ts';
+import { type CoinTask, tasks } from '../../src/tasks/index.ts';
 import { writeParquet } from '../support/files/parquet.ts';
 import { drawImage } from '../support/files/raw-downloads.ts';
 
@@ -141,7 +141,7 @@ const writers = {
     writeParquet(raw('OCRVQA', 'data/train-00000-of-00001.parquet'), kinds, [row(0), row(1)]);
     writeParquet(raw('OCRVQA', 'data/test-00000-of-00001.parquet'), kinds, [row(2)]);
   },
-} as const satisfies Partial<Record<TaskName, () => void>>;
+} as const satisfies Partial<Record<CoinTask, () => void>>;
 
 /** Ids, numbers of turns and answers of what is read back. */
 const expected = {

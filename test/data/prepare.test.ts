@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../src/base/errors.ts';
 import { prepareTask } from '../../src/data/preparation/prepare.ts';
 import { listFiles, sha256OfFile } from '../../src/formats/files/files.ts';
-import { taskNames, tasks } from '../../src/tasks/index.ts';
+import { coinTasks, tasks } from '../../src/tasks/index.ts';
 import { writeDownload } from '../support/files/raw-downloads.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'coin-prepare-'));
@@ -16,7 +16,7 @@ const to = join(root, 'coin');
 const source = { root: to, instructionType: 'Original' };
 
 beforeAll(async () => {
-  for (const task of taskNames) {
+  for (const task of coinTasks) {
     await writeDownload(task, raw(task));
     await prepareTask({ task, from: raw(task), to });
   }
@@ -204,7 +204,7 @@ describe("the rows of CoIN's files", () => {
   });
 });
 
-it.each(taskNames)('%s is read by the reader of the official data, and its own answers are right', (name) => {
+it.each(coinTasks)('%s is read by the reader of the official data, and its own answers are right', (name) => {
   const task = tasks[name];
   expect(task.loadTrain(source).length).toBeGreaterThan(1);
   const samples = task.loadTest(source);

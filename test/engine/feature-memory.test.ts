@@ -1,10 +1,12 @@
 // A stage whose images' features do not fit into what may be kept of them trains to the same bytes, whether they come
 // from the disk or are computed again; and the user is told what it costs.
+
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { builtIn } from '../../src/config/catalogue.ts';
 import type { RunConfig } from '../../src/config/load.ts';
 import { openEngine } from '../../src/engine/engine.ts';
 import { featureWarning } from '../../src/forecast/feature-storage.ts';
@@ -98,7 +100,7 @@ describe('features of images beyond memory', () => {
     const config = (cache: Readonly<Record<string, unknown>>) => configOf('told', cache);
     const { config: llava } = openLlava(model);
     const warning = (cache: Readonly<Record<string, unknown>>) =>
-      featureWarning(config(cache), llava, source);
+      featureWarning(config(cache), builtIn, llava, source);
     expect(warning({ use: false })).toBeUndefined();
     expect(warning({ ...disk, memoryBytes: 0 })).toBeUndefined();
     expect(warning({ ...disk, maxBytes: 10, memoryBytes: 10 })).toContain(

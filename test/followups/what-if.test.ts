@@ -60,7 +60,7 @@ describe('a mix of stages', () => {
     async (method) => {
       const answers = await AdapterAnswers.open(config, model);
       const { projector } = answers;
-      const open = openMethod(config, method);
+      const open = openMethod(config, methods[method]);
       const stages = [1, 3].map((stage) => {
         const place = join(folder, method, `${stage}-${tasks[stage - 1]}`, 'adapter');
         const state = readStage(place, { method: methods[method], open, projector });
@@ -77,7 +77,8 @@ describe('a mix of stages', () => {
       for (const task of tasks) {
         const predictionFile = join(root, `${method}-${task}.jsonl`);
         const adapted = { spec: adapter.spec, values: new Map([...adapter.values, ...mixed]) };
-        await answers.answer({ adapted, task, samples: run.evaluations.samples(task), predictionFile });
+        const samples = run.evaluations.samples(task);
+        await answers.answer({ adapted, task: run.catalogue.tasks.get(task), samples, predictionFile });
         const recorded = read(method, '3-VQAv2', 'predictions', `${task}.jsonl`);
         expect(readFileSync(predictionFile, 'utf8')).toBe(recorded);
       }

@@ -1,9 +1,11 @@
 // `coin plan`: what it says of a run agrees with what the run then does, with a probe and without.
+
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { builtIn } from '../../src/config/catalogue.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { trainSamples } from '../../src/config/samples.ts';
 import { openEngine } from '../../src/engine/engine.ts';
@@ -74,8 +76,8 @@ describe('without a probe', () => {
   it('counts the tokens that training then sees, where few samples need no guess', () => {
     const config = loadConfig(yaml, {});
     const opened = openLlava(model);
-    const { steps } = estimateRun(config, opened, source);
-    const lengths = trainSamples(config, source, 'GQA').map(
+    const { steps } = estimateRun(config, builtIn, opened, source);
+    const lengths = trainSamples(config, source, builtIn.tasks.get('GQA')).map(
       ({ turns, image }) =>
         opened.processor.processTraining(turns, { hasImage: image !== undefined }).inputIds.length,
     );
@@ -129,7 +131,7 @@ it('a batch size of a task holds, and a conversation loses what is behind maxTok
       stage,
       task,
       tasks: [task],
-      samplesOf: (name) => trainSamples(config, source, name),
+      samplesOf: (name) => trainSamples(config, source, builtIn.tasks.get(name)),
       adapterFolder,
       checkpointFolder: join(adapterFolder, 'checkpoint'),
       onProgress: ({ steps: count }) => {
@@ -151,7 +153,7 @@ it('a batch size of a task holds, and a conversation loses what is behind maxTok
       stage: 1,
       task: 'GQA',
       tasks: ['GQA'],
-      samplesOf: (name) => trainSamples(short, source, name),
+      samplesOf: (name) => trainSamples(short, source, builtIn.tasks.get(name)),
       adapterFolder: mkdtempSync(join(root, 'adapter-')),
       checkpointFolder: join(root, 'no'),
       onProgress: () => {},

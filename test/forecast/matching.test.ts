@@ -1,9 +1,11 @@
 // Methods at one budget of trainable numbers: every method of the registry comes within 5 % of it, or says why not.
+
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { builtIn } from '../../src/config/catalogue.ts';
 import { loadConfig, type RunConfig } from '../../src/config/load.ts';
 import { methodSettingsOf, openMethod } from '../../src/config/open-method.ts';
 import { locateModel } from '../../src/config/sources.ts';
@@ -33,7 +35,7 @@ function configOf(settings: Readonly<Record<string, unknown>> = {}, preset = 'na
 
 /** Counted anew, as the trainer will trace it. */
 function trained(config: RunConfig, method: (typeof methodNames)[number]): number {
-  const open = openMethod(config, method);
+  const open = openMethod(config, builtIn.methods.get(method));
   return [...traceTraining({ ...shape, open }).trained.values()].reduce(
     (total, tensor) => total + (tensor.shape as readonly number[]).reduce((a, b) => a * b, 1),
     0,
@@ -52,20 +54,21 @@ describe.each([
         'adapter.alpha': 2 * rank,
         'adapter.experts': experts,
       }),
+      builtIn,
       shape,
     );
     const method: Method = methods[name];
-    const { budget, methods: sizes } = methodSizes(config, shape);
+    const { budget, methods: sizes } = methodSizes(config, builtIn, shape);
     const [size] = sizes;
     expect(budget).toBe(trained({ ...config, adapter: { ...config.adapter, rank, methods: {} } }, 'lora'));
-    if (method.stream === 'untrained') {
+    if (!method.stream.trains) {
       expect(size).toMatchObject({ trainable: 0 });
       return;
     }
     expect(size?.trainable).toBe(trained(config, name));
     expect(size?.ratio).toBeCloseTo((size?.trainable ?? 0) / budget, 12);
-    expect(method.problems(methodSettingsOf(config, name))).toEqual([]);
-    const { adapter } = methodSettingsOf(config, name);
+    expect(method.problems(methodSettingsOf(config, builtIn.methods.get(name)))).toEqual([]);
+    const { adapter } = methodSettingsOf(config, builtIn.methods.get(name));
     expect(adapter.alpha / adapter.rank).toBeCloseTo(2, 12);
     if (isMatched(size?.ratio ?? 0)) expect(size?.why).toBeUndefined();
     else expect(size?.why).toMatch(method.costs.fixedSize === undefined ? /no rank .* nearer: rank/ : /./);
@@ -76,7 +79,7 @@ describe.each([
       return { ...config, adapter: { ...config.adapter, methods: { [name]: own } } };
     };
     const possible = (other: number) =>
-      other > 0 && method.problems(methodSettingsOf(withRank(other), name)).length === 0;
+      other > 0 && method.problems(methodSettingsOf(withRank(other), method)).length === 0;
     const steps = Array.from({ length: 8 }, (_, step) => step + 1);
     const neighbours = [-1, 1].flatMap((sign) =>
       steps
@@ -94,7 +97,7 @@ describe.each([
 
 describe('what is matched', () => {
   it('on nano: the ranks of those that train more or less than LoRA with the same one', () => {
-    const { adapter } = matchParameters(configOf(), shape);
+    const { adapter } = matchParameters(configOf(), builtIn, shape);
     expect(adapter.budget).toBe(583_680);
     expect(adapter.methods).toEqual({
       isolated: { rank: 20, alpha: 40 },
@@ -106,12 +109,12 @@ describe('what is matched', () => {
 
   it('what is given for a method wins, and goes into what is counted', () => {
     const given = { keeplora: { rank: 5 }, moelora: { experts: 2 }, isolated: { alpha: 7 } };
-    const config = matchParameters(configOf({ 'adapter.methods': given }), shape);
+    const config = matchParameters(configOf({ 'adapter.methods': given }), builtIn, shape);
     expect(config.adapter.methods).toMatchObject({
       keeplora: { rank: 5 },
       isolated: { rank: 20, alpha: 7 },
     });
-    const sizes = new Map(methodSizes(config, shape).methods.map((size) => [size.method, size]));
+    const sizes = new Map(methodSizes(config, builtIn, shape).methods.map((size) => [size.method, size]));
     expect(sizes.get('keeplora')?.why).toBe('its rank of 5 is given');
     // 2 experts: routers of half the size.
     expect(sizes.get('moelora')).toMatchObject({ rank: 16, trainable: 610_368 });
@@ -119,23 +122,24 @@ describe('what is matched', () => {
   });
 
   it('a budget of one’s own is matched by every method', () => {
-    const config = matchParameters(configOf({ 'adapter.budget': 300_000 }), shape);
-    const { budget, methods: sizes } = methodSizes(config, shape);
+    const config = matchParameters(configOf({ 'adapter.budget': 300_000 }), builtIn, shape);
+    const { budget, methods: sizes } = methodSizes(config, builtIn, shape);
     expect(budget).toBe(300_000);
     expect(sizes.find(({ method }) => method === 'lora')).toMatchObject({ rank: 6, trainable: 290_880 });
   });
 
   it('a projector that is frozen trains nothing', () => {
-    const config = matchParameters(configOf({ 'training.projectorLearningRate': 0 }), shape);
+    const config = matchParameters(configOf({ 'training.projectorLearningRate': 0 }), builtIn, shape);
     expect(config.adapter.budget).toBe(468_480);
     expect(config.adapter.methods).not.toHaveProperty('isolated');
   });
 
   it('nothing where match is none; there every method has the run’s rank', () => {
     const config = configOf({ 'adapter.match': 'none' });
-    expect(matchParameters(config, shape)).toBe(config);
+    expect(matchParameters(config, builtIn, shape)).toBe(config);
     const [first] = methodSizes(
-      matchParameters(configOf({ 'adapter.match': 'none', methods: ['keeplora'] }), shape),
+      matchParameters(configOf({ 'adapter.match': 'none', methods: ['keeplora'] }), builtIn, shape),
+      builtIn,
       shape,
     ).methods;
     expect(first).toMatchObject({ rank: 16, why: 'not matched: adapter.match is none' });
@@ -152,8 +156,8 @@ describe('what is matched', () => {
   });
 
   it('once: what was matched is matched to itself', () => {
-    const config = matchParameters(configOf(), shape);
-    expect(matchParameters(config, shape)).toEqual(config);
+    const config = matchParameters(configOf(), builtIn, shape);
+    expect(matchParameters(config, builtIn, shape)).toEqual(config);
   });
 });
 

@@ -1,10 +1,10 @@
-// What a new method costs: one file and one row in the registry. Here the file is below and the row is put in from
-// outside; configuration, plan, trainer, checkpoints, evaluation and results know it without a change.
+// What a new method costs: one file. Here it is handed in from outside, in a catalogue of its own; configuration, plan, trainer, checkpoints, evaluation and results know it without a change.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { UserError } from '../../src/base/errors.ts';
+import { builtIn, type Catalogue } from '../../src/config/catalogue.ts';
 import { openEngine } from '../../src/engine/engine.ts';
 import { largestAbsolute } from '../../src/methods/shared/matrices.ts';
 import { readStage } from '../../src/methods/shared/stage-files.ts';
@@ -14,15 +14,11 @@ import { computeResults } from '../../src/report/compute.ts';
 import { executeRun } from '../../src/runs/execute.ts';
 import { recordProvenance } from '../../src/runs/provenance.ts';
 import { projectorNames } from '../../src/training/traced.ts';
+import { method } from '../support/shrinking-method.ts';
 import { toyConfig } from '../support/toy-config.ts';
 import { writeToyModel } from '../support/toy-model.ts';
 
-vi.mock('../../src/methods/index.ts', async (original) => {
-  const registry = await original<typeof import('../../src/methods/index.ts')>();
-  const { method } = await import('../support/shrinking-method.ts');
-  const methods = { ...registry.methods, shrinking: method };
-  return { ...registry, methods, methodNames: Object.keys(methods) };
-});
+const catalogue: Catalogue = { ...builtIn, methods: builtIn.methods.with([method]) };
 
 const root = mkdtempSync(join(tmpdir(), 'coin-one-file-'));
 const [model, data, output] = [join(root, 'model'), join(root, 'data'), join(root, 'run')];
@@ -46,7 +42,7 @@ function configOf(more: Readonly<Record<string, unknown>> = {}) {
     'evaluation.maxNewTokens': 2,
     ...more,
   };
-  return toyConfig(settings);
+  return toyConfig(settings, catalogue);
 }
 
 it('runs a method that only a test knows, with its settings, hooks and memory', async () => {
@@ -54,16 +50,16 @@ it('runs a method that only a test knows, with its settings, hooks and memory', 
   const source = { root: data, instructionType: 'Original' };
   await executeRun({
     config,
+    catalogue,
     folder: output,
     source,
     prepare: (folder) => recordProvenance(folder, { source, tasks: config.tasks, modelFolder: model }),
-    openEngine: () => openEngine({ config, modelFolder: model }),
+    openEngine: () => openEngine({ config, catalogue, modelFolder: model }),
   });
-  const { modes, methods } = await computeResults(output);
+  const { modes, methods } = await computeResults(output, { catalogue });
   expect(methods.map(({ label }) => label)).toEqual(['Shrinking']);
   expect(modes.strict.methods.shrinking?.matrix.rows).toHaveLength(2);
 
-  const { method } = await import('../support/shrinking-method.ts');
   const { weights } = openLlava(model);
   const state = readStage(join(output, 'shrinking/2-GQA/adapter'), {
     method,

@@ -19,7 +19,7 @@ import { writeToyModel } from '../support/toy-model.ts';
 const root = mkdtempSync(join(tmpdir(), 'coin-methods-'));
 const [whole, killed, configFile] = [join(root, 'whole'), join(root, 'killed'), join(root, 'run.yaml')];
 const tasks = ['ImageNet', 'GQA'];
-const trained = methodNames.filter((name) => (methods[name] as Method).stream !== 'untrained');
+const trained = methodNames.filter((name) => (methods[name] as Method).stream.trains);
 
 beforeAll(async () => {
   buildIfStale();
@@ -158,7 +158,7 @@ describe('all methods', () => {
   it('killed in a stage of each, end with the same bytes', async () => {
     let kills = 0;
     for (const name of trained) {
-      const stage = (methods[name] as Method).stream === 'joint' ? 'all' : '2-GQA';
+      const stage = !(methods[name] as Method).stream.changes ? 'all' : '2-GQA';
       const checkpoint = join(killed, name, stage, 'checkpoint', 'state.safetensors');
       const { child, ended } = start(killed);
       let over = false;

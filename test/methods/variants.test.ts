@@ -1,13 +1,13 @@
 // The named variants of methods go through the toy stream, and differ from the default in what they say they change.
 import { afterAll, describe, expect, it } from 'vitest';
-import { type Method, type MethodName, methods } from '../../src/methods/index.ts';
+import { type BuiltInMethod, type Method, methods } from '../../src/methods/index.ts';
 import { valuesDifference } from '../../src/methods/shared/matrices.ts';
 import { ToyLaboratory } from '../../src/verification/laboratory.ts';
 
 const laboratory = new ToyLaboratory();
 afterAll(() => laboratory.dispose());
 
-const variants: readonly (readonly [MethodName, Readonly<Record<string, unknown>>])[] = [
+const variants: readonly (readonly [BuiltInMethod, Readonly<Record<string, unknown>>])[] = [
   ['ewc', { space: 'weights' }],
   ['ewc', { online: true, gamma: 0.5 }],
   ['ewc', { estimator: 'batch' }],

@@ -1,5 +1,6 @@
 // Steps of a run done side by side: in what order, and that the files are those of one step after the other, however often
 // the run is stopped. Engines in real threads are in methods-run.test.ts.
+
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../src/base/errors.ts';
+import { builtIn } from '../../src/config/catalogue.ts';
 import { planRun, type Step } from '../../src/config/plan.ts';
 import { jobsOf } from '../../src/engine/jobs.ts';
 import { executeRun, type RunObserver } from '../../src/runs/execute.ts';
@@ -139,11 +141,14 @@ describe('a run in jobs', () => {
 });
 
 describe('the board', () => {
-  const steps = planRun({
-    tasks: ['GQA', 'VQAv2', 'ImageNet'],
-    methods: ['lora', 'moelora', 'joint'],
-    evaluation: { zeroShot: true, unseen: false },
-  });
+  const steps = planRun(
+    {
+      tasks: ['GQA', 'VQAv2', 'ImageNet'],
+      methods: ['lora', 'moelora', 'joint'],
+      evaluation: { zeroShot: true, unseen: false },
+    },
+    builtIn,
+  );
 
   const zeroShot = steps.filter((step) => step.kind === 'evaluate' && step.trained === undefined);
 

@@ -1,9 +1,11 @@
 // A run that is stopped anywhere and started again ends with the same files as one that was not, and does nothing twice.
+
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../src/base/errors.ts';
+import { builtIn } from '../../src/config/catalogue.ts';
 import type { RunConfig } from '../../src/config/load.ts';
 import { planRun } from '../../src/config/plan.ts';
 import { lockFolder } from '../../src/formats/files/lock.ts';
@@ -84,7 +86,7 @@ it('leaves an adapter per stage, predictions per stage and seen task, and nothin
 
 describe('stopped and started again', () => {
   it('at every step boundary', async () => {
-    const steps = planRun(tinyConfig('', source));
+    const steps = planRun(tinyConfig('', source), builtIn);
     for (let stopAfter = 1; stopAfter < steps.length; stopAfter++) {
       const folder = freshFolder();
       const controller = new AbortController();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Issue, present, UserError } from '../../src/base/errors.ts';
 import { parseOverride } from '../../src/config/load.ts';
-import { methodNames } from '../../src/config/schema.ts';
+import { methodNames } from '../../src/methods/index.ts';
 import type { Provenance } from '../../src/runs/provenance.ts';
 import { finishedArms, type OpenedRuns } from '../../src/studies/arm-scores.ts';
 import { armsOf, pairsOf } from '../../src/studies/arms.ts';
@@ -186,8 +186,8 @@ describe('rows', () => {
 });
 
 describe('figures', () => {
-  const { runs, axes, methods } = load('grid: {methods: [lora, ewc]}\nset: {tasks: [GQA]}\nseeds: 3\n');
-  const arms = armsOf({ runs, axes, methods });
+  const study = load('grid: {methods: [lora, ewc]}\nset: {tasks: [GQA]}\nseeds: 3\n');
+  const arms = armsOf(study);
   /** Of runs by seed: the methods that are finished. */
   const finished = (...bySeed: readonly (readonly string[])[]) => {
     const opened = bySeed.map((names, seed) => {

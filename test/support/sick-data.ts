@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { type DoctorOptions, examineData } from '../../src/data/doctor/doctor.ts';
 import type { Finding } from '../../src/data/doctor/findings.ts';
 import { prepareTask } from '../../src/data/preparation/prepare.ts';
-import type { TaskName } from '../../src/tasks/index.ts';
+import type { CoinTask } from '../../src/tasks/index.ts';
 import { writeDownload } from './files/raw-downloads.ts';
 
 /** Not those that small data of one task has by nature. */
@@ -17,7 +17,7 @@ export class SickData {
 
   constructor(readonly root: string) {}
 
-  async prepare(tasks: readonly TaskName[]): Promise<void> {
+  async prepare(tasks: readonly CoinTask[]): Promise<void> {
     for (const task of tasks) {
       const from = join(this.root, 'raw', task);
       await writeDownload(task, from);
@@ -26,13 +26,13 @@ export class SickData {
   }
 
   /** One task's data as they were prepared. */
-  healthy(task: TaskName): string {
+  healthy(task: CoinTask): string {
     return join(this.root, 'single', task);
   }
 
   /** What is found in one task's data after a change. */
   async findingsOf(
-    task: TaskName,
+    task: CoinTask,
     change: (folder: string) => void | Promise<void>,
     options: Partial<DoctorOptions> = {},
   ): Promise<readonly Finding[]> {

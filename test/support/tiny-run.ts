@@ -1,6 +1,8 @@
 // A data folder with three small tasks, a configuration for it, and what two runs are compared by.
+
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { builtIn } from '../../src/config/catalogue.ts';
 import type { RunConfig } from '../../src/config/load.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import type { TaskSource } from '../../src/tasks/task.ts';
@@ -38,7 +40,7 @@ export function writeTinyData(root: string): TaskSource {
 /** Three tasks, both methods, three optimiser steps a stage, answers one by one. */
 export function tinyConfig(folder: string, source: TaskSource): RunConfig {
   return {
-    ...configSchema.parse({
+    ...configSchema(builtIn).parse({
       model: 'nano',
       benchmark: source.root,
       training: { batchSize: 2 },

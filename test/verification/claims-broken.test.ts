@@ -2,7 +2,7 @@
 // released code tends to break: a term without effect, a merge that matches nothing, a memory that is empty.
 import { describe, expect, it } from 'vitest';
 import type { Laboratory } from '../../src/methods/claim.ts';
-import { type Method, type MethodName, methods } from '../../src/methods/index.ts';
+import { type BuiltInMethod, type Method, methods } from '../../src/methods/index.ts';
 import type { OpenMethod, StageState, Values } from '../../src/methods/method.ts';
 import { float32 } from '../../src/tensor/dtype.ts';
 import { normalArray } from '../../src/tensor/random.ts';
@@ -44,7 +44,7 @@ const changedMemory = (
 const zeros = (values: Float32Array) => new Float32Array(values.length);
 
 const cases: readonly {
-  readonly method: MethodName;
+  readonly method: BuiltInMethod;
   readonly broken: string;
   readonly sabotage: Sabotage;
   readonly claim: RegExp;
@@ -169,7 +169,7 @@ const cases: readonly {
   },
 ];
 
-function methodOf(name: MethodName): OpenMethod {
+function methodOf(name: BuiltInMethod): OpenMethod {
   return methods[name].open({ adapter: { rank: 4, alpha: 8, dropout: 0, experts: 2 }, own: { top: 1 } });
 }
 

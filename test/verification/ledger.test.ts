@@ -1,8 +1,10 @@
 // The ledger: its rule, what it reads of runs, and that the committed file speaks of every registered method and claim.
+
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { builtIn } from '../../src/config/catalogue.ts';
 import type { Method } from '../../src/methods/index.ts';
 import { computeResults, writeMetrics } from '../../src/report/compute.ts';
 import { renderLedger } from '../../src/report/words/ledger-text.ts';
@@ -59,7 +61,7 @@ beforeAll(async () => {
     writeMetrics(folder, await computeResults(folder));
   }
   writeFileSync(join(study, 'study.json'), JSON.stringify({ runs: ['seed-1', 'seed-0', 'seed-2'] }));
-  entries = await makeLedger({ laboratory, folders: [study] });
+  entries = await makeLedger({ methods: builtIn.methods, laboratory, folders: [study] });
 });
 
 describe('the rule', () => {
@@ -109,11 +111,15 @@ describe('entries', () => {
   });
 
   it('refuses what is no run, and a run without figures', async () => {
-    await expect(makeLedger({ laboratory, folders: [root] })).rejects.toThrow(/as `coin run` makes it/);
+    await expect(makeLedger({ methods: builtIn.methods, laboratory, folders: [root] })).rejects.toThrow(
+      /as `coin run` makes it/,
+    );
     const bare = join(root, 'bare');
     mkdirSync(bare);
     writeFileSync(join(bare, 'config.json'), readFileSync(join(study, 'seed-0', 'config.json')));
-    await expect(makeLedger({ laboratory, folders: [bare] })).rejects.toThrow(/coin report/);
+    await expect(makeLedger({ methods: builtIn.methods, laboratory, folders: [bare] })).rejects.toThrow(
+      /coin report/,
+    );
   });
 });
 

@@ -9,7 +9,7 @@ import type { DoctorReport } from '../../src/data/doctor/findings.ts';
 import { readJsonLines } from '../../src/formats/records/json.ts';
 import type { Metrics } from '../../src/report/compute.ts';
 import { officialOrder } from '../../src/streams/coin/order.ts';
-import { type TaskName, taskNames, tasks } from '../../src/tasks/index.ts';
+import { type CoinTask, coinTasks, tasks } from '../../src/tasks/index.ts';
 import type { Prediction } from '../../src/tasks/task.ts';
 import { buildIfStale, commandLine } from '../support/built.ts';
 import { writeDownload } from '../support/files/raw-downloads.ts';
@@ -17,7 +17,7 @@ import { writeDownload } from '../support/files/raw-downloads.ts';
 const root = mkdtempSync(join(tmpdir(), 'coin-miniature-'));
 beforeAll(async () => {
   buildIfStale();
-  for (const task of taskNames) await writeDownload(task, join(root, 'raw', task));
+  for (const task of coinTasks) await writeDownload(task, join(root, 'raw', task));
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -40,7 +40,7 @@ evaluation: { slots: 4, maxNewTokens: 3, zeroShot: false }
 `;
 
 it('from raw downloads to the matrix', () => {
-  for (const task of taskNames) {
+  for (const task of coinTasks) {
     expect(coin('data', 'prepare', '--task', task, '--from', `raw/${task}`, '--to', 'data')).toContain(
       `${task}: prepared from `,
     );
@@ -60,7 +60,7 @@ it('from raw downloads to the matrix', () => {
   for (const [index, { scores }] of rows.entries()) {
     expect(Object.keys(scores)).toEqual(officialOrder.slice(0, index + 1));
   }
-  for (const name of taskNames) {
+  for (const name of coinTasks) {
     const predictions = `runs/miniature/lora/8-OCRVQA/predictions/${name}.jsonl`;
     expect(scoreOf(name, predictions)).toBeCloseTo(rows.at(-1)!.scores[name]!, 10);
     // One optimiser step teaches little: that right answers count is shown with the right answers.
@@ -80,7 +80,7 @@ it('from raw downloads to the matrix', () => {
   expect(readFileSync(join(root, 'runs/miniature/report.html'), 'utf8')).toContain('<svg');
 });
 
-function scoreOf(task: TaskName, predictions: string): number {
+function scoreOf(task: CoinTask, predictions: string): number {
   const official = ['ScienceQA', 'TextVQA', 'GQA'].includes(task);
   const annotations = official ? `data/cl_dataset/${task}` : `data/Instructions_Original/${task}`;
   const parameters = ['--task', task, '--predictions', predictions, '--annotations', annotations];

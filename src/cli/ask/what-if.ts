@@ -14,7 +14,6 @@ import {
   type WhatIfModel,
   whyNotMixable,
 } from '../../followups/what-if-models.ts';
-import { methods } from '../../methods/index.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { type GridCell, renderGrid, style, wrap } from '../../report/terminal/terminal-grid.ts';
 import { absent, formatScore } from '../../report/words/numbers.ts';
@@ -96,12 +95,13 @@ function modelsOf(run: OpenedRun, asked: Asked): readonly WhatIfModel[] {
   const names = methodsOf(run, asked.method, mixes);
   const weights = weightsOf(asked.weights);
   return names.flatMap((method) => {
+    const known = run.catalogue.methods.get(method);
     const trained = trainedSteps(run, method).length;
-    if (trained === 0) throw new UserError(`${methods[method].label} has no trained stage yet`);
+    if (trained === 0) throw new UserError(`${known.label} has no trained stage yet`);
     const all = Array.from({ length: trained }, (_, index) => index + 1);
     const stages = (option: string, text: string) => stagesOf(option, text, all);
     const models: WhatIfModel[] = [];
-    if (mixes) requireMixable(run.config, method);
+    if (mixes) requireMixable(run.config, known);
     if (isOpen) models.push(...interpolated(method, [0, trained], weights));
     if (isOpen && trained > 1) models.push(averaged(method, all));
     if (interpolate !== undefined) {
@@ -118,7 +118,7 @@ function modelsOf(run: OpenedRun, asked: Asked): readonly WhatIfModel[] {
     // The real thing to compare with.
     models.push(rolledBack(method, trained));
     requireStages(
-      method,
+      known,
       trained,
       models.flatMap(({ parts }) => parts.map(({ stage }) => stage)),
     );
@@ -126,11 +126,16 @@ function modelsOf(run: OpenedRun, asked: Asked): readonly WhatIfModel[] {
   });
 }
 
-function methodsOf({ config }: OpenedRun, given: string | undefined, mixes: boolean): readonly MethodName[] {
+function methodsOf(
+  { config, catalogue }: OpenedRun,
+  given: string | undefined,
+  mixes: boolean,
+): readonly MethodName[] {
   if (given === undefined) {
-    const possible = config.methods.filter((method) =>
-      mixes ? whyNotMixable(config, method) === undefined : methods[method].stream !== 'untrained',
-    );
+    const possible = config.methods.filter((name) => {
+      const method = catalogue.methods.get(name);
+      return mixes ? whyNotMixable(config, method) === undefined : method.stream.trains;
+    });
     if (possible.length > 0) return possible;
     throw new UserError({
       message: 'no method of this run has stages that can be mixed',

@@ -4,7 +4,7 @@ import { UserError } from '../../base/errors.ts';
 import { imageModes } from '../../data/preparation/images.ts';
 import { type Preparation, prepareTask } from '../../data/preparation/prepare.ts';
 import { rawSources } from '../../tasks/downloads/sources.ts';
-import { type TaskName, taskNames } from '../../tasks/index.ts';
+import { type CoinTask, coinTasks } from '../../tasks/index.ts';
 import { instructionTypes } from '../../tasks/layout/instruction-files.ts';
 import { oneOf } from '../shell/arguments.ts';
 import { CountLine } from '../shell/count-line.ts';
@@ -16,7 +16,7 @@ export const dataPrepare = defineCommand({
       "Make CoIN's files of one task from the raw download of its data sets; run it again to continue",
   },
   args: {
-    task: { type: 'string', required: true, valueHint: 'NAME', description: taskNames.join(', ') },
+    task: { type: 'string', required: true, valueHint: 'NAME', description: coinTasks.join(', ') },
     from: { type: 'string', required: true, valueHint: 'DIR', description: 'holds the raw download' },
     to: {
       type: 'string',
@@ -50,7 +50,7 @@ export const dataPrepare = defineCommand({
     if (task === undefined || from === undefined || to === undefined) {
       throw new UserError('expected --task, --from and --to');
     }
-    const name = oneOf('--task', task, taskNames);
+    const name = oneOf('--task', task, coinTasks);
     const line = new CountLine(`prepare ${name}`);
     try {
       const done = await prepareTask({
@@ -73,7 +73,7 @@ export const dataPrepare = defineCommand({
   },
 });
 
-function summary(task: TaskName, to: string, { form, complete, files }: Preparation): string {
+function summary(task: CoinTask, to: string, { form, complete, files }: Preparation): string {
   const lines = files.map(({ path, entries, turns, leftOut, unanswered }) => {
     const counts =
       entries === 0 ? '' : `  ${entries} entries${turns === entries ? '' : `, ${turns} questions`}`;
@@ -86,7 +86,7 @@ function summary(task: TaskName, to: string, { form, complete, files }: Preparat
 }
 
 /** A file that was not found: says what the whole download looks like. */
-function withExpected(error: unknown, task: TaskName): unknown {
+function withExpected(error: unknown, task: CoinTask): unknown {
   if (
     !(error instanceof UserError) ||
     !error.issues.some(({ message, hint }) => hint !== undefined && message.startsWith('no such file'))

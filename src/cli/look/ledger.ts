@@ -1,7 +1,9 @@
 // `coin ledger`: what is verified of each method, and what it rests on: claims, runs, published figures.
+
 import { relative } from 'node:path';
 import { defineCommand } from 'citty';
 import { packageVersion } from '../../base/package.ts';
+import { builtIn } from '../../config/catalogue.ts';
 import { writeFileAtomic } from '../../formats/files/files.ts';
 import { renderLedger } from '../../report/words/ledger-text.ts';
 import { ToyLaboratory } from '../../verification/laboratory.ts';
@@ -27,6 +29,7 @@ export const ledger = defineCommand({
     const laboratory = new ToyLaboratory();
     try {
       const entries = await makeLedger({
+        methods: builtIn.methods,
         laboratory,
         folders: args._,
         onMethod: (label) => process.stderr.write(`${label}\n`),

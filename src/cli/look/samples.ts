@@ -39,7 +39,7 @@ export const samples = defineCommand({
       const name = args[option];
       return name === undefined ? undefined : task(`--${option}`, name);
     };
-    const aspects = new Aspects(run, wholeStages(run.config, run.done));
+    const aspects = new Aspects(run, wholeStages(run, run.done));
     const found = querySamples(aspects, tasks, {
       task: task('--task', args.task ?? ''),
       method: args.method === undefined ? undefined : namedIn('--method', args.method, methods, 'method'),

@@ -5,7 +5,7 @@ import { UserError } from '../../base/errors.ts';
 import { painter, useColor, widthOf } from '../../report/terminal/paint.ts';
 import { renderGrid } from '../../report/terminal/terminal-grid.ts';
 import { formatCount, formatScore } from '../../report/words/numbers.ts';
-import { type TaskName, taskNames, tasks } from '../../tasks/index.ts';
+import { type CoinTask, coinTasks, tasks } from '../../tasks/index.ts';
 import { streamPredictions } from '../../tasks/prediction-file.ts';
 import {
   type SampleScore,
@@ -19,7 +19,7 @@ import { oneOf } from '../shell/arguments.ts';
 const modes = ['reference', 'strict'] as const satisfies readonly ScoringMode[];
 
 const definitions = {
-  task: { type: 'string', required: true, valueHint: 'TASK', description: taskNames.join(', ') },
+  task: { type: 'string', required: true, valueHint: 'TASK', description: coinTasks.join(', ') },
   predictions: {
     type: 'string',
     required: true,
@@ -51,7 +51,7 @@ export const score = defineCommand({
   meta: { name: 'score', description: 'Score a file of predictions, from whatever system' },
   args: definitions,
   async run({ args }) {
-    const task = oneOf('--task', args.task, taskNames);
+    const task = oneOf('--task', args.task, coinTasks);
     const model = oneOf('--model', args.model, scoredModels);
     const mode = args.mode === undefined ? undefined : oneOf('--mode', args.mode, modes);
     const samples = tasks[task].readAnnotations(args.annotations);
@@ -94,7 +94,7 @@ function scoredSamples({ mode, denominator, missing }: TaskScore): number {
 }
 
 /** In pieces, so that a million samples need no string that holds them all. */
-async function printJson(task: TaskName, result: TaskScore): Promise<void> {
+async function printJson(task: CoinTask, result: TaskScore): Promise<void> {
   const { mode, accuracy, correct, expected, missing, duplicate, unparseable, samples } = result;
   const head = {
     task,
@@ -124,7 +124,7 @@ async function write(text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }
 
-function summary(task: TaskName, model: ScoredModel, results: readonly TaskScore[]): string {
+function summary(task: CoinTask, model: ScoredModel, results: readonly TaskScore[]): string {
   const color = useColor(process.stdout);
   const paint = painter(color);
   const rows = results.map((result) => [

@@ -1,8 +1,9 @@
 // `coin graph dump`: one of a run's programs, as text or as an ONNX file.
 import { dirname, relative, resolve } from 'node:path';
 import { defineCommand } from 'citty';
+import { builtIn } from '../../config/catalogue.ts';
 import { loadConfig } from '../../config/load.ts';
-import { methodNames } from '../../config/schema.ts';
+import { catalogueOf } from '../../config/plugins.ts';
 import { locateModel } from '../../config/sources.ts';
 import { buildProgram, programNames } from '../../forecast/programs.ts';
 import { matchParameters } from '../../forecast/sizes.ts';
@@ -18,7 +19,7 @@ const definitions = {
   method: {
     type: 'string',
     valueHint: 'NAME',
-    description: `${methodNames.join(' or ')}; none for the base model`,
+    description: `${builtIn.methods.names.join(', ')}, or one of the configuration's plug-ins; none for the base model`,
   },
   to: {
     type: 'string',
@@ -33,10 +34,17 @@ export const graphDump = defineCommand({
   args: definitions,
   run({ args, rawArgs }) {
     const program = oneOf('program', args.program, programNames);
-    const method = args.method === undefined ? undefined : oneOf('--method', args.method, methodNames);
     const loaded = loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });
+    const catalogue = catalogueOf(loaded);
+    const name =
+      args.method === undefined ? undefined : oneOf('--method', args.method, catalogue.methods.names);
+    const method = name === undefined ? undefined : catalogue.methods.get(name);
     const model = openLlava(locateModel(loaded));
-    const config = matchParameters({ ...loaded, methods: method === undefined ? [] : [method] }, model);
+    const config = matchParameters(
+      { ...loaded, methods: name === undefined ? [] : [name] },
+      catalogue,
+      model,
+    );
     const outputs = buildProgram(program, model, config, method);
     if (args.to === undefined) {
       process.stdout.write(`${printGraph(outputs)}\n`);

@@ -1,6 +1,9 @@
 // `coin config`: shows a configuration with every default, or the schema of configuration files.
+
 import { defineCommand } from 'citty';
+import type { Catalogue } from '../../config/catalogue.ts';
 import { loadConfig, type RunConfig } from '../../config/load.ts';
+import { catalogueOf } from '../../config/plugins.ts';
 import { locateModel } from '../../config/sources.ts';
 import { configJsonSchema, renderConfig } from '../../config/text.ts';
 import { matchParameters, methodSizes, openShape } from '../../forecast/sizes.ts';
@@ -28,21 +31,22 @@ export const config = defineCommand({
   meta: { name: 'config', description: 'Print a configuration with every default and what it means' },
   args: definitions,
   run({ args, rawArgs }) {
-    const config = () => loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });
+    const loaded = loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });
+    const catalogue = catalogueOf(loaded);
     const text = args.schema
-      ? `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`
+      ? `${JSON.stringify(configJsonSchema(catalogue), undefined, 2)}\n`
       : args.resolved
-        ? renderResolved(config())
-        : renderConfig(config());
+        ? renderResolved(loaded, catalogue)
+        : renderConfig(loaded, catalogue);
     process.stdout.write(text);
   },
 });
 
 /** The sizes stand in comments, so that the whole reads back. */
-function renderResolved(loaded: RunConfig): string {
+function renderResolved(loaded: RunConfig, catalogue: Catalogue): string {
   const shape = openShape(locateModel(loaded));
-  const config = matchParameters(loaded, shape);
+  const config = matchParameters(loaded, catalogue, shape);
   const options = { width: widthOf(process.stdout) - 2, color: false };
-  const lines = renderSizes(methodSizes(config, shape), config.adapter, options);
-  return `${lines.map((line) => `# ${line}`).join('\n')}\n${renderConfig(config)}`;
+  const lines = renderSizes(methodSizes(config, catalogue, shape), config.adapter, options);
+  return `${lines.map((line) => `# ${line}`).join('\n')}\n${renderConfig(config, catalogue)}`;
 }

@@ -1,9 +1,11 @@
 // `coin evaluate`: answers the questions of some tasks with a model and an adapter, without training; or audits a run.
+
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { defineCommand } from 'citty';
 import { UserError } from '../../base/errors.ts';
 import { type ConfigOverride, loadConfig } from '../../config/load.ts';
+import { catalogueOf } from '../../config/plugins.ts';
 import { locateModel, prepareData } from '../../config/sources.ts';
 import { type EvaluatedTask, evaluateModel } from '../../engine/evaluate-model.ts';
 import { type AuditResult, auditRun } from '../../followups/audit.ts';
@@ -82,6 +84,7 @@ export const evaluate = defineCommand({
       const evaluated = await evaluateModel({
         modelFolder: locateModel(config),
         config,
+        catalogue: catalogueOf(config),
         source: await prepareData(config, isRun ? target : outputFolder),
         outputFolder,
         signal,

@@ -1,7 +1,9 @@
 // Executes a configured run from the command line: progress on stderr, Ctrl-C between two batches, how to go on after it.
 // Shows no results. How a run is started is `runs/start.ts`.
+
 import type { ArgsDef } from 'citty';
 import type { RunConfig } from '../../config/load.ts';
+import { catalogueOf } from '../../config/plugins.ts';
 import { featureCache, locateModel } from '../../config/sources.ts';
 import { methodSizes, openShape } from '../../forecast/sizes.ts';
 import type { FeatureCounts } from '../../models/llava/image-encoder.ts';
@@ -96,7 +98,7 @@ export async function executeConfig(given: RunConfig, options: ExecuteArguments)
 
 function showSizes(config: RunConfig): void {
   const options = { width: widthOf(process.stderr), color: useColor(process.stderr) };
-  const sizes = methodSizes(config, openShape(locateModel(config)));
+  const sizes = methodSizes(config, catalogueOf(config), openShape(locateModel(config)));
   process.stderr.write(`${renderSizes(sizes, config.adapter, options).join('\n')}\n\n`);
 }
 

@@ -2,6 +2,7 @@
 
 import { UserError } from '../../base/errors.ts';
 import type { RunConfig } from '../../config/load.ts';
+import { catalogueOf } from '../../config/plugins.ts';
 import { matchParameters } from '../../forecast/sizes.ts';
 import { writeFileAtomic, writeJsonAtomic } from '../../formats/files/files.ts';
 import { lockFolder } from '../../formats/files/lock.ts';
@@ -51,7 +52,7 @@ function matched(runs: readonly StudyRun[]): readonly StudyRun[] {
   return runs.map(({ config, ...run }) => {
     const { model, adapter, methods, methodSettings, training } = config;
     const key = JSON.stringify({ model, adapter, methods, methodSettings, training });
-    const settings = known.get(key) ?? matchParameters(config).adapter;
+    const settings = known.get(key) ?? matchParameters(config, catalogueOf(config)).adapter;
     known.set(key, settings);
     return { ...run, config: { ...config, adapter: settings } };
   });

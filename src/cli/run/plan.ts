@@ -1,6 +1,8 @@
 // `coin plan`: what a run will take, before it runs: steps, tokens, arithmetic, memory, disk, and hours by a short probe.
+
 import { defineCommand } from 'citty';
 import { loadConfig, type RunConfig } from '../../config/load.ts';
+import { catalogueOf } from '../../config/plugins.ts';
 import { requireTrainable } from '../../config/presets.ts';
 import { locateModel, prepareData } from '../../config/sources.ts';
 import { engineOf } from '../../engine/engine-of.ts';
@@ -8,7 +10,6 @@ import { estimateRun, type RunEstimate, type StepEstimate } from '../../forecast
 import type { FeatureStorage } from '../../forecast/feature-storage.ts';
 import { type ProbeResult, probeRun } from '../../forecast/probe.ts';
 import { matchParameters, methodSizes, type SizesOfRun } from '../../forecast/sizes.ts';
-import { methods } from '../../methods/index.ts';
 import { openLlava } from '../../models/llava/model.ts';
 import { painter, useColor, widthOf } from '../../report/terminal/paint.ts';
 import { type GridCell, renderGrid } from '../../report/terminal/terminal-grid.ts';
@@ -36,18 +37,19 @@ export const plan = defineCommand({
     requireTrainable(args.config);
     const modelFolder = locateModel(loaded);
     const model = openLlava(modelFolder);
-    const config = matchParameters(loaded, model);
+    const catalogue = catalogueOf(loaded);
+    const config = matchParameters(loaded, catalogue, model);
     const source = await prepareData(config, config.output);
-    const estimate = estimateRun(config, model, source);
+    const estimate = estimateRun(config, catalogue, model, source);
     // citty takes `--no-probe` for a `probe` that is false.
     const probe = rawArgs.includes('--no-probe')
       ? undefined
-      : await probeRun(config, source, (probed) => {
+      : await probeRun(config, catalogue, source, (probed) => {
           process.stderr.write('Probing: a few training steps and a few answers.\n');
           return engineOf({ config: probed });
         });
     const stages = stagesOf(estimate, config, probe);
-    const sizes = methodSizes(config, model);
+    const sizes = methodSizes(config, catalogue, model);
     process.stdout.write(
       args.json === true
         ? `${JSON.stringify(asJson(estimate, sizes, stages, probe), undefined, 2)}\n`
@@ -84,7 +86,7 @@ function stagesOf(
     const evaluationFlops = evaluations.reduce((total, { flops }) => total + flops, 0);
     const trained = train?.step.kind === 'train' ? train.step : undefined;
     return {
-      method: trained === undefined ? 'zero-shot' : methods[trained.method].label,
+      method: trained === undefined ? 'zero-shot' : trained.label,
       stage: trained?.stage ?? 0,
       task: trained?.task ?? '',
       ...(train && { train }),

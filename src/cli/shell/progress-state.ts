@@ -1,7 +1,6 @@
 // How far a run is: what the progress display shows, as numbers and words. Draws nothing.
 
 import type { Step } from '../../config/plan.ts';
-import { methods } from '../../methods/index.ts';
 import type { PlannedStep, RunObserver, StepProgress } from '../../runs/execute.ts';
 
 /** One level of progress: the run, a stage of it, or a step. */
@@ -167,7 +166,7 @@ export class ProgressState implements RunObserver {
 export function stageName(step: Step): string {
   const trained = step.kind === 'train' ? step : step.trained;
   if (trained === undefined) return 'zero-shot';
-  const { label } = methods[trained.method];
+  const { label } = trained;
   return trained.tasks.length > 1 ? label : `${label} ${trained.stage} ${trained.task}`;
 }
 

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { expectedCounts, type Fact, slimTestCount } from '../../streams/coin/facts.ts';
-import type { TaskName } from '../../tasks/index.ts';
+import type { CoinTask } from '../../tasks/index.ts';
 import type { Finding } from './findings.ts';
 import type { Part } from './rows.ts';
 
@@ -21,7 +21,7 @@ export interface Origin {
   readonly prepared?: z.output<typeof preparation>;
 }
 
-export function originOf(root: string, task: TaskName, instructionType: string): Origin {
+export function originOf(root: string, task: CoinTask, instructionType: string): Origin {
   return {
     nano: readOwn(join(root, 'manifest.json'), nanoManifest),
     prepared: readOwn(join(root, '.preparation', `${task}-${instructionType}.json`), preparation),
@@ -38,7 +38,7 @@ function readOwn<Schema extends z.ZodType>(file: string, schema: Schema): z.outp
 }
 
 export function checkCount(
-  task: TaskName,
+  task: CoinTask,
   part: Part,
   file: string,
   entries: number,

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { type TaskName, taskNames, tasks } from '../../tasks/index.ts';
+import { type CoinTask, coinTasks, tasks } from '../../tasks/index.ts';
 import { datasetPath, instructionFile, instructionFolder } from '../../tasks/layout/instruction-files.ts';
 import type { TaskSource } from '../../tasks/task.ts';
 import { findContamination, readSeenImages } from './contamination.ts';
@@ -60,12 +60,12 @@ export async function examineData(options: DoctorOptions): Promise<DoctorReport>
   };
 }
 
-function presentTasks(instructions: string): readonly TaskName[] {
+function presentTasks(instructions: string): readonly CoinTask[] {
   const names = new Set(readdirSync(instructions));
-  return taskNames.filter((task) => names.has(task));
+  return coinTasks.filter((task) => names.has(task));
 }
 
-function whatIsThere(root: string, instructions: string, present: readonly TaskName[]): readonly Finding[] {
+function whatIsThere(root: string, instructions: string, present: readonly CoinTask[]): readonly Finding[] {
   const name = relative(root, instructions) || basename(instructions);
   if (present.length === 0) {
     return [
@@ -77,20 +77,20 @@ function whatIsThere(root: string, instructions: string, present: readonly TaskN
       },
     ];
   }
-  const absent = taskNames.filter((task) => !present.includes(task));
+  const absent = coinTasks.filter((task) => !present.includes(task));
   if (absent.length === 0) return [];
   return [
     {
       severity: 'warning',
       code: 'task-missing',
-      message: `${absent.length} of ${taskNames.length} tasks are not there: ${absent.join(', ')}`,
+      message: `${absent.length} of ${coinTasks.length} tasks are not there: ${absent.join(', ')}`,
       hint: 'a run of the others needs a list of tasks: --set tasks=[...]',
     },
   ];
 }
 
 async function examineTask(
-  task: TaskName,
+  task: CoinTask,
   source: TaskSource,
   scope: ImageScope,
   onProgress: DoctorOptions['onProgress'],
@@ -98,7 +98,7 @@ async function examineTask(
   const { root, instructionType } = source;
   const found: Finding[] = [];
   const origin = originOf(root, task, instructionType);
-  const checks: { task: TaskName; train?: ImageCheckOf; test?: ImageCheckOf } = { task };
+  const checks: { task: CoinTask; train?: ImageCheckOf; test?: ImageCheckOf } = { task };
   const parts: { train?: FileCheck; test?: FileCheck } = {};
   let decoded = 0;
   for (const part of ['train', 'test'] as const) {
@@ -138,7 +138,7 @@ async function examineTask(
 
 type ImageCheckOf = Awaited<ReturnType<typeof checkImages>>;
 
-function fileOf(task: TaskName, part: Part, source: TaskSource, found: Finding[]): string | undefined {
+function fileOf(task: CoinTask, part: Part, source: TaskSource, found: Finding[]): string | undefined {
   try {
     return instructionFile(source, task, part === 'train' ? ['train.json'] : expectations[task].testFiles);
   } catch (error) {
@@ -151,7 +151,7 @@ function fileOf(task: TaskName, part: Part, source: TaskSource, found: Finding[]
 }
 
 /** The files that scorers read are there, and the task's own reader finds every test row in them. */
-function checkAnnotations(task: TaskName, source: TaskSource, found: readonly Finding[]): readonly Finding[] {
+function checkAnnotations(task: CoinTask, source: TaskSource, found: readonly Finding[]): readonly Finding[] {
   const missing = expectations[task].annotations
     .filter(({ path }) => !existsSync(datasetPath(source, path)))
     .map(({ path, use, severity }): Finding => {

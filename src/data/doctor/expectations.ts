@@ -1,7 +1,7 @@
 // What each task's data must look like: the form of its answers, and the files that scorers read beside the instruction
 // files. Expected counts are in `coin/facts.ts`.
 import { strictBox } from '../../tasks/grounding/score.ts';
-import type { TaskName } from '../../tasks/index.ts';
+import type { CoinTask } from '../../tasks/index.ts';
 
 export interface AnnotationFile {
   /** Below `cl_dataset`. */
@@ -37,7 +37,7 @@ const shortAnswer = {
 
 const validated = { ...shortAnswer, testFiles: ['val.json', 'test.json'] } as const;
 
-export const expectations: { readonly [Task in TaskName]: Expectation } = {
+export const expectations: { readonly [Task in CoinTask]: Expectation } = {
   ScienceQA: {
     ...shortAnswer,
     imageRequired: false,

@@ -1,12 +1,12 @@
 // What a check of a data folder finds, as data. Shown by the command line, printed as JSON for scripts.
-import type { TaskName } from '../../tasks/index.ts';
+import type { CoinTask } from '../../tasks/index.ts';
 
 /** `error`: a run or a scorer would stop or be wrong. `warning`: worth a look. `note`: what was left out and why. */
 export type Severity = 'error' | 'warning' | 'note';
 
 export interface Finding {
   readonly severity: Severity;
-  readonly task?: TaskName;
+  readonly task?: CoinTask;
   /** Stable, for scripts: e.g. `image-missing`. */
   readonly code: FindingCode;
   readonly message: string;
@@ -56,7 +56,7 @@ export interface PartReport {
 }
 
 export interface TaskReport {
-  readonly task: TaskName;
+  readonly task: CoinTask;
   readonly train?: PartReport;
   readonly test?: PartReport;
   /** Images that were decoded. */

@@ -5,7 +5,7 @@ import { relative } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { readImage } from '../../formats/images/image.ts';
 import { hashImage, type ImageHash } from '../../formats/images/image-hash.ts';
-import type { TaskName } from '../../tasks/index.ts';
+import type { CoinTask } from '../../tasks/index.ts';
 import { RandomStream } from '../../tensor/random.ts';
 import type { Finding, FindingCode } from './findings.ts';
 import type { NamedImage } from './rows.ts';
@@ -32,7 +32,7 @@ export interface ImageCheck {
 }
 
 export interface ImageOptions {
-  readonly task: TaskName;
+  readonly task: CoinTask;
   /** The data folder. */
   readonly root: string;
   /** The instruction file that names the images, relative to it. */

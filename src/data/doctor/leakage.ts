@@ -5,13 +5,13 @@ import { statSync } from 'node:fs';
 import { relative } from 'node:path';
 import { sha256OfFile } from '../../formats/files/files.ts';
 import { ImageHashIndex } from '../../formats/images/image-hash.ts';
-import type { TaskName } from '../../tasks/index.ts';
+import type { CoinTask } from '../../tasks/index.ts';
 import type { Finding, FindingCode } from './findings.ts';
 import { type ImageCheck, type LookedAt, plural } from './images.ts';
 import type { NamedImage } from './rows.ts';
 
 export interface TaskImages {
-  readonly task: TaskName;
+  readonly task: CoinTask;
   readonly train?: ImageCheck;
   readonly test?: ImageCheck;
 }

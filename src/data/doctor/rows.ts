@@ -4,7 +4,7 @@ import { relative } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { isObject, type RowPlace } from '../../formats/records/json.ts';
 import { streamJson } from '../../formats/records/json-stream.ts';
-import type { TaskName } from '../../tasks/index.ts';
+import type { CoinTask } from '../../tasks/index.ts';
 import { ImageFinder } from '../../tasks/layout/instruction-files.ts';
 import { checkTestRow, checkTrainRow } from '../../tasks/layout/instructions.ts';
 import type { TaskSource } from '../../tasks/task.ts';
@@ -51,7 +51,7 @@ interface CheckedRow {
 }
 
 /** Checks one file. A file that is no JSON array of rows gives one finding more, and what came before. */
-export function checkFile(task: TaskName, part: Part, file: string, source: TaskSource): FileCheck {
+export function checkFile(task: CoinTask, part: Part, file: string, source: TaskSource): FileCheck {
   const { answerField, imageRequired, isAnswer, answer: answerForm } = expectations[task];
   const finder = new ImageFinder(source);
   const images = new Map<string, NamedImage>();

@@ -10,7 +10,7 @@ import { writeJsonAtomic } from '../../formats/files/files.ts';
 import { RawFolder, type RawInput } from '../../tasks/downloads/raw-folder.ts';
 import type { RawAnnotation, RawEntry, RawSplit } from '../../tasks/downloads/source.ts';
 import { rawSources } from '../../tasks/downloads/sources.ts';
-import type { TaskName } from '../../tasks/index.ts';
+import type { CoinTask } from '../../tasks/index.ts';
 import type { InstructionType } from '../../tasks/layout/instruction-files.ts';
 import { type ImageMode, ImagePlacer } from './images.ts';
 import { promptOf, templateOf } from './wordings.ts';
@@ -19,7 +19,7 @@ import { promptOf, templateOf } from './wordings.ts';
 const PREPARATION_VERSION = 1;
 
 export interface PrepareOptions {
-  readonly task: TaskName;
+  readonly task: CoinTask;
   /** Holds the raw download. */
   readonly from: string;
   /** Gets `Instructions_<type>/<task>/` and `cl_dataset/`. */
@@ -65,7 +65,7 @@ export interface Preparation {
 /** What was asked for and what was read, and what came of it: `to/.preparation/<task>-<type>.json`. */
 export interface PreparationRecord {
   readonly version: number;
-  readonly task: TaskName;
+  readonly task: CoinTask;
   readonly instructionType: InstructionType;
   readonly form: string;
   readonly limit: number | 'all';
@@ -235,7 +235,7 @@ function placeOrReport({ image }: RawEntry, placer: ImagePlacer, mode: ImageMode
 }
 
 /** An entry in the schema of CoIN's train.json, or of its test.json and val.json. */
-function rowOf(entry: RawEntry, task: TaskName, type: InstructionType, split: RawSplit): unknown {
+function rowOf(entry: RawEntry, task: CoinTask, type: InstructionType, split: RawSplit): unknown {
   const template = templateOf(task, type, entry.id);
   const image = entry.image === undefined ? {} : { image: entry.image.path };
   if (split === 'train') {

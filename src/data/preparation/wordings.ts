@@ -2,11 +2,11 @@
 // and ten wordings of our own for 10Type, because the paper's are in no source.
 
 import { type Template, templates } from '../../streams/coin/facts.ts';
-import type { TaskName } from '../../tasks/index.ts';
+import type { CoinTask } from '../../tasks/index.ts';
 import type { InstructionType } from '../../tasks/layout/instruction-files.ts';
 import { RandomStream } from '../../tensor/random.ts';
 
-const original = (task: TaskName) => templates[task].Original.value;
+const original = (task: CoinTask) => templates[task].Original.value;
 
 const shortAnswers = [
   'Reply with one word or a short phrase.',
@@ -43,7 +43,7 @@ const regions = [
 ];
 
 /** The first of the ten is Original's. */
-const ours: { readonly [Task in TaskName]: readonly Template[] } = {
+const ours: { readonly [Task in CoinTask]: readonly Template[] } = {
   ScienceQA: optionLetters,
   TextVQA: shortAnswers,
   ImageNet: shortAnswers.map((template) => template.replace('{}', original('ImageNet').split('\n')[0] ?? '')),
@@ -55,7 +55,7 @@ const ours: { readonly [Task in TaskName]: readonly Template[] } = {
 };
 
 /** Of ten wordings one is drawn by the entry's id, so that a part of the entries keeps its wordings. */
-export function templateOf(task: TaskName, type: InstructionType, entryId: string): Template {
+export function templateOf(task: CoinTask, type: InstructionType, entryId: string): Template {
   if (type !== '10Type') return templates[task][type].value;
   const choices = [original(task), ...ours[task]];
   const drawn = new RandomStream(0, `wording/${task}/${entryId}`).integer(choices.length);

@@ -46,7 +46,7 @@ function resultsOf(run: OpenedRun, judge: JudgeDescription): JudgeResults {
   const results = (mode: ScoringMode): ModeResults =>
     modeResults({
       tasks: run.config.tasks,
-      stages: wholeStages(run.config, judged),
+      stages: wholeStages(run, judged),
       done: judged,
       scoreOf: (step) => {
         const { percent, unparsed } = figure(step, mode);

@@ -7,7 +7,6 @@ import { writeFileAtomic, writeJsonAtomic } from '../../formats/files/files.ts';
 import { CellJournal } from '../../runs/cell-journal.ts';
 import { descriptionFile, journalFile, judgingCell, judgingFolder } from '../../runs/judge-files.ts';
 import type { OpenedRun } from '../../runs/open.ts';
-import { tasks } from '../../tasks/index.ts';
 import { answerCells, type FollowUpOptions, followUp } from '../followup.ts';
 import type { CellJudge, JudgeItem, Workload } from './cell-judge.ts';
 
@@ -93,9 +92,9 @@ function planOf(run: OpenedRun, open: readonly EvaluateStep[], judge: CellJudge)
 }
 
 /** The answers of an evaluation in the order of its file. */
-function itemsOf({ evaluations }: OpenedRun, step: EvaluateStep): readonly JudgeItem[] {
+function itemsOf({ evaluations, catalogue }: OpenedRun, step: EvaluateStep): readonly JudgeItem[] {
   const samples = new Map(evaluations.samples(step.task).map((sample) => [sample.id, sample]));
-  const { style } = tasks[step.task];
+  const { style } = catalogue.tasks.get(step.task);
   return evaluations.predictions(step).flatMap(({ question_id, text }) => {
     const sample = samples.get(question_id);
     return sample === undefined ? [] : [{ sample, text, style }];

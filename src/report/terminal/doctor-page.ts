@@ -3,7 +3,7 @@
 import { answerStyles } from '../../data/doctor/answers.ts';
 import type { DoctorReport, Finding, PartReport, TaskReport } from '../../data/doctor/findings.ts';
 import { sampledImages } from '../../data/doctor/images.ts';
-import { taskNames } from '../../tasks/index.ts';
+import { coinTasks } from '../../tasks/index.ts';
 import { type Paint, painter } from './paint.ts';
 
 const marks = { error: ['red', '✗'], warning: ['yellow', '!'], note: ['dim', '·'] } as const;
@@ -70,7 +70,7 @@ function cells({ entries, questions, images, answers }: PartReport, isTrain: boo
 /** By task in the order of the table, errors first. */
 function findingLines(findings: readonly Finding[], paint: Paint): readonly string[] {
   const order = Object.keys(marks);
-  const groups = [undefined, ...taskNames]
+  const groups = [undefined, ...coinTasks]
     .map((task) => ({ task, list: findings.filter((finding) => finding.task === task) }))
     .filter(({ list }) => list.length > 0);
   return groups.flatMap(({ task, list }) => [

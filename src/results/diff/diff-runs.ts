@@ -1,10 +1,12 @@
 // Whether two runs differ, and where they part first: what they were asked (configuration), what they were made of
 // (provenance, data, weights), and what every step left, down to the sample or the tensor. Compares what lies on the disk
 // and trusts no hash that was written down. Times, dates and places are no differences; what is said is the report's.
+
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError, UserError } from '../../base/errors.ts';
 import { planRun, type Step } from '../../config/plan.ts';
+import { catalogueOf } from '../../config/plugins.ts';
 import type { RunConfig } from '../../config/schema.ts';
 import { listFiles, sha256OfFile } from '../../formats/files/files.ts';
 import { type ValueDifference, valueDifferences } from '../../formats/records/differences.ts';
@@ -105,7 +107,7 @@ function readRunFiles(folder: string): RunFiles {
     config,
     provenance: readProvenance(folder),
     records: recordsByKey(readJournal(runFiles.journal(folder))),
-    steps: planRun(config),
+    steps: planRun(config, catalogueOf(config)),
   };
 }
 

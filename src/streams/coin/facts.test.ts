@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { taskNames } from '../../tasks/index.ts';
+import { coinTasks } from '../../tasks/index.ts';
 import { expectedCounts, templates } from './facts.ts';
 
 describe('what is known of the data', () => {
   it('adds up to what an independent reader of the paper wrote down (reference.md, Order and file names)', () => {
     const total = (part: 'train' | 'test', which: (values: readonly number[]) => number | undefined) =>
-      taskNames.reduce(
+      coinTasks.reduce(
         (sum, task) => sum + (which(expectedCounts[task][part].map(({ value }) => value)) ?? 0),
         0,
       );
@@ -16,7 +16,7 @@ describe('what is known of the data', () => {
   });
 
   it('has one place for the question in every template, and the instruction on the last line of all but Grounding', () => {
-    for (const task of taskNames) {
+    for (const task of coinTasks) {
       for (const { value } of Object.values(templates[task])) {
         const parts = value.split('{}').length - 1;
         expect(parts, value).toBe(task === 'ImageNet' ? 0 : 1);

@@ -1,6 +1,6 @@
 // What is known of CoIN's released data, each figure and wording with how surely it is known. The only place for them:
 // whoever writes, checks or plans with them reads them here. Nothing here is computed.
-import type { TaskName } from '../../tasks/index.ts';
+import type { CoinTask } from '../../tasks/index.ts';
 
 /**
  * `read`: in the reference's repository or threads. `derived`: from its committed result files, by arithmetic.
@@ -24,7 +24,7 @@ export interface TaskCounts {
 const paper = 'table 1 of the paper, from memory';
 const unverified = (value: number): Fact<number> => ({ value, status: 'unverified', source: paper });
 
-export const expectedCounts: Readonly<Record<TaskName, TaskCounts>> = {
+export const expectedCounts: Readonly<Record<CoinTask, TaskCounts>> = {
   ScienceQA: {
     train: [unverified(12_726)],
     test: [{ value: 4_241, status: 'derived', source: 'the scorer divides by the official test split' }],
@@ -95,7 +95,7 @@ const remembered = (value: Template): Fact<Template> => ({
  * The instruction of each task. ScienceQA and Grounding are said to keep theirs in every type. The ten wordings of
  * 10Type are in none of the sources: whoever wants them needs CoIN's own files.
  */
-export const templates: Readonly<Record<TaskName, Readonly<Record<'Original' | 'Diverse', Fact<Template>>>>> =
+export const templates: Readonly<Record<CoinTask, Readonly<Record<'Original' | 'Diverse', Fact<Template>>>>> =
   {
     ScienceQA: { Original: likely(optionLetter), Diverse: remembered(optionLetter) },
     TextVQA: {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { taskNames } from '../../tasks/index.ts';
+import { coinTasks } from '../../tasks/index.ts';
 import { alphabeticalOrder, describeTaskOrder, officialOrder, resolveTaskOrder } from './order.ts';
 
 describe('the order of tasks', () => {
@@ -8,7 +8,7 @@ describe('the order of tasks', () => {
     expect(resolveTaskOrder('alphabetical')).toBe(alphabeticalOrder);
     expect(resolveTaskOrder(['GQA', 'VizWiz'])).toEqual(['GQA', 'VizWiz']);
     expect([...alphabeticalOrder].sort()).toEqual([...officialOrder].sort());
-    expect([...taskNames].sort()).toEqual([...officialOrder].sort());
+    expect([...coinTasks].sort()).toEqual([...officialOrder].sort());
   });
 
   it('is random by seed when asked', () => {

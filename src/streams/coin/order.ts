@@ -2,11 +2,11 @@
 // What the tasks are is in `tasks/`; data and models play no part here.
 import { UserError } from '../../base/errors.ts';
 import { didYouMean } from '../../base/nearest.ts';
-import { isTaskName, type TaskName, taskNames } from '../../tasks/index.ts';
+import { type CoinTask, coinTasks, type TaskName } from '../../tasks/index.ts';
 import { RandomStream } from '../../tensor/random.ts';
 
 /** The paper calls it random; the reference's scripts are numbered so (reference.md, Order and file names). */
-export const officialOrder: readonly TaskName[] = [
+export const officialOrder: readonly CoinTask[] = [
   'ScienceQA',
   'TextVQA',
   'ImageNet',
@@ -21,7 +21,7 @@ export const officialOrder: readonly TaskName[] = [
  * The order ablation: alphabetical but for Grounding, which stands where RefCOCO would (reference.md, Order
  * and file names).
  */
-export const alphabeticalOrder: readonly TaskName[] = [
+export const alphabeticalOrder: readonly CoinTask[] = [
   'GQA',
   'ImageNet',
   'OCRVQA',
@@ -48,26 +48,26 @@ export function describeTaskOrder(tasks: readonly string[], seed: number): strin
 /**
  * The tasks in training order: a named order, or a list of task names (some or all, each once).
  * @param seed decides a random order.
+ * @param known the tasks that a list may name; by default CoIN's.
  * @throws UserError for an unknown name (with the nearest ones), a repeated name or an empty list.
  */
 export function resolveTaskOrder(
   order: string | readonly string[] = 'official',
   seed = 0,
+  known: readonly TaskName[] = coinTasks,
 ): readonly TaskName[] {
   if (typeof order === 'string') {
     if (Object.hasOwn(namedOrders, order)) return namedOrders[order]?.(seed) ?? [];
     throw unknownName('task order', order, Object.keys(namedOrders));
   }
   if (order.length === 0) throw new UserError('expected at least one task, found an empty list');
-  const resolved = order.map((name) => {
-    if (isTaskName(name)) return name;
-    throw unknownName('task', name, taskNames);
-  });
-  const repeated = resolved.find((name, index) => resolved.indexOf(name) !== index);
+  const unknown = order.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw unknownName('task', unknown, known);
+  const repeated = order.find((name, index) => order.indexOf(name) !== index);
   if (repeated !== undefined) {
     throw new UserError(`the task ${repeated} occurs twice: a stream trains on each task once`);
   }
-  return resolved;
+  return order;
 }
 
 function unknownName(what: string, name: string, known: readonly string[]): UserError {

@@ -2,7 +2,7 @@
 import { gqaSource } from '../gqa/source.ts';
 import { groundingSource } from '../grounding/source.ts';
 import { imagenetSource } from '../imagenet/source.ts';
-import type { TaskName } from '../index.ts';
+import type { CoinTask } from '../index.ts';
 import { ocrvqaSource } from '../ocrvqa/source.ts';
 import { scienceqaSource } from '../scienceqa/source.ts';
 import { textvqaSource } from '../textvqa/source.ts';
@@ -10,7 +10,7 @@ import { vizwizSource } from '../vizwiz/source.ts';
 import { vqav2Source } from '../vqav2/source.ts';
 import type { RawSource } from './source.ts';
 
-export const rawSources: { readonly [Task in TaskName]: RawSource } = {
+export const rawSources: { readonly [Task in CoinTask]: RawSource } = {
   ScienceQA: scienceqaSource,
   TextVQA: textvqaSource,
   ImageNet: imagenetSource,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UserError } from '../../base/errors.ts';
-import { taskNames, tasks } from '../index.ts';
+import { coinTasks, tasks } from '../index.ts';
 import type { TaskSource } from '../task.ts';
 
 let source: TaskSource = { root: '', instructionType: 'Original' };
@@ -367,8 +367,8 @@ describe('annotations for scoring alone', () => {
 });
 
 it('every task has the name it is filed under', () => {
-  expect(taskNames.map((name) => tasks[name].name)).toEqual(taskNames);
-  expect(taskNames.map((name) => tasks[name].maxNewTokens)).toEqual([
+  expect(coinTasks.map((name) => tasks[name].name)).toEqual(coinTasks);
+  expect(coinTasks.map((name) => tasks[name].maxNewTokens)).toEqual([
     1024, 128, 1024, 128, 128, 1024, 1024, 128,
   ]);
 });

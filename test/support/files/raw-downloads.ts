@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
-import type { TaskName } from '../../../src/tasks/index.ts';
+import type { CoinTask } from '../../../src/tasks/index.ts';
 import { RandomStream } from '../../../src/tensor/random.ts';
 import { pickle } from './pickle.ts';
 
@@ -61,7 +61,7 @@ const asObjects = (answers: readonly string[]) =>
   answers.map((answer) => ({ answer, answer_confidence: 'yes' }));
 const cocoName = (folder: string, id: number) => `COCO_${folder}_${String(id).padStart(12, '0')}.jpg`;
 
-const writers: { readonly [Task in TaskName]: (to: Download) => Promise<void> } = {
+const writers: { readonly [Task in CoinTask]: (to: Download) => Promise<void> } = {
   async ScienceQA(to) {
     const problem = (split: string, image: string | null, answer: number, hint = '') => ({
       question: `Which one is number ${answer}?`,
@@ -311,7 +311,7 @@ const writers: { readonly [Task in TaskName]: (to: Download) => Promise<void> } 
 };
 
 /** Writes one task's raw download to a folder. */
-export async function writeDownload(task: TaskName, root: string): Promise<void> {
+export async function writeDownload(task: CoinTask, root: string): Promise<void> {
   const seeds = Object.keys(writers).indexOf(task) * 100;
   await writers[task](new Download(root, seeds));
 }
