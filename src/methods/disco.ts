@@ -37,7 +37,7 @@ export const disco: Method = defineMethod({
       },
       inference: (state) => {
         const { tensors } = state.memory;
-        const tasks = expertTasks(tensors);
+        const tasks = expertTasks(state.memory);
         return {
           parameters: keptParameters(state, adapter.alpha / adapter.rank),
           route: async (queries, { embeddings }) =>
@@ -69,10 +69,10 @@ export const disco: Method = defineMethod({
     {
       statement: 'the experts of all tasks weigh in at a high temperature',
       check: async (laboratory) => {
-        const { last } = await laboratory.run(disco, { own: { temperature: 1e4 } });
-        const [route] = await last.route(last.queries(last.task));
+        const { last, tasks } = await laboratory.run(disco, { own: { temperature: 1e4 } });
+        const [route] = await last.route(last.questions(last.task));
         const weights = [...(route?.rows?.mixture ?? [])];
-        const off = Math.max(...weights.map((weight) => Math.abs(weight - 0.5)));
+        const off = Math.max(...weights.map((weight) => Math.abs(weight - 1 / tasks.length)));
         return {
           found: `weights ${weights[0]?.toFixed(3)} and ${weights.at(-1)?.toFixed(3)}`,
           holds: off < 1e-3,

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import type { ExperimentStage } from './claim.ts';
-import { defineMethod, type Method, type Values } from './method.ts';
+import { defineMethod, type Memory, type Method } from './method.ts';
 import { anchorsOf, argmaxOf, nearness, softmaxOf } from './shared/anchors.ts';
 import { expertTasks, factorsOf, layerIndex, mixtureRow, stacked } from './shared/experts.ts';
 import { keptMethod, keptParameters, withExpert } from './shared/kept.ts';
@@ -52,11 +52,12 @@ export const hide: Method = defineMethod({
       },
       inference: (state, { model }) => {
         const { tensors } = state.memory;
-        const tasks = expertTasks(tensors);
+        const tasks = expertTasks(state.memory);
         const parameters = new Map(keptParameters(state, scale));
         for (const layer of factorsOf(tensors, tasks[0] ?? '').keys()) {
           if (layerIndex(layer) === model.text.layers - 1) continue;
-          for (const [name, value] of fused(tensors, layer, own.fusion, scale)) parameters.set(name, value);
+          for (const [name, value] of fused(state.memory, layer, own.fusion, scale))
+            parameters.set(name, value);
         }
         return {
           parameters,
@@ -82,7 +83,7 @@ export const hide: Method = defineMethod({
         const { last } = await laboratory.run(hide);
         const { tensors } = last.state.memory;
         const [layer = ''] = factorsOf(tensors, last.task).keys();
-        const wanted = expertTasks(tensors)
+        const wanted = expertTasks(last.state.memory)
           .map((task) => factorsOf(tensors, task).get(layer))
           .map((pair) => product(pair?.b as HostTensor, pair?.a as HostTensor, 2))
           .reduce((sum, update) => sum.map((value, i) => value + (update[i] as number)));
@@ -100,7 +101,7 @@ export const hide: Method = defineMethod({
       statement: 'the weights of the last layer sum to one',
       check: async (laboratory) => {
         const { last } = await laboratory.run(hide);
-        const routes = await last.route(last.queries(last.task));
+        const routes = await last.route(last.questions(last.task));
         // The toy's experts have rank 4: each weight stands four times.
         const sums = routes.map(({ rows }) => [...(rows?.mixture ?? [])].reduce((a, b) => a + b, 0) / 4);
         const off = Math.max(...sums.map((sum) => Math.abs(sum - 1)));
@@ -112,12 +113,12 @@ export const hide: Method = defineMethod({
 
 /** What a fused layer is fed. */
 function fused(
-  tensors: Values,
+  memory: Memory,
   layer: string,
   fusion: 'sum' | 'mean' | 'code',
   scale: number,
 ): [string, HostTensor][] {
-  const pairs = expertTasks(tensors).flatMap((task) => factorsOf(tensors, task).get(layer) ?? []);
+  const pairs = expertTasks(memory).flatMap((task) => factorsOf(memory.tensors, task).get(layer) ?? []);
   if (fusion === 'sum') return [];
   const names = [`${layer}.kept_A`, `${layer}.kept_B`] as const;
   const summed = (tensorsOf: readonly HostTensor[], factor: number) =>

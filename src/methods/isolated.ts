@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import type { ExperimentStage } from './claim.ts';
 import { type AdapterSettings, defineMethod, type Method, type OpenMethod } from './method.ts';
+import { noMemory } from './shared/carried.ts';
 import { expertTasks, factorsOf, mixtureRow } from './shared/experts.ts';
 import { keptMethod, keptParameters } from './shared/kept.ts';
 import { largestAbsolute, largestDifference } from './shared/matrices.ts';
@@ -23,7 +24,7 @@ export const isolated: Method = defineMethod({
   open: ({ adapter }) => ({
     ...isolatedExperts(adapter),
     inference: (state) => {
-      const tasks = expertTasks(state.memory.tensors);
+      const tasks = expertTasks(state.memory);
       return {
         parameters: keptParameters(state, adapter.alpha / adapter.rank),
         route: async (queries) =>
@@ -53,7 +54,7 @@ export const isolated: Method = defineMethod({
           const later = last?.state.memory.tensors.get(name) ?? last?.state.trained.get(name);
           off = Math.max(off, largestDifference(data, later?.data ?? []));
         }
-        const kept = expertTasks(last?.state.memory.tensors ?? new Map());
+        const kept = expertTasks(last?.state.memory ?? noMemory);
         return {
           found: `${kept.length} adapters, differences ${off}`,
           holds: off === 0 && kept.length === 3,
@@ -80,8 +81,8 @@ export const isolated: Method = defineMethod({
     {
       statement: 'each adapter has moved',
       check: async (laboratory) => {
-        const { last } = await laboratory.run(isolated);
-        const moved = expertTasks(last.state.memory.tensors).map((task) =>
+        const { last, tasks } = await laboratory.run(isolated);
+        const moved = expertTasks(last.state.memory).map((task) =>
           Math.max(
             ...[...factorsOf(last.state.memory.tensors, task).values()].map(({ b }) =>
               largestAbsolute(b.data),
@@ -90,7 +91,7 @@ export const isolated: Method = defineMethod({
         );
         return {
           found: `largest |B| ${moved.map((value) => value.toPrecision(2)).join(', ')}`,
-          holds: moved.length === 2 && moved.every((value) => value > 0),
+          holds: moved.length === tasks.length && moved.every((value) => value > 0),
         };
       },
     },

@@ -20,7 +20,8 @@ import {
   type TaskPlan,
   type Values,
 } from './method.ts';
-import { KeptExperts, keptFeeds } from './shared/experts.ts';
+import { noMemory } from './shared/carried.ts';
+import { expertTasks, KeptExperts, keptFeeds } from './shared/experts.ts';
 import { keptMethod, withExpert } from './shared/kept.ts';
 import { largestAbsolute, product, valuesDifference } from './shared/matrices.ts';
 import {
@@ -90,7 +91,8 @@ export const keeplora: Method = defineMethod({
       beginTask: async (context) => {
         const initial = new Map([...context.tools.fresh(), ...(context.previous?.trained ?? [])]);
         const sizes = sizesOf(initial, context);
-        const feeds = keptFeeds(context.previous?.memory.tensors ?? new Map(), { scale, layers: sizes });
+        const before = context.previous?.memory ?? noMemory;
+        const feeds = keptFeeds(before.tensors, { scale, layers: sizes, tasks: expertTasks(before) });
         const none = new Map(
           [...sizes].map(([layer, [inputs]]) => [
             frozenName(layer),

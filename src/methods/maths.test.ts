@@ -195,7 +195,11 @@ describe('kept experts', () => {
       [`${task}/${LAYER}.lora_B.weight`, normal(`${task} b`, [OUTPUTS, 2])] as const,
     ]),
   );
-  const feeds = keptFeeds(memory, { scale: 2, layers: new Map([[LAYER, [INPUTS, OUTPUTS]]]) });
+  const feeds = keptFeeds(memory, {
+    scale: 2,
+    layers: new Map([[LAYER, [INPUTS, OUTPUTS]]]),
+    tasks: ['A', 'B'],
+  });
   const x = normal('x', [1, 2, INPUTS]);
   const y = normal('y', [1, 2, OUTPUTS]);
   const expected = (weights: readonly number[]) =>

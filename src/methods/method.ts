@@ -299,8 +299,8 @@ export interface InferenceTools {
   ): Promise<readonly string[]>;
 }
 
-/** Name of a memory's layout in files: `<method>/<version>`. A version is raised when old states cannot be read. */
-export const MEMORY_VERSION = 1;
+/** Version of a memory's layout in files. Raised when what older versions wrote cannot be read rightly any more. */
+export const MEMORY_VERSION = 2;
 
 interface Definition<Settings extends z.ZodObject>
   extends Omit<Method, 'settings' | 'problems' | 'open' | 'stream' | 'costs'> {

@@ -60,6 +60,7 @@ export const mrlora: Method = defineMethod({
               ...router,
             ]),
             notes: {
+              ...state.memory.notes,
               routerSamples: Object.fromEntries(seen.map((task) => [task, keptIds(context, task, own)])),
             },
             sampleBytes: bytesOfSamples(seen.flatMap((task) => kept(context, task, own))),
@@ -154,8 +155,8 @@ async function trainRouter(context: TaskContext, seen: readonly string[], traine
 }
 
 function routed(state: StageState, adapter: AdapterSettings, scale: number): Inference {
-  const tasks = expertTasks(state.memory.tensors).filter((name) => name !== ROUTER);
-  const parameters = keptParameters(state, scale, tasks);
+  const tasks = expertTasks(state.memory);
+  const parameters = keptParameters(state, scale);
   const hasRouter = factorsOf(state.memory.tensors, ROUTER).size > 0;
   return {
     parameters,

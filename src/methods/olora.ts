@@ -9,6 +9,7 @@ import type { Tensor } from '../tensor/graph.ts';
 import { add, input, matmul, mul, sqrt, square, sum } from '../tensor/ops.ts';
 import type { ExperimentStage } from './claim.ts';
 import { defineMethod, type Method, type TracedLoss } from './method.ts';
+import { noMemory } from './shared/carried.ts';
 import { expertTasks, factorsOf, type KeptExperts } from './shared/experts.ts';
 import { keptMethod } from './shared/kept.ts';
 import { innerProduct, largestDifference } from './shared/matrices.ts';
@@ -58,7 +59,7 @@ export const olora: Method = defineMethod({
       ...kept,
       beginTask: async (context) => {
         const plan = await kept.beginTask(context);
-        const before = expertTasks(context.previous?.memory.tensors ?? new Map()).length;
+        const before = expertTasks(context.previous?.memory ?? noMemory).length;
         const modules = [...plan.initial.keys()].filter((name) => name.endsWith('.lora_A.weight')).length;
         const entries = own.normalise ? modules * adapter.rank * adapter.rank * Math.max(1, before) : 1;
         const weight = before === 0 ? 0 : own.lambda1 / entries;
@@ -136,7 +137,7 @@ function penalty(
 function overlap({ state, task }: ExperimentStage): number {
   const { tensors } = state.memory;
   const cosines: number[] = [];
-  for (const earlier of expertTasks(tensors).filter((name) => name !== task)) {
+  for (const earlier of expertTasks(state.memory).filter((name) => name !== task)) {
     for (const [layer, { a }] of factorsOf(tensors, earlier)) {
       const other = factorsOf(tensors, task).get(layer)?.a as HostTensor;
       for (const u of rowsOf(a)) {

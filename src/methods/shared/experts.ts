@@ -2,11 +2,12 @@
 //   y = W₀x + Σ_i c_i·(α/r)·B_i·A_i·x,
 // as one product whose rank is that of all experts together, with c = 1 or given per sample. Sums are exact: merging an
 // adapter into the base model is keeping it with c = 1, at the cost of its factors and not of a dense matrix.
+import { z } from 'zod';
 import { targetPattern } from '../../adapters/index.ts';
 import { float32, type HostTensor } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/graph.ts';
 import { add, gather, input, matmul, mul, reshape } from '../../tensor/ops.ts';
-import type { AdapterSettings, Values } from '../method.ts';
+import type { AdapterSettings, Memory, Values } from '../method.ts';
 
 const FACTOR = /^(.*)\.lora_(A|B)\.weight$/;
 
@@ -15,12 +16,21 @@ export function expertOf(task: string, trained: Values): [string, HostTensor][] 
   return [...trained].flatMap(([name, value]) => (FACTOR.test(name) ? [[`${task}/${name}`, value]] : []));
 }
 
-/** Every task's expert in a memory, in the order they were kept. */
-export function expertTasks(tensors: Values): readonly string[] {
-  return [...new Set([...tensors.keys()].filter((name) => FACTOR.test(name)).map((name) => taskOf(name)))];
+/** The order of experts in a memory's notes. Files hold tensors in the order of their names, so it is written down. */
+const notesSchema = z.object({ experts: z.array(z.string()).default([]) });
+
+/** The tasks that have an expert in a memory, in the order in which they were trained. */
+export function expertTasks({ notes }: Pick<Memory, 'notes'>): readonly string[] {
+  return notesSchema.parse(notes).experts;
 }
 
-const taskOf = (name: string): string => name.slice(0, name.indexOf('/'));
+/** A memory with the adapter among trained values kept as the expert of a task, the last one so far. */
+export function withExpertOf(task: string, trained: Values, { tensors, notes }: Memory): Memory {
+  return {
+    tensors: new Map([...tensors, ...expertOf(task, trained)]),
+    notes: { ...notes, experts: [...expertTasks({ notes }), task] },
+  };
+}
 
 export interface FactorPair {
   /** [rank, inputs] */
@@ -47,13 +57,13 @@ export interface KeptOptions {
   readonly scale: number;
   /** Layers and their [inputs, outputs], so that there is something to feed before there is an expert. */
   readonly layers: ReadonlyMap<string, readonly [number, number]>;
-  /** By default every task in the memory. */
-  readonly tasks?: readonly string[];
+  /** Whose experts, in this order. */
+  readonly tasks: readonly string[];
 }
 
 /** What `KeptExperts` is fed: `<layer>.kept_A` and `.kept_B`, experts in order; one of zeros where there is none. */
 export function keptFeeds(tensors: Values, { scale, layers, tasks }: KeptOptions): Values {
-  const experts = (tasks ?? expertTasks(tensors)).map((task) => factorsOf(tensors, task));
+  const experts = tasks.map((task) => factorsOf(tensors, task));
   const feeds = new Map<string, HostTensor>();
   for (const [layer, [inputs, outputs]] of layers) {
     const pairs = experts.flatMap((expert) => expert.get(layer) ?? []);

@@ -12,14 +12,14 @@ import type {
   TracedLoss,
   Values,
 } from '../method.ts';
-import { loraSpec } from './carried.ts';
+import { loraSpec, noMemory } from './carried.ts';
 import {
-  expertOf,
   expertTasks,
   factorsOf,
   KeptExperts,
   keptFeeds,
   layerSizes,
+  withExpertOf,
   withoutFactors,
 } from './experts.ts';
 
@@ -60,8 +60,9 @@ export function keptMethod(options: KeptMethodOptions): OpenMethod {
     beginTask: (context) => {
       const initial = newAdapter(context);
       if (!onTop) return { initial };
-      const tensors = context.previous?.memory.tensors ?? new Map();
-      return { initial, feeds: keptFeeds(tensors, { scale, layers: layerSizes(initial) }) };
+      const memory = context.previous?.memory ?? noMemory;
+      const tasks = expertTasks(memory);
+      return { initial, feeds: keptFeeds(memory.tensors, { scale, layers: layerSizes(initial), tasks }) };
     },
     finishTask: (context, trained) => withExpert(context, trained),
     inference: (state) => ({ parameters: keptParameters(state, scale) }),
@@ -78,10 +79,7 @@ export function newAdapter({ previous, tools, stage }: TaskContext): Values {
 export function withExpert({ previous, task }: TaskContext, trained: Values): StageState {
   return {
     trained: withoutFactors(trained),
-    memory: {
-      tensors: new Map([...(previous?.memory.tensors ?? []), ...expertOf(task, trained)]),
-      notes: previous?.memory.notes ?? {},
-    },
+    memory: withExpertOf(task, trained, previous?.memory ?? noMemory),
   };
 }
 
@@ -96,17 +94,16 @@ function mergedAdapter(parameters: Values): StoredAdapter {
   return { spec: { kind: 'lora', rank, alpha: rank, dropout: 0 }, values };
 }
 
-/** What the inference graph of a kept method is fed: the experts and the projector. */
+/** What the inference graph of a kept method is fed: the experts, by default all as they were trained, and the projector. */
 export function keptParameters(
   { trained, memory }: StageState,
   scale: number,
-  tasks?: readonly string[],
+  tasks: readonly string[] = expertTasks(memory),
 ): Values {
   const { tensors } = memory;
-  const all = tasks ?? expertTasks(tensors);
-  const first = factorsOf(tensors, all[0] ?? '');
+  const first = factorsOf(tensors, tasks[0] ?? '');
   const layers = new Map(
     [...first].map(([layer, { a, b }]) => [layer, [a.shape[1] as number, b.shape[0] as number]] as const),
   );
-  return new Map([...trained, ...keptFeeds(tensors, { scale, layers, tasks: all })]);
+  return new Map([...trained, ...keptFeeds(tensors, { scale, layers, tasks })]);
 }

@@ -82,7 +82,7 @@ describe('the state of a stage', () => {
       written('bad', { ...files, [MEMORY_FILE]: serializeSafetensors({}, metadata) });
     const schema = String(MEMORY_VERSION);
     expect(() => readStage(memory({ method: 'mine', schema: '99' }), options)).toThrow(
-      'expected 1, found 99',
+      `expected ${schema}, found 99`,
     );
     expect(() => readStage(memory({ method: 'mine', schema, notes: '[1]' }), options)).toThrow(
       'expected keys and values',
@@ -100,7 +100,7 @@ describe('the state of a stage', () => {
     const settings = { adapter: { rank: 2, alpha: 4, dropout: 0, experts: 1 }, own: {} };
     const merged = methods['merge-then-new'].open(settings).merged?.({
       trained: new Map(),
-      memory: { tensors, notes: {} },
+      memory: { tensors, notes: { experts: ['One', 'Two'] } },
     });
     const of = (values: Values, prefix: string, scale: number) =>
       product(
