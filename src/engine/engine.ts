@@ -1,6 +1,5 @@
-// The engine of a run: a LLaVA model behind the interface of `contract.ts`. Programs are compiled once per method and
-// serve every stage; only the parameters fed to them change.
-
+// The engine of a run: a LLaVA model behind the interface of `contract.ts`. Opens what the run's configuration names and
+// writes predictions and measurements; how a method trains and answers is the driver's matter.
 import type { Catalogue } from '../config/catalogue.ts';
 import { openMethod } from '../config/open-method.ts';
 import type { TrainedStage } from '../config/plan.ts';
@@ -8,24 +7,19 @@ import { catalogueOf } from '../config/plugins.ts';
 import type { MethodName, RunConfig } from '../config/schema.ts';
 import { featureCache } from '../config/sources.ts';
 import { GateReader } from '../evaluation/generation/gate-reader.ts';
-import { type GenerationStatistics, Generator, type Prompt } from '../evaluation/generation/generator.ts';
-import type { Embeddings, Inference, InferenceTools, OpenMethod, Query, Route } from '../methods/method.ts';
-import { createEmbeddings } from '../methods/shared/embeddings.ts';
-import { idsWithInserted, withInserted } from '../methods/shared/insertion.ts';
-import { tasksUpTo } from '../methods/stream.ts';
+import type { GenerationStatistics } from '../evaluation/generation/generator.ts';
+import type { Route } from '../methods/method.ts';
+import { withInserted } from '../methods/shared/insertion.ts';
 import { type FeatureCounts, ImageEncoder } from '../models/llava/image-encoder.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
-import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
-import { strip } from '../tasks/python.ts';
-import type { TestSample } from '../tasks/task.ts';
-import { float32, type HostTensor } from '../tensor/dtype.ts';
 import type { ProgramOptions } from '../tensor/program.ts';
 import { projectorNames } from '../training/traced.ts';
 import { answerSamples, aspectOf, openModel } from './answering.ts';
 import { programOptions } from './base-weights.ts';
 import type { EvaluateRequest, GateRequest, ObservingEngine, TrainRequest } from './contract.ts';
 import { type EvaluateMeasurements, recordChoices, type TrainMeasurements } from './measurements.ts';
-import { StageTraining } from './stage-training.ts';
+import { type Asked, type DrivenMethod, type DrivenStage, MethodDriver } from './method-driver.ts';
+import { trainStage } from './stage-training.ts';
 
 export interface EngineOptions {
   readonly config: RunConfig;
@@ -38,11 +32,6 @@ export interface EngineOptions {
   /** Told when the engine is closed where the features of its images came from. */
   readonly onClose?: (features: FeatureCounts) => void;
 }
-
-/** Samples that a method routes side by side. */
-const ROUTED_AT_ONCE = 64;
-
-type Values = ReadonlyMap<string, HostTensor>;
 
 export async function openEngine(options: EngineOptions): Promise<ObservingEngine> {
   const { config, modelFolder, threads } = options;
@@ -68,9 +57,7 @@ class LlavaEngine implements ObservingEngine {
   readonly #encoder: ImageEncoder;
   readonly #program: ProgramOptions;
   readonly #onClose: EngineOptions['onClose'];
-  readonly #training: StageTraining;
-  readonly #embeddings: Embeddings;
-  #generator: { readonly method: MethodName | undefined; readonly generator: Generator } | undefined;
+  readonly #driver: MethodDriver;
   #gateReader: { readonly method: MethodName; readonly reader: GateReader } | undefined;
 
   constructor(
@@ -84,32 +71,30 @@ class LlavaEngine implements ObservingEngine {
     this.#onClose = onClose;
     this.#model = model;
     this.#encoder = encoder;
-    this.#embeddings = embeddingsOf(model);
     this.#program = program;
-    this.#training = new StageTraining({
-      config,
-      catalogue,
+    this.#driver = new MethodDriver({
       model,
-      program: this.#program,
-      projector: this.#baseProjector(),
-      embeddings: this.#embeddings,
-      fetchFeatures: (images) => this.#encoder.encode(images),
+      program,
+      features: (images, options) => encoder.encode(images, options),
+      seed: config.seed,
+      tasks: config.tasks,
+      training: config.training,
+      slots: config.evaluation.slots,
+      baseModel: config.model,
     });
   }
 
   async trainStage(request: TrainRequest): Promise<TrainMeasurements> {
-    return this.#training.train(request);
+    return trainStage(this.#driver, this.#driven(request.method), this.#config, request);
   }
 
   async evaluate(request: EvaluateRequest): Promise<EvaluateMeasurements> {
     const started = performance.now();
-    const { trained, samples, signal } = request;
+    const { samples, signal } = request;
     const task = this.#catalogue.tasks.get(request.task);
-    const generator = await this.#generatorOf(trained?.method);
-    const { parameters, route } = this.#inferenceOf(trained);
-    const limit = Math.min(this.#config.evaluation.maxNewTokens, task.maxNewTokens);
-    const inputIds = samples.map((sample) => this.#promptOf(sample));
-    const routes = route && (await this.#routes(route, request, inputIds));
+    const trained = this.#drivenStage(request.trained);
+    const generator = await this.#driver.generator(trained);
+    const { parameters, prompts, routes } = await this.#ask(trained, request);
     const statistics = await answerSamples({
       model: this.#model,
       encoder: this.#encoder,
@@ -117,8 +102,8 @@ class LlavaEngine implements ObservingEngine {
       generator,
       parameters: Object.fromEntries(parameters),
       samples,
-      prompts: inputIds.map((ids, i) => routedPrompt(ids, routes?.[i])),
-      maxNewTokens: limit,
+      prompts,
+      maxNewTokens: Math.min(this.#config.evaluation.maxNewTokens, task.maxNewTokens),
       predictionFile: request.predictionFile,
       alone: request.alone === true,
       signal,
@@ -135,9 +120,7 @@ class LlavaEngine implements ObservingEngine {
   async readGates(request: GateRequest): Promise<void> {
     const { task, samples, signal, onGates } = request;
     const reader = await this.#gateReaderOf(request.trained.method);
-    const { parameters, route } = this.#inferenceOf(request.trained);
-    const prompts = samples.map((sample) => this.#promptOf(sample));
-    const routes = route && (await this.#routes(route, request, prompts));
+    const { parameters, routes } = await this.#ask(this.#drivenStage(request.trained), request);
     for (const [i, { text, answer, image }] of samples.entries()) {
       signal.throwIfAborted();
       const aspect = aspectOf(this.#config, this.#catalogue.tasks.get(task));
@@ -146,72 +129,49 @@ class LlavaEngine implements ObservingEngine {
       const turns = [{ question: text, answer }];
       const whole = this.#model.processor.processTraining(turns, { hasImage: image !== undefined });
       const { inputIds, trained } = withInserted(whole, insert);
-      const sequence = { inputIds, ...withFeatures(features), ...(rows === undefined ? {} : { rows }) };
       onGates({
         image: Uint8Array.from(inputIds, (id) => (id === this.#model.config.imageTokenId ? 1 : 0)),
         answer: trained,
-        gates: await reader.read(sequence, parameters),
+        gates: await reader.read({ inputIds, features, rows }, parameters),
       });
     }
   }
 
-  /** Where the method sends each sample; a part at a time, as it may look at the images. */
-  async #routes(
-    route: NonNullable<Inference['route']>,
-    { trained, samples, task, signal }: Pick<EvaluateRequest, 'trained' | 'samples' | 'task' | 'signal'>,
-    inputIds: readonly Int32Array[],
-  ): Promise<readonly Route[]> {
-    const routes: Route[] = [];
-    for (let start = 0; start < samples.length; start += ROUTED_AT_ONCE) {
-      signal.throwIfAborted();
-      const part = samples.slice(start, start + ROUTED_AT_ONCE);
-      const images = part.flatMap(({ image }) => image ?? []);
-      const aspect = aspectOf(this.#config, this.#catalogue.tasks.get(task));
-      const features = (await this.#encoder.encode(images, { aspect })).values();
-      const queries = part.map(
-        ({ text, image }, i): Query => ({
-          text,
-          inputIds: inputIds[start + i] as Int32Array,
-          task,
-          ...withFeatures(image === undefined ? undefined : features.next().value),
-        }),
-      );
-      routes.push(...(await route(queries, this.#inferenceTools(trained?.method))));
-    }
-    return routes;
-  }
-
   async close(): Promise<void> {
-    await this.#training.close();
-    await this.#generator?.generator.dispose();
+    await this.#driver.close();
     await this.#gateReader?.reader.dispose();
     this.#onClose?.(this.#encoder.counts);
     await this.#encoder.dispose();
   }
 
-  async #generatorOf(method: MethodName | undefined): Promise<Generator> {
-    if (this.#generator !== undefined && this.#generator.method === method) return this.#generator.generator;
-    await this.#generator?.generator.dispose();
-    const generator = await Generator.compile({
-      config: this.#model.config,
-      weights: this.#model.weights.provider(new Set(projectorNames)),
-      slots: this.#config.evaluation.slots,
-      program: this.#program,
-      ...(method === undefined
-        ? {}
-        : {
-            adapter: this.#open(method).graph({ use: 'inference', model: this.#model.config }),
-          }),
+  #ask(
+    trained: DrivenStage | undefined,
+    { samples, task, signal }: Pick<EvaluateRequest, 'samples' | 'task' | 'signal'>,
+  ): Promise<Asked> {
+    const questions = samples.map(({ text, image }) => ({ text, image, task }));
+    return this.#driver.ask(trained, questions, {
+      aspect: aspectOf(this.#config, this.#catalogue.tasks.get(task)),
+      signal,
     });
-    this.#generator = { method, generator };
-    return generator;
+  }
+
+  /** A method of the run, with the run's settings. */
+  #driven(name: MethodName): DrivenMethod {
+    const method = this.#catalogue.methods.get(name);
+    return { method, open: openMethod(this.#config, method) };
+  }
+
+  #drivenStage(trained: TrainedStage | undefined): DrivenStage | undefined {
+    if (trained === undefined) return undefined;
+    const { method, stage, adapterFolder } = trained;
+    return { ...this.#driven(method), stage, folder: adapterFolder };
   }
 
   async #gateReaderOf(method: MethodName): Promise<GateReader> {
     if (this.#gateReader?.method === method) return this.#gateReader.reader;
     await this.#gateReader?.reader.dispose();
     const { config, weights } = this.#model;
-    const open = this.#open(method);
+    const { open } = this.#driven(method);
     const reader = await GateReader.compile({
       config,
       weights: weights.provider(new Set(projectorNames)),
@@ -221,77 +181,6 @@ class LlavaEngine implements ObservingEngine {
     this.#gateReader = { method, reader };
     return reader;
   }
-
-  /** What answers are given with: of a method's stage, or of the model before any training. */
-  #inferenceOf(trained: TrainedStage | undefined): Inference {
-    if (trained === undefined) return { parameters: this.#baseProjector() };
-    const { method, stage, adapterFolder } = trained;
-    const { config } = this.#model;
-    const { seed, tasks: stream } = this.#config;
-    const known = tasksUpTo(this.#catalogue.methods.get(method).stream, stage, stream);
-    return this.#open(method).inference(this.#training.read(method, adapterFolder), {
-      seed,
-      stage,
-      tasks: known,
-      model: config,
-    });
-  }
-
-  #inferenceTools(method: MethodName | undefined): InferenceTools {
-    return {
-      embeddings: this.#embeddings,
-      generate: async (questions, parameters, maxNewTokens) => {
-        const prompts = questions.map(({ text, features, rows }) => ({
-          inputIds: this.#model.processor.processPrompt(text, { hasImage: features !== undefined }),
-          ...withFeatures(features),
-          ...(rows === undefined ? {} : { rows }),
-        }));
-        const generator = await this.#generatorOf(method);
-        const answers = await generator.generate(prompts, Object.fromEntries(parameters), maxNewTokens);
-        return answers.map((ids) => strip(this.#model.tokenizer.decode(ids)));
-      },
-    };
-  }
-
-  #open(method: MethodName): OpenMethod {
-    return openMethod(this.#config, this.#catalogue.methods.get(method));
-  }
-
-  #promptOf({ text, image }: TestSample): Int32Array {
-    return this.#model.processor.processPrompt(text, { hasImage: image !== undefined });
-  }
-
-  #baseProjector(): Values {
-    return new Map(
-      projectorNames.map((name) => {
-        const { data, shape } = this.#model.weights.values(name);
-        return [name, float32(data, shape)];
-      }),
-    );
-  }
-}
-
-function withFeatures(features: Float32Array | undefined): { readonly features?: Float32Array } {
-  return features === undefined ? {} : { features };
-}
-
-function routedPrompt(inputIds: Int32Array, { insert = [], rows }: Route = {}): Prompt {
-  return { inputIds: idsWithInserted(inputIds, insert), rows };
-}
-
-/** Made when a method first asks, as it reads the whole table of words. */
-function embeddingsOf({ config, weights, tokenizer }: LlavaModel): Embeddings {
-  let made: Embeddings | undefined;
-  const get = () => {
-    made ??= createEmbeddings({
-      table: weights.values(`${LANGUAGE_MODEL}.embed_tokens.weight`).data,
-      hiddenSize: config.text.hiddenSize,
-      visionSize: config.vision.hiddenSize,
-      tokenize: (text) => tokenizer.encode(text, { first: true }),
-    });
-    return made;
-  };
-  return { image: (features) => get().image(features), text: (text) => get().text(text) };
 }
 
 /** How often each task's expert was chosen, where the method chooses one. */

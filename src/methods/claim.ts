@@ -6,7 +6,6 @@ import type {
   Inference,
   Method,
   OpenMethod,
-  Query,
   Route,
   StageState,
   Values,
@@ -32,7 +31,7 @@ export interface ExperimentOptions {
   /** Changes to the method's own settings. */
   readonly own?: Readonly<Record<string, unknown>>;
   readonly adapter?: Partial<AdapterSettings>;
-  /** Tasks of the stream, 2 by default, at most 4. */
+  /** Tasks of the stream, 3 by default, at most 4. Their names are not in the order of the alphabet. */
   readonly tasks?: number;
   readonly learningRate?: number;
   readonly epochs?: number;
@@ -58,6 +57,7 @@ export interface ExperimentStage {
   readonly feeds: Values;
   /** Values after the last step, before the task was finished. */
   readonly trained: Values;
+  /** What the stage left behind, as it is read back from its files. */
   readonly state: StageState;
   /** What the stage's model is fed when it answers. */
   readonly inference: Inference;
@@ -70,9 +70,18 @@ export interface ExperimentStage {
   trainingLogits(examples: readonly Example[], values: Values): Promise<Float32Array>;
   /** Logits of the inference model at the answers of some examples, each routed. */
   inferenceLogits(examples: readonly Example[]): Promise<Float32Array>;
-  route(queries: readonly Query[]): Promise<readonly Route[]>;
+  route(questions: readonly TestQuestion[]): Promise<readonly Route[]>;
+  /** The answers that the stage's model gives, each question routed. */
+  answers(questions: readonly TestQuestion[]): Promise<readonly string[]>;
   /** Test questions of a task of the stream. */
-  queries(task: string): readonly Query[];
+  questions(task: string): readonly TestQuestion[];
+}
+
+/** A question about an image that no training sample shows. */
+export interface TestQuestion {
+  readonly text: string;
+  readonly image: string;
+  readonly task: string;
 }
 
 export interface TrainingLosses {

@@ -116,12 +116,11 @@ export const clmoe: Method = defineMethod({
       statement:
         'experts are merged: those that earlier tasks use end nearer to where they were than the others',
       check: async (laboratory) => {
-        const { last, stages } = await laboratory.run(clmoe, { own: { top: 1 } });
-        const first = stages[0] as ExperimentStage;
+        const { last } = await laboratory.run(clmoe, { own: { top: 1 } });
         const shares = new Set<string>();
         let off = 0;
         for (const [name, { data }] of last.state.trained) {
-          const [before, after] = [first.state.trained.get(name)?.data, last.trained.get(name)?.data];
+          const [before, after] = [last.initial.get(name)?.data, last.trained.get(name)?.data];
           if (!name.includes('.lora_') || before === undefined || after === undefined) continue;
           data.forEach((value, i) => {
             const way = (after[i] as number) - (before[i] as number);

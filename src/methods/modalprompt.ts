@@ -155,7 +155,7 @@ export const modalprompt: Method = defineMethod({
       statement: 'a question is given its task’s tokens, and answers as the training model does',
       check: async (laboratory) => {
         const { last, tasks } = await laboratory.run(modalprompt, { epochs: 20 });
-        const [route] = await last.route(last.queries(last.task));
+        const [route] = await last.route(last.questions(last.task));
         const off = largestDifference(
           await last.trainingLogits(last.trainedOn.slice(0, 6), last.trained),
           await last.inferenceLogits(last.examples.slice(0, 6)),

@@ -159,12 +159,14 @@ export const smolora: Method = defineMethod({
       statement: 'training and inference graphs agree, and the instruction chooses',
       check: async (laboratory) => {
         const own = { gradient: 'straight-through' };
-        const { last } = await laboratory.run(smolora, { own, adapter: { experts: 4 } });
+        const { last, tasks } = await laboratory.run(smolora, { own, adapter: { experts: 4 } });
         const batch = last.examples.slice(0, 6);
         const trained = await last.trainingLogits(batch, last.trained);
         const off = largestDifference(trained, await last.inferenceLogits(batch));
         const gates = [...last.trained].filter(([name]) => name.endsWith('.gate_instruction.weight'));
-        const routes = await last.route(['Alpha', 'Beta'].flatMap((task) => last.queries(task).slice(0, 1)));
+        const routes = await last.route(
+          tasks.slice(0, 2).flatMap((task) => last.questions(task).slice(0, 1)),
+        );
         const choices = routes.map(({ rows }) =>
           gates
             .map(([, { data, shape }]) => chosen(data, shape, rows?.['smolora.instruction'] ?? []))

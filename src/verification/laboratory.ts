@@ -1,53 +1,43 @@
 // Where claims are checked: methods are trained on the toy by the real trainer, and what came out can be looked at.
 // Equal experiments are run once.
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { present } from '../base/errors.ts';
-import { Generator, type Prompt } from '../evaluation/generation/generator.ts';
+import {
+  type DrivenMethod,
+  type DrivenStage,
+  MethodDriver,
+  type TrainedTask,
+} from '../engine/method-driver.ts';
 import type {
   Experiment,
   ExperimentOptions,
   ExperimentStage,
   Laboratory,
+  TestQuestion,
   TrainingLosses,
 } from '../methods/claim.ts';
-import type {
-  BatchExample,
-  Example,
-  Inference,
-  InferenceTools,
-  Method,
-  OpenMethod,
-  Query,
-  StageContext,
-  StageState,
-  Values,
-} from '../methods/method.ts';
-import { createEmbeddings } from '../methods/shared/embeddings.ts';
+import type { BatchExample, Example, Method, Values } from '../methods/method.ts';
 import { withInserted } from '../methods/shared/insertion.ts';
-import { tasksUpTo } from '../methods/stream.ts';
-import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
 import { Scope } from '../nn/scope.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { floats, Program } from '../tensor/program.ts';
 import { batchOptions, countAnswers, trainingBatch } from '../training/batches.ts';
-import type { TrainingSettings } from '../training/course.ts';
 import { answerLogits } from '../training/loss.ts';
-import { StageTrainer } from '../training/stage.ts';
+import type { StageTrainer } from '../training/stage.ts';
 import { projectorNames } from '../training/traced.ts';
 import {
   createToyModel,
   type ToyModel,
-  toyExample,
   toyFeatures,
-  toyPrompt,
-  toyQueries,
+  toyQuestions,
   toySamples,
   toyTasks,
-  toyText,
-  toyTokens,
 } from './toy-world.ts';
 
 const SEED = 3;
-const training: TrainingSettings = {
+const training = {
   epochs: 3,
   batchSize: 6,
   accumulation: 1,
@@ -61,12 +51,17 @@ const training: TrainingSettings = {
   warmupRatio: 0,
   clipNorm: 1,
   checkpointEverySteps: 0,
-};
+  maxTokens: 64,
+} as const;
+/** Questions answered side by side, and the words of an answer. */
+const [SLOTS, ANSWER_TOKENS] = [6, 2];
 const adapterSettings = { rank: 4, alpha: 8, dropout: 0, experts: 2 };
 
 /** A laboratory; `dispose` releases what its experiments hold. */
 export class ToyLaboratory implements Laboratory {
   #toy: ToyModel | undefined;
+  /** Of what stages leave behind: a folder per experiment. */
+  #folder: string | undefined;
   readonly #experiments = new Map<string, Promise<Experiment>>();
   readonly #held: { dispose(): Promise<void> }[] = [];
 
@@ -83,85 +78,62 @@ export class ToyLaboratory implements Laboratory {
     for (const part of this.#held) await part.dispose();
     this.#toy?.dispose();
     this.#toy = undefined;
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
+    this.#folder = undefined;
     this.#experiments.clear();
     this.#held.length = 0;
   }
 
   async #run(method: Method, options: ExperimentOptions): Promise<Experiment> {
-    const { own = {}, adapter = {}, tasks: count = 2, ...changes } = options;
+    const { own = {}, adapter = {}, tasks: count = 3, ...changes } = options;
     this.#toy ??= createToyModel();
-    const { config, weights } = this.#toy;
-    const open = method.open({ adapter: { ...adapterSettings, ...adapter }, own });
+    this.#folder ??= mkdtempSync(join(tmpdir(), 'coin-laboratory-'));
+    const folder = mkdtempSync(join(this.#folder, `${method.name}-`));
     const tasks = toyTasks.slice(0, count);
-    const settings = { ...training, ...changes };
-    const trainer = await StageTrainer.compile({ config, weights, open, settings });
-    this.#held.push(trainer);
-    const bench = new Bench(this.#toy, open, trainer);
+    const driver = new MethodDriver({
+      model: this.#toy,
+      features: async (images) => images.map(toyFeatures),
+      seed: SEED,
+      tasks,
+      training: { ...training, ...changes },
+      slots: SLOTS,
+    });
+    const open = method.open({ adapter: { ...adapterSettings, ...adapter }, own });
+    const bench = new Bench(this.#toy, driver, { method, open });
     this.#held.push(bench);
     const stages: ExperimentStage[] = [];
-    let previous: StageState | undefined;
-    for (const [index, { tasks: own }] of method.stream.stages(tasks).entries()) {
-      const known = tasksUpTo(method.stream, index + 1, tasks);
-      const task = present(own.at(-1), 'a task');
-      const context = { seed: SEED, stage: index + 1, tasks: known, model: config };
-      const samples = own.flatMap((name) => toySamples(name).map((sample) => ({ sample, task: name })));
-      const stream =
-        open.selectSamples?.({
-          ...context,
-          task,
-          samples: samples.map(({ sample }) => sample),
-          samplesOf: toySamples,
-        }) ?? samples;
-      const examples = stream.map(toyExample);
-      const result = await trainer.train({
-        ...context,
-        task,
-        examples,
-        embeddings: bench.embeddings,
-        fetchFeatures: async (images) => images.map(toyFeatures),
-        samplesOf: toySamples,
-        tokenize: async (some) => some.map(toyExample),
-        ...(previous === undefined ? {} : { previous }),
-      });
-      stages.push(bench.stage({ task, examples, context, result }));
-      previous = result.state;
+    let previous: string | undefined;
+    for (const [index, { tasks: learnt }] of method.stream.stages(tasks).entries()) {
+      const stage = { method, open, stage: index + 1, folder: join(folder, `${index + 1}`) };
+      mkdirSync(stage.folder);
+      const trained = await driver.train({ ...stage, tasks: learnt, samplesOf: toySamples, previous });
+      stages.push(await bench.stage(stage, present(learnt.at(-1), 'a task'), trained));
+      previous = stage.folder;
     }
     return { open, tasks, stages, last: stages.at(-1) as ExperimentStage };
   }
 }
 
-/** The instruments of one method: programs are compiled when they are first used. */
+/** The instruments of one method. */
 class Bench {
   readonly #toy: ToyModel;
-  readonly #open: OpenMethod;
-  readonly #trainer: StageTrainer;
-  readonly embeddings;
-  #generator: Promise<Generator> | undefined;
+  readonly #driver: MethodDriver;
+  readonly #driven: DrivenMethod;
   #answers: Promise<Program> | undefined;
 
-  constructor(toy: ToyModel, open: OpenMethod, trainer: StageTrainer) {
+  constructor(toy: ToyModel, driver: MethodDriver, driven: DrivenMethod) {
     this.#toy = toy;
-    this.#open = open;
-    this.#trainer = trainer;
-    this.embeddings = createEmbeddings({
-      table: toy.weights.values(`${LANGUAGE_MODEL}.embed_tokens.weight`).data,
-      hiddenSize: toy.config.text.hiddenSize,
-      visionSize: toy.config.vision.hiddenSize,
-      tokenize: toyTokens,
-    });
+    this.#driver = driver;
+    this.#driven = driven;
   }
 
-  stage(made: {
-    readonly task: string;
-    readonly examples: readonly Example[];
-    readonly context: StageContext;
-    readonly result: Awaited<ReturnType<StageTrainer['train']>>;
-  }): ExperimentStage {
-    const { task, examples, context, result } = made;
-    const { plan, state, trained } = result;
-    const { probes } = this.#trainer;
+  async stage(
+    stage: DrivenStage,
+    task: string,
+    { plan, trained, examples }: TrainedTask,
+  ): Promise<ExperimentStage> {
+    const { probes }: StageTrainer = await this.#driver.trainer(this.#driven);
     const feeds: Values = plan.feeds ?? new Map();
-    const inference = this.#open.inference(state, context);
     const fed = async (batch: readonly BatchExample[]): Promise<readonly Values[]> => [
       feeds,
       (await plan.batchFeeds?.(batch)) ?? new Map(),
@@ -173,8 +145,8 @@ class Bench {
       initial: plan.initial,
       feeds,
       trained,
-      state,
-      inference,
+      state: this.#driver.read(this.#driven, stage.folder),
+      inference: this.#driver.inference(stage),
       measured: plan.measured ?? {},
       losses: async (some, values) => {
         const batch = some.map(shown);
@@ -188,37 +160,34 @@ class Bench {
         const batch = some.map(shown);
         return (await probes.logits(batch, values, ...(await fed(batch)))).data as Float32Array;
       },
-      inferenceLogits: (batch) => this.#inferenceLogits(batch, inference),
-      route: async (queries) => (await inference.route?.(queries, await this.#tools())) ?? [],
-      queries: toyQueries,
+      inferenceLogits: (some) => this.#inferenceLogits(stage, some),
+      route: async (questions) => (await this.#driver.ask(stage, questions)).routes ?? [],
+      answers: (questions) => this.#generate(stage, questions),
+      questions: toyQuestions,
     };
   }
 
   async dispose(): Promise<void> {
-    await (await this.#generator)?.dispose();
+    await this.#driver.close();
     await (await this.#answers)?.dispose();
   }
 
-  async #inferenceLogits(examples: readonly Example[], inference: Inference): Promise<Float32Array> {
+  async #inferenceLogits(stage: DrivenStage, examples: readonly Example[]): Promise<Float32Array> {
     const { config, weights } = this.#toy;
     this.#answers ??= (async () => {
-      const graph = this.#open.graph({ use: 'inference', model: config });
+      const graph = stage.open.graph({ use: 'inference', model: config });
       const { logits } = answerLogits(
         new Scope(weights.provider(new Set(projectorNames)), '', graph),
         config,
       );
       return Program.compile({ answers: logits });
     })();
-    const queries = examples.map(shown).map(({ sample, task, inputIds, trained, features }): Query => {
-      const prompt = inputIds.slice(0, trained.indexOf(1));
-      return {
-        text: sample.turns[0]?.question ?? '',
-        inputIds: prompt,
-        task,
-        features,
-      };
-    });
-    const routes = await inference.route?.(queries, await this.#tools());
+    const questions = examples.map(({ sample: { turns, image }, task }) => ({
+      text: turns[0]?.question ?? '',
+      image,
+      task,
+    }));
+    const { parameters, routes } = await this.#driver.ask(stage, questions);
     const batch = examples.map((example, i) => shown(withInserted(example, routes?.[i]?.insert ?? [])));
     const feeds = trainingBatch(batch, {
       ...batchOptions(config),
@@ -231,41 +200,22 @@ class Bench {
     });
     const program = await this.#answers;
     const result = await program.run({
-      ...Object.fromEntries(inference.parameters),
+      ...Object.fromEntries(parameters),
       ...Object.fromEntries(rows),
       ...feeds,
     });
     return floats(result.answers);
   }
 
-  async #tools(): Promise<InferenceTools> {
-    const { config, weights } = this.#toy;
-    this.#generator ??= Generator.compile({
-      config,
-      weights: weights.provider(new Set(projectorNames)),
-      adapter: this.#open.graph({ use: 'inference', model: config }),
-      slots: 6,
-    });
-    const generator = await this.#generator;
-    return {
-      embeddings: this.embeddings,
-      generate: async (questions, parameters, limit) => {
-        const prompts = questions.map(
-          ({ text, features, rows }): Prompt => ({
-            inputIds: Int32Array.from(toyPrompt(text, features !== undefined)),
-            features,
-            rows,
-          }),
-        );
-        const texts: string[] = [];
-        for (let start = 0; start < prompts.length; start += 6) {
-          const part = prompts.slice(start, start + 6);
-          const ids = await generator.generate(part, Object.fromEntries(parameters), limit);
-          texts.push(...ids.map((answer) => toyText(answer)));
-        }
-        return texts;
-      },
-    };
+  async #generate(stage: DrivenStage, questions: readonly TestQuestion[]): Promise<readonly string[]> {
+    const generator = await this.#driver.generator(stage);
+    const { parameters, prompts } = await this.#driver.ask(stage, questions);
+    const answers = await generator.generate(
+      prompts.map((prompt, i) => ({ ...prompt, features: toyFeatures(questions[i]?.image ?? '') })),
+      Object.fromEntries(parameters),
+      ANSWER_TOKENS,
+    );
+    return answers.map((ids) => this.#toy.tokenizer.decode(ids));
   }
 }
 

@@ -9,7 +9,7 @@ import { planRun } from '../config/plan.ts';
 import { catalogueOf } from '../config/plugins.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { checkRow, readJson } from '../formats/records/json.ts';
-import type { Laboratory } from '../methods/claim.ts';
+import type { Claim, Finding, Laboratory } from '../methods/claim.ts';
 import type { Method, MethodName } from '../methods/index.ts';
 import type { Origin } from '../methods/method.ts';
 import { type PublishedRow, publishedSummary } from '../metrics/published.ts';
@@ -81,18 +81,27 @@ const summarySchema = z.object({
 const modeSchema = z.object({ methods: z.record(z.string(), summarySchema) });
 const metricsSchema = z.object({ modes: z.object({ strict: modeSchema, reference: modeSchema }) });
 
-/** Checks a method's claims; one that cannot be checked does not hold. */
-export async function checkClaims(method: Method, laboratory: Laboratory): Promise<readonly CheckedClaim[]> {
+/** Checks a method's claims one after another; one that cannot be checked does not hold. */
+export async function checkClaims(
+  method: Method,
+  laboratory: Laboratory,
+  onClaim?: (claim: CheckedClaim) => void,
+): Promise<readonly CheckedClaim[]> {
   const checked: CheckedClaim[] = [];
-  for (const { statement, check } of method.claims()) {
-    try {
-      checked.push({ statement, ...(await check(laboratory)) });
-    } catch (error) {
-      const found = `stopped: ${error instanceof Error ? error.message : String(error)}`;
-      checked.push({ statement, found, holds: false });
-    }
+  for (const claim of method.claims()) {
+    const one = { statement: claim.statement, ...(await findingOf(claim, laboratory)) };
+    checked.push(one);
+    onClaim?.(one);
   }
   return checked;
+}
+
+async function findingOf(claim: Claim, laboratory: Laboratory): Promise<Finding> {
+  try {
+    return await claim.check(laboratory);
+  } catch (error) {
+    return { found: `stopped: ${error instanceof Error ? error.message : String(error)}`, holds: false };
+  }
 }
 
 export function verdictOf(claims: readonly CheckedClaim[], { deviations }: Origin): Verdict {

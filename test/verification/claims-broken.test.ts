@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Laboratory } from '../../src/methods/claim.ts';
 import { type BuiltInMethod, type Method, methods } from '../../src/methods/index.ts';
 import type { OpenMethod, StageState, Values } from '../../src/methods/method.ts';
+import { expertTasks } from '../../src/methods/shared/experts.ts';
 import { float32 } from '../../src/tensor/dtype.ts';
 import { normalArray } from '../../src/tensor/random.ts';
 import { ToyLaboratory } from '../../src/verification/laboratory.ts';
@@ -106,7 +107,7 @@ const cases: readonly {
   {
     method: 'isolated',
     broken: 'a later task writes into earlier experts',
-    sabotage: changedMemory(/^Alpha\/.*lora_B/, (values) => values.map((value) => value * 1.5)),
+    sabotage: changedMemory(/^Gamma\/.*lora_B/, (values) => values.map((value) => value * 1.5)),
     claim: /same bytes/,
   },
   {
@@ -114,6 +115,15 @@ const cases: readonly {
     broken: 'other entries are marked',
     sabotage: changedMemory(/^marked/, (values) => values.map((_, i) => i)),
     claim: /2 %/,
+  },
+  {
+    method: 'mrlora',
+    broken: 'the router’s letter is read in the order of names',
+    sabotage: changedState(({ trained, memory }) => ({
+      trained,
+      memory: { ...memory, notes: { ...memory.notes, experts: [...expertTasks(memory)].sort() } },
+    })),
+    claim: /routed to their own task/,
   },
   {
     method: 'hide',

@@ -4,6 +4,7 @@ import { UserError } from '../../base/errors.ts';
 import { didYouMean } from '../../base/nearest.ts';
 import { type Method, methods } from '../../methods/index.ts';
 import { ToyLaboratory } from '../../verification/laboratory.ts';
+import { checkClaims } from '../../verification/ledger.ts';
 
 const known: Readonly<Record<string, Method>> = methods;
 
@@ -24,11 +25,10 @@ export const verify = defineCommand({
     try {
       for (const method of chosen) {
         process.stdout.write(`${method.label}: ${method.summary}\n`);
-        for (const claim of method.claims()) {
-          const { found, holds } = await claim.check(laboratory);
+        await checkClaims(method, laboratory, ({ statement, found, holds }) => {
           if (!holds) failed++;
-          process.stdout.write(`  ${holds ? 'holds' : 'FAILS'}  ${claim.statement}\n         ${found}\n`);
-        }
+          process.stdout.write(`  ${holds ? 'holds' : 'FAILS'}  ${statement}\n         ${found}\n`);
+        });
       }
     } finally {
       await laboratory.dispose();

@@ -10,7 +10,7 @@ export function routingClaim(method: () => Method, options: ExperimentOptions = 
       const { last, tasks } = await laboratory.run(method(), options);
       let [right, all] = [0, 0];
       for (const task of tasks) {
-        for (const { choice } of await last.route(last.queries(task))) {
+        for (const { choice } of await last.route(last.questions(task))) {
           all++;
           if (choice === task) right++;
         }
