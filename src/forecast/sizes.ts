@@ -7,7 +7,7 @@ import { methodSettingsOf } from '../config/open-method.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { locateModel } from '../config/sources.ts';
 import type { MethodName } from '../methods/index.ts';
-import { lora } from '../methods/lora.ts';
+import { lora } from '../methods/lora/method.ts';
 import type { Method, MethodSettings } from '../methods/method.ts';
 import { formatRatio, isMatched } from '../metrics/budget.ts';
 import type { LlavaConfig } from '../models/llava/config.ts';

@@ -1,23 +1,23 @@
 // The methods by name. A new method is a file and a line here.
-import { clmoe } from './clmoe.ts';
-import { disco } from './disco.ts';
-import { ewc } from './ewc.ts';
-import { hide } from './hide.ts';
-import { isolated } from './isolated.ts';
-import { joint } from './joint.ts';
-import { keeplora } from './keeplora.ts';
-import { lora } from './lora.ts';
-import { lwf } from './lwf.ts';
-import { mergeThenNew } from './merge-then-new.ts';
+import { clmoe } from './clmoe/method.ts';
+import { disco } from './disco/method.ts';
+import { ewc } from './ewc/method.ts';
+import { hide } from './hide/method.ts';
+import { isolated } from './isolated/method.ts';
+import { joint } from './joint/method.ts';
+import { keeplora } from './keeplora/method.ts';
+import { lora } from './lora/method.ts';
+import { lwf } from './lwf/method.ts';
+import { mergeThenNew } from './merge-then-new/method.ts';
 import type { Method } from './method.ts';
-import { modalprompt } from './modalprompt.ts';
-import { moelora } from './moelora.ts';
-import { mrlora } from './mrlora.ts';
-import { olora } from './olora.ts';
-import { reglora } from './reglora.ts';
-import { replay } from './replay.ts';
-import { smolora } from './smolora.ts';
-import { zeroShot } from './zero-shot.ts';
+import { modalprompt } from './modalprompt/method.ts';
+import { moelora } from './moelora/method.ts';
+import { mrlora } from './mrlora/method.ts';
+import { olora } from './olora/method.ts';
+import { reglora } from './reglora/method.ts';
+import { replay } from './replay/method.ts';
+import { smolora } from './smolora/method.ts';
+import { zeroShot } from './zero-shot/method.ts';
 
 export type { Claim, Finding, Laboratory } from './claim.ts';
 export type {

@@ -3,17 +3,17 @@
 //   CE + λ·mean_modules( mean_{(p,q) ∈ S} |ΔW_new[p,q]| ),  S the union over tasks.
 // The data side (asd.ts) rewrites a share of the answers in other styles, so that a change of format is not what is learnt.
 import { z } from 'zod';
-import type { Adapter } from '../adapters/index.ts';
-import { float32, type HostTensor } from '../tensor/dtype.ts';
-import type { Tensor } from '../tensor/graph.ts';
-import { input, matmul, mul, sum } from '../tensor/ops.ts';
-import type { ExperimentStage } from './claim.ts';
-import { defineMethod, type Method, type TracedLoss, type Values } from './method.ts';
-import { answerStyles, diversified } from './shared/asd.ts';
-import { layerSizes } from './shared/experts.ts';
-import { keptMethod, withExpert } from './shared/kept.ts';
-import { product } from './shared/matrices.ts';
-import { absolute, total } from './shared/terms.ts';
+import type { Adapter } from '../../adapters/index.ts';
+import { float32, type HostTensor } from '../../tensor/dtype.ts';
+import type { Tensor } from '../../tensor/graph.ts';
+import { input, matmul, mul, sum } from '../../tensor/ops.ts';
+import type { ExperimentStage } from '../claim.ts';
+import { defineMethod, type Method, type TracedLoss, type Values } from '../method.ts';
+import { answerStyles, diversified } from '../shared/asd.ts';
+import { layerSizes } from '../shared/experts.ts';
+import { keptMethod, withExpert } from '../shared/kept.ts';
+import { product } from '../shared/matrices.ts';
+import { absolute, total } from '../shared/terms.ts';
 
 const settings = z.strictObject({
   lambda: z.number().gt(0).default(2500).describe('weight of the marked entries'),

@@ -6,10 +6,10 @@
 // paper: v from the mean of the layer's input tokens, i from a sentence encoder / here: from the mean patch feature and
 // the mean word embedding of the question (embeddings.ts), which are there also when a single token is decoded.
 import { z } from 'zod';
-import { kaimingUniform, ParameterTable, targetPattern, zeroValues } from '../adapters/index.ts';
-import { DropoutSites } from '../nn/dropout.ts';
-import { elementCount, float32 } from '../tensor/dtype.ts';
-import type { Tensor } from '../tensor/graph.ts';
+import { kaimingUniform, ParameterTable, targetPattern, zeroValues } from '../../adapters/index.ts';
+import { DropoutSites } from '../../nn/dropout.ts';
+import { elementCount, float32 } from '../../tensor/dtype.ts';
+import type { Tensor } from '../../tensor/graph.ts';
 import {
   add,
   argmax,
@@ -24,9 +24,9 @@ import {
   softmax,
   stopGradient,
   sub,
-} from '../tensor/ops.ts';
-import { normalArray } from '../tensor/random.ts';
-import type { ExperimentStage } from './claim.ts';
+} from '../../tensor/ops.ts';
+import { normalArray } from '../../tensor/random.ts';
+import type { ExperimentStage } from '../claim.ts';
 import {
   type AdapterSettings,
   defineMethod,
@@ -35,11 +35,11 @@ import {
   type Method,
   type MethodGraph,
   type Question,
-} from './method.ts';
-import { carriedOn, noMemory } from './shared/carried.ts';
-import { SampleRows } from './shared/experts.ts';
-import { largestAbsolute, largestDifference } from './shared/matrices.ts';
-import { expertProblems } from './shared/problems.ts';
+} from '../method.ts';
+import { carriedOn, noMemory } from '../shared/carried.ts';
+import { SampleRows } from '../shared/experts.ts';
+import { largestAbsolute, largestDifference } from '../shared/matrices.ts';
+import { expertProblems } from '../shared/problems.ts';
 
 const settings = z.strictObject({
   gradient: z

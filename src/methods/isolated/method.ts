@@ -2,12 +2,12 @@
 // its own task's adapter because we tell it which task it is from. Nothing can be forgotten and nothing is transferred.
 // The projector stays as it came: a shared one would let later tasks change what earlier experts see.
 import { z } from 'zod';
-import type { ExperimentStage } from './claim.ts';
-import { type AdapterSettings, defineMethod, type Method, type OpenMethod } from './method.ts';
-import { noMemory } from './shared/carried.ts';
-import { expertTasks, factorsOf, mixtureRow } from './shared/experts.ts';
-import { keptMethod, keptParameters } from './shared/kept.ts';
-import { largestAbsolute, largestDifference } from './shared/matrices.ts';
+import type { ExperimentStage } from '../claim.ts';
+import { type AdapterSettings, defineMethod, type Method, type OpenMethod } from '../method.ts';
+import { noMemory } from '../shared/carried.ts';
+import { expertTasks, factorsOf, mixtureRow } from '../shared/experts.ts';
+import { keptMethod, keptParameters } from '../shared/kept.ts';
+import { largestAbsolute, largestDifference } from '../shared/matrices.ts';
 
 /** Experts trained alone, one of them chosen per sample. */
 export function isolatedExperts(adapter: AdapterSettings): OpenMethod {

@@ -1,8 +1,8 @@
 // Sequential LoRA: one adapter and the projector go on training from task to task. The lower bound of CoIN.
 import { z } from 'zod';
-import { defineMethod, type Method } from './method.ts';
-import { carriedAdapter, loraSpec } from './shared/carried.ts';
-import { drifted, probeLayer } from './shared/layer-probe.ts';
+import { defineMethod, type Method } from '../method.ts';
+import { carriedAdapter, loraSpec } from '../shared/carried.ts';
+import { drifted, probeLayer } from '../shared/layer-probe.ts';
 
 const probe = loraSpec({ rank: 4, alpha: 8, dropout: 0, experts: 1 });
 

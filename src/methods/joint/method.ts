@@ -1,9 +1,9 @@
 // Joint training, the upper bound: the samples of all tasks shuffled together, one adapter, as many steps as the tasks
 // one after another have. The paper calls it multi-task.
 import { z } from 'zod';
-import { lora } from './lora.ts';
-import { defineMethod, type Method } from './method.ts';
-import { carriedAdapter, loraSpec } from './shared/carried.ts';
+import { lora } from '../lora/method.ts';
+import { defineMethod, type Method } from '../method.ts';
+import { carriedAdapter, loraSpec } from '../shared/carried.ts';
 
 export const joint: Method = defineMethod({
   name: 'joint',

@@ -4,10 +4,10 @@
 // `topK` only the k largest probabilities and the mass of the rest are compared, which is what a cache would hold.
 // TRACE's code has the arguments of KL reversed and lets gradient into the teacher; CoIN's has the term on 100 samples.
 import { z } from 'zod';
-import { float32, type HostTensor } from '../tensor/dtype.ts';
-import type { Tensor } from '../tensor/graph.ts';
-import { add, exp, input, log, logSoftmax, mul, reshape, sub, sum } from '../tensor/ops.ts';
-import type { ExperimentStage } from './claim.ts';
+import { float32, type HostTensor } from '../../tensor/dtype.ts';
+import type { Tensor } from '../../tensor/graph.ts';
+import { add, exp, input, log, logSoftmax, mul, reshape, sub, sum } from '../../tensor/ops.ts';
+import type { ExperimentStage } from '../claim.ts';
 import {
   type BatchExample,
   defineMethod,
@@ -15,9 +15,9 @@ import {
   type TaskContext,
   type TracedLoss,
   type Values,
-} from './method.ts';
-import { adapterGraph, carriedAdapter, carriedOn, loraSpec } from './shared/carried.ts';
-import { largestDifference } from './shared/matrices.ts';
+} from '../method.ts';
+import { adapterGraph, carriedAdapter, carriedOn, loraSpec } from '../shared/carried.ts';
+import { largestDifference } from '../shared/matrices.ts';
 
 const settings = z.strictObject({
   beta: z.number().gt(0).default(1).describe('weight of staying near the answers before'),

@@ -2,8 +2,8 @@
 // itself: with a small adapter of its own, trained on a few samples of every seen task, it is asked which expert should
 // answer and says its letter. Then the expert answers. Two passes per question; how often the router is right is measured.
 import { z } from 'zod';
-import { RandomStream } from '../tensor/random.ts';
-import { isolatedExperts } from './isolated.ts';
+import { RandomStream } from '../../tensor/random.ts';
+import { isolatedExperts } from '../isolated/method.ts';
 import {
   type AdapterSettings,
   defineMethod,
@@ -13,12 +13,12 @@ import {
   type StreamSample,
   type TaskContext,
   type Values,
-} from './method.ts';
-import { expertOf, expertTasks, factorsOf, mixtureRow, withoutFactors } from './shared/experts.ts';
-import { keptParameters, withExpert } from './shared/kept.ts';
-import { largestAbsolute, largestDifference } from './shared/matrices.ts';
-import { routingClaim } from './shared/routing-claim.ts';
-import { bytesOfSamples } from './shared/sample-bytes.ts';
+} from '../method.ts';
+import { expertOf, expertTasks, factorsOf, mixtureRow, withoutFactors } from '../shared/experts.ts';
+import { keptParameters, withExpert } from '../shared/kept.ts';
+import { largestAbsolute, largestDifference } from '../shared/matrices.ts';
+import { routingClaim } from '../shared/routing-claim.ts';
+import { bytesOfSamples } from '../shared/sample-bytes.ts';
 
 const settings = z.strictObject({
   samplesPerTask: z.int().min(1).default(20).describe('kept of each task to train the router on'),

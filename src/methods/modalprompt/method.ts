@@ -4,10 +4,10 @@
 // A question is given the tokens of the `top` tasks whose prototypes it is nearest to, ½cos(image) + ½cos(text).
 // paper: one space, CLIP's / here: a prototype has a part for images and one for texts (embeddings.ts).
 import { z } from 'zod';
-import { kaimingUniform, ParameterTable, zeroValues } from '../adapters/index.ts';
-import type { LlavaConfig } from '../models/llava/config.ts';
-import { elementCount, float32, type HostTensor } from '../tensor/dtype.ts';
-import type { Tensor } from '../tensor/graph.ts';
+import { kaimingUniform, ParameterTable, zeroValues } from '../../adapters/index.ts';
+import type { LlavaConfig } from '../../models/llava/config.ts';
+import { elementCount, float32, type HostTensor } from '../../tensor/dtype.ts';
+import type { Tensor } from '../../tensor/graph.ts';
 import {
   add,
   div,
@@ -24,8 +24,8 @@ import {
   sub,
   sum,
   where,
-} from '../tensor/ops.ts';
-import { normalArray } from '../tensor/random.ts';
+} from '../../tensor/ops.ts';
+import { normalArray } from '../../tensor/random.ts';
 import {
   type BatchExample,
   defineMethod,
@@ -33,11 +33,11 @@ import {
   type Method,
   type MethodGraph,
   type Values,
-} from './method.ts';
-import { cosine, meanOf, unit } from './shared/embeddings.ts';
-import { withInserted } from './shared/insertion.ts';
-import { largestDifference } from './shared/matrices.ts';
-import { routingClaim } from './shared/routing-claim.ts';
+} from '../method.ts';
+import { cosine, meanOf, unit } from '../shared/embeddings.ts';
+import { withInserted } from '../shared/insertion.ts';
+import { largestDifference } from '../shared/matrices.ts';
+import { routingClaim } from '../shared/routing-claim.ts';
 
 const settings = z.strictObject({
   tokens: z.int().min(1).default(10).describe('prompt tokens of each task'),

@@ -1,10 +1,10 @@
 // CoIN's MoELoRA: the rank shared among experts that a dense router mixes per token (reference.md, MoELoRA).
 import { z } from 'zod';
-import { MoeLoraAdapter } from '../adapters/index.ts';
-import { type AdapterSettings, defineMethod, type Method } from './method.ts';
-import { carriedAdapter, mixtureGraph } from './shared/carried.ts';
-import { drifted, probeLayer } from './shared/layer-probe.ts';
-import { expertProblems } from './shared/problems.ts';
+import { MoeLoraAdapter } from '../../adapters/index.ts';
+import { type AdapterSettings, defineMethod, type Method } from '../method.ts';
+import { carriedAdapter, mixtureGraph } from '../shared/carried.ts';
+import { drifted, probeLayer } from '../shared/layer-probe.ts';
+import { expertProblems } from '../shared/problems.ts';
 
 const spec = ({ rank, alpha, dropout, experts }: AdapterSettings) =>
   ({ kind: 'moelora', rank, alpha, dropout, experts }) as const;

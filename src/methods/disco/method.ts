@@ -2,12 +2,12 @@
 // experts side by side, each scaled by how near the question's text is to its task: w = softmax(cos_text/0.05).
 // Released code appears to add the size of a batch to the running mean of a task; the mean is meant and computed here.
 import { z } from 'zod';
-import { defineMethod, type Method } from './method.ts';
-import { anchorsOf, argmaxOf, nearness, softmaxOf } from './shared/anchors.ts';
-import { expertTasks, mixtureRow } from './shared/experts.ts';
-import { keptMethod, keptParameters, withExpert } from './shared/kept.ts';
-import { largestDifference } from './shared/matrices.ts';
-import { routingClaim } from './shared/routing-claim.ts';
+import { defineMethod, type Method } from '../method.ts';
+import { anchorsOf, argmaxOf, nearness, softmaxOf } from '../shared/anchors.ts';
+import { expertTasks, mixtureRow } from '../shared/experts.ts';
+import { keptMethod, keptParameters, withExpert } from '../shared/kept.ts';
+import { largestDifference } from '../shared/matrices.ts';
+import { routingClaim } from '../shared/routing-claim.ts';
 
 const settings = z.strictObject({
   temperature: z.number().gt(0).default(0.05).describe('of the weights of the experts'),

@@ -1,11 +1,11 @@
 // Replay: some samples of every earlier task are kept and trained on again beside the new task's (Rolnick et al., 2019;
 // CoIN's own ablation keeps 100 or 500). Which are kept is drawn uniformly, once per task, by the seed of the run.
 import { z } from 'zod';
-import type { TrainSample } from '../tasks/task.ts';
-import { RandomStream } from '../tensor/random.ts';
-import { defineMethod, type Method, type SampleContext, type StreamSample } from './method.ts';
-import { carriedAdapter, loraSpec } from './shared/carried.ts';
-import { bytesOfSamples } from './shared/sample-bytes.ts';
+import type { TrainSample } from '../../tasks/task.ts';
+import { RandomStream } from '../../tensor/random.ts';
+import { defineMethod, type Method, type SampleContext, type StreamSample } from '../method.ts';
+import { carriedAdapter, loraSpec } from '../shared/carried.ts';
+import { bytesOfSamples } from '../shared/sample-bytes.ts';
 
 const settings = z.strictObject({
   samplesPerTask: z.int().min(0).default(20).describe('samples kept of each task'),

@@ -5,18 +5,18 @@
 // Released code names roles the other way about (experts of earlier tasks only take γ of the new, all others keep γ of
 // the old), and its merge matches no parameter's name, so that nothing is merged: `roles: code` gives what it says.
 import { z } from 'zod';
-import { type AdapterSpec, MoeLoraAdapter } from '../adapters/index.ts';
-import { float32, type HostTensor } from '../tensor/dtype.ts';
-import { add, mul } from '../tensor/ops.ts';
-import { RandomStream } from '../tensor/random.ts';
-import type { ExperimentStage } from './claim.ts';
-import { defineMethod, type Method, type MethodGraph, type TaskContext, type Values } from './method.ts';
-import { anchorsOf, argmaxOf, nearness } from './shared/anchors.ts';
-import { carriedOn, mixtureGraph } from './shared/carried.ts';
-import { SampleRows } from './shared/experts.ts';
-import { largestAbsolute, largestDifference } from './shared/matrices.ts';
-import { expertProblems } from './shared/problems.ts';
-import { routingClaim } from './shared/routing-claim.ts';
+import { type AdapterSpec, MoeLoraAdapter } from '../../adapters/index.ts';
+import { float32, type HostTensor } from '../../tensor/dtype.ts';
+import { add, mul } from '../../tensor/ops.ts';
+import { RandomStream } from '../../tensor/random.ts';
+import type { ExperimentStage } from '../claim.ts';
+import { defineMethod, type Method, type MethodGraph, type TaskContext, type Values } from '../method.ts';
+import { anchorsOf, argmaxOf, nearness } from '../shared/anchors.ts';
+import { carriedOn, mixtureGraph } from '../shared/carried.ts';
+import { SampleRows } from '../shared/experts.ts';
+import { largestAbsolute, largestDifference } from '../shared/matrices.ts';
+import { expertProblems } from '../shared/problems.ts';
+import { routingClaim } from '../shared/routing-claim.ts';
 
 const settings = z.strictObject({
   beta: z

@@ -2,12 +2,12 @@
 // model computes goes on as in sequential LoRA; the update of each task has a rank of its own. Folding is exact and
 // keeps the frozen file: the merged factors are added beside it (experts.ts), at rank · tasks.
 import { z } from 'zod';
-import type { HostTensor } from '../tensor/dtype.ts';
-import type { ExperimentStage } from './claim.ts';
-import { defineMethod, type Method } from './method.ts';
-import { layerSizes } from './shared/experts.ts';
-import { keptMethod } from './shared/kept.ts';
-import { largestAbsolute, largestDifference, product } from './shared/matrices.ts';
+import type { HostTensor } from '../../tensor/dtype.ts';
+import type { ExperimentStage } from '../claim.ts';
+import { defineMethod, type Method } from '../method.ts';
+import { layerSizes } from '../shared/experts.ts';
+import { keptMethod } from '../shared/kept.ts';
+import { largestAbsolute, largestDifference, product } from '../shared/matrices.ts';
 
 export const mergeThenNew: Method = defineMethod({
   name: 'merge-then-new',

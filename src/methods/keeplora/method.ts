@@ -4,12 +4,12 @@
 // After it, B·A is merged and U grows by the update's directions. U begins with W₀'s own principal directions.
 // All layers' gradients are held at once: as many numbers as the adapted weights have.
 import { z } from 'zod';
-import { ParameterTable, targetPattern, zeroValues } from '../adapters/index.ts';
-import { DropoutSites } from '../nn/dropout.ts';
-import { float32, type HostTensor } from '../tensor/dtype.ts';
-import { add, input, matmul, mul } from '../tensor/ops.ts';
-import { RandomStream } from '../tensor/random.ts';
-import type { ExperimentStage } from './claim.ts';
+import { ParameterTable, targetPattern, zeroValues } from '../../adapters/index.ts';
+import { DropoutSites } from '../../nn/dropout.ts';
+import { float32, type HostTensor } from '../../tensor/dtype.ts';
+import { add, input, matmul, mul } from '../../tensor/ops.ts';
+import { RandomStream } from '../../tensor/random.ts';
+import type { ExperimentStage } from '../claim.ts';
 import {
   type AdapterSettings,
   defineMethod,
@@ -19,11 +19,11 @@ import {
   type TaskContext,
   type TaskPlan,
   type Values,
-} from './method.ts';
-import { noMemory } from './shared/carried.ts';
-import { expertTasks, KeptExperts, keptFeeds } from './shared/experts.ts';
-import { keptMethod, withExpert } from './shared/kept.ts';
-import { largestAbsolute, product, valuesDifference } from './shared/matrices.ts';
+} from '../method.ts';
+import { noMemory } from '../shared/carried.ts';
+import { expertTasks, KeptExperts, keptFeeds } from '../shared/experts.ts';
+import { keptMethod, withExpert } from '../shared/kept.ts';
+import { largestAbsolute, product, valuesDifference } from '../shared/matrices.ts';
 import {
   energyOf,
   joined,
@@ -33,7 +33,7 @@ import {
   principalDirections,
   transposed,
   withoutDirections,
-} from './shared/subspace.ts';
+} from '../shared/subspace.ts';
 
 const settings = z.strictObject({
   gradientShare: z

@@ -1,7 +1,7 @@
 // Zero-shot: the model as it came, trained on nothing. What the methods are measured against.
 import { z } from 'zod';
-import { input } from '../tensor/ops.ts';
-import { defineMethod, type Method, type MethodGraph } from './method.ts';
+import { input } from '../../tensor/ops.ts';
+import { defineMethod, type Method, type MethodGraph } from '../method.ts';
 
 const untouched = (): MethodGraph => ({
   parameters: new Map(),

@@ -3,17 +3,17 @@
 //   CE + λ₁·mean_modules( mean_entries |A_t·A_jᵀ| ) + λ₂·Σ‖·‖₂ of the new pair.
 // paper: sums over entries and modules, so that λ₁ depends on width and rank / here: means; `normalise: false` sums.
 import { z } from 'zod';
-import type { Adapter } from '../adapters/index.ts';
-import { float32, type HostTensor } from '../tensor/dtype.ts';
-import type { Tensor } from '../tensor/graph.ts';
-import { add, input, matmul, mul, sqrt, square, sum } from '../tensor/ops.ts';
-import type { ExperimentStage } from './claim.ts';
-import { defineMethod, type Method, type TracedLoss } from './method.ts';
-import { noMemory } from './shared/carried.ts';
-import { expertTasks, factorsOf, type KeptExperts } from './shared/experts.ts';
-import { keptMethod } from './shared/kept.ts';
-import { innerProduct, largestDifference } from './shared/matrices.ts';
-import { absolute, total } from './shared/terms.ts';
+import type { Adapter } from '../../adapters/index.ts';
+import { float32, type HostTensor } from '../../tensor/dtype.ts';
+import type { Tensor } from '../../tensor/graph.ts';
+import { add, input, matmul, mul, sqrt, square, sum } from '../../tensor/ops.ts';
+import type { ExperimentStage } from '../claim.ts';
+import { defineMethod, type Method, type TracedLoss } from '../method.ts';
+import { noMemory } from '../shared/carried.ts';
+import { expertTasks, factorsOf, type KeptExperts } from '../shared/experts.ts';
+import { keptMethod } from '../shared/kept.ts';
+import { innerProduct, largestDifference } from '../shared/matrices.ts';
+import { absolute, total } from '../shared/terms.ts';
 
 const settings = z.strictObject({
   lambda1: z.number().min(0).default(50).describe('weight of the orthogonality'),

@@ -3,14 +3,14 @@
 // near the question is to each task: w = softmax(½(cos_image + cos_text)/0.1) against the tasks' mean images and texts.
 // Released code multiplies ΣB by ΣA, which adds the products of one task's B with another's A: `fusion: code`.
 import { z } from 'zod';
-import { float32, type HostTensor } from '../tensor/dtype.ts';
-import type { ExperimentStage } from './claim.ts';
-import { defineMethod, type Memory, type Method } from './method.ts';
-import { anchorsOf, argmaxOf, nearness, softmaxOf } from './shared/anchors.ts';
-import { expertTasks, factorsOf, layerIndex, mixtureRow, stacked } from './shared/experts.ts';
-import { keptMethod, keptParameters, withExpert } from './shared/kept.ts';
-import { largestAbsolute, largestDifference, product } from './shared/matrices.ts';
-import { routingClaim } from './shared/routing-claim.ts';
+import { float32, type HostTensor } from '../../tensor/dtype.ts';
+import type { ExperimentStage } from '../claim.ts';
+import { defineMethod, type Memory, type Method } from '../method.ts';
+import { anchorsOf, argmaxOf, nearness, softmaxOf } from '../shared/anchors.ts';
+import { expertTasks, factorsOf, layerIndex, mixtureRow, stacked } from '../shared/experts.ts';
+import { keptMethod, keptParameters, withExpert } from '../shared/kept.ts';
+import { largestAbsolute, largestDifference, product } from '../shared/matrices.ts';
+import { routingClaim } from '../shared/routing-claim.ts';
 
 const settings = z.strictObject({
   temperature: z.number().gt(0).default(0.1).describe('of the weights of the last layer'),

@@ -6,11 +6,11 @@
 // The reference's term has no gradient and its F is of batches (reference.md, Defects of its training); `estimator:
 // batch` gives such an F.
 import { z } from 'zod';
-import type { Adapter } from '../adapters/index.ts';
-import { float32, type HostTensor } from '../tensor/dtype.ts';
-import type { Tensor } from '../tensor/graph.ts';
-import { input, matmul, mul, square, sub, sum } from '../tensor/ops.ts';
-import { RandomStream } from '../tensor/random.ts';
+import type { Adapter } from '../../adapters/index.ts';
+import { float32, type HostTensor } from '../../tensor/dtype.ts';
+import type { Tensor } from '../../tensor/graph.ts';
+import { input, matmul, mul, square, sub, sum } from '../../tensor/ops.ts';
+import { RandomStream } from '../../tensor/random.ts';
 import {
   type BatchExample,
   defineMethod,
@@ -19,12 +19,12 @@ import {
   type TaskContext,
   type TracedLoss,
   type Values,
-} from './method.ts';
-import { adapterGraph, carriedAdapter, carriedOn, loraSpec } from './shared/carried.ts';
-import { ewcClaims } from './shared/ewc-claims.ts';
-import { layerSizes } from './shared/experts.ts';
-import { product } from './shared/matrices.ts';
-import { total } from './shared/terms.ts';
+} from '../method.ts';
+import { adapterGraph, carriedAdapter, carriedOn, loraSpec } from '../shared/carried.ts';
+import { ewcClaims } from '../shared/ewc-claims.ts';
+import { layerSizes } from '../shared/experts.ts';
+import { product } from '../shared/matrices.ts';
+import { total } from '../shared/terms.ts';
 
 const settings = z.strictObject({
   lambda: z.number().gt(0).default(100).describe('weight of the penalty'),
