@@ -1,13 +1,12 @@
 #!/usr/bin/env node
 // The `coin` command. Finds the command, checks its arguments, runs it, and is the only place where errors are shown.
 // Exit codes: 0 done, 2 a mistake that the user can mend, 130 stopped by the user, 1 a bug of ours.
-import { stripVTControlCharacters } from 'node:util';
-import { type CommandDef, renderUsage, runCommand } from 'citty';
+import type { ArgsDef, CommandDef } from 'citty';
 import { UserError } from '../base/errors.ts';
 import { packageVersion } from '../base/package.ts';
 import { useColor } from '../report/terminal/paint.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
-import { checkArguments, findCommand } from './shell/arguments.ts';
+import { checkArguments, type FoundCommand, findCommand } from './shell/arguments.ts';
 import { coin } from './shell/commands.ts';
 
 // A reader such as `head` may close the pipe.
@@ -23,24 +22,39 @@ async function main(rawArguments: readonly string[]): Promise<number> {
       process.stdout.write(`${packageVersion()}\n`);
       return 0;
     }
-    const { command, parent, rest } = await findCommand(coin, rawArguments);
-    const wantsHelp = rest.some((argument) => argument === '--help' || argument === '-h');
-    if (wantsHelp || command.run === undefined) {
-      await showUsage(command, parent);
+    const found = findCommand(coin, rawArguments);
+    const wantsHelp = found.rest.some((argument) => argument === '--help' || argument === '-h');
+    if (wantsHelp || found.entry.load === undefined) {
+      const [unknown] = found.rest;
+      if (!wantsHelp && unknown !== undefined) checkArguments({ help: { type: 'boolean' } }, found.rest);
+      await showHelp(found);
       return wantsHelp || rawArguments.length === 0 ? 0 : 2;
     }
-    await checkArguments(command, rest);
-    // Its children were looked for already; citty would take an argument for the name of one.
-    const { result } = await runCommand({ ...command, subCommands: undefined }, { rawArgs: [...rest] });
+    const command = await found.entry.load();
+    checkArguments(await argumentsOf(command), found.rest);
+    // Only now: help does without it.
+    const { runCommand } = await import('citty');
+    const { result } = await runCommand(command, { rawArgs: [...found.rest] });
     return typeof result === 'number' ? result : 0;
   } catch (error) {
     return showError(error);
   }
 }
 
-async function showUsage(command: CommandDef, parent: CommandDef | undefined): Promise<void> {
-  const usage = await renderUsage(command, parent);
-  process.stdout.write(`${useColor(process.stdout) ? usage : stripVTControlCharacters(usage)}\n`);
+async function showHelp({ entry, path }: FoundCommand): Promise<void> {
+  const { renderCommandHelp, renderOverview } = await import('./shell/help.ts');
+  const { columns } = process.stdout;
+  const options = { width: Math.min(columns || 80, 100), color: useColor(process.stdout) };
+  const text =
+    entry === coin
+      ? renderOverview(entry, options)
+      : renderCommandHelp(path, entry, await argumentsOf(await entry.load?.()), options);
+  process.stdout.write(text);
+}
+
+async function argumentsOf(command: CommandDef | undefined): Promise<ArgsDef> {
+  const definitions = command?.args;
+  return (typeof definitions === 'function' ? await definitions() : await definitions) ?? {};
 }
 
 function showError(error: unknown): number {

@@ -52,8 +52,7 @@ export async function startRun(given: RunConfig, options: StartOptions = {}): Pr
     if (text !== undefined) observer.notice?.(text);
   };
   const modelFolder = locateModel(given);
-  const shape = openShape(modelFolder);
-  const config = matchParameters(given, catalogue, shape);
+  const config = matchParameters(given, catalogue);
   const { jobs, threads } = jobsOf(config, modelFolder, options.jobs);
   const { output: folder, tasks } = config;
   const source = await prepareData(config, folder, {
@@ -74,7 +73,7 @@ export async function startRun(given: RunConfig, options: StartOptions = {}): Pr
     },
     beforeTraining: () => {
       notice(checkZeroShotGate({ config, catalogue, folder, source, waived }));
-      notice(featureWarning(config, catalogue, shape.config, source));
+      notice(featureWarning(config, catalogue, openShape(modelFolder).config, source));
     },
     jobs,
     openEngine: async () => {

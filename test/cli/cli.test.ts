@@ -41,8 +41,10 @@ describe('help', () => {
       expect(stdout).toContain(`  ${command}  `);
     expect(stdout).not.toContain('\u001B');
     expect(coin().stdout).toBe(stdout);
-    expect(coin('run', '--help').stdout).toMatch(/--set=<KEY=VALUE>/);
-    expect(coin('data', 'nano', '--help').stdout).toMatch(/USAGE coin data nano/);
+    expect(coin('run', '--help').stdout).toMatch(/--set KEY=VALUE /);
+    expect(coin('data', 'nano', '--help').stdout).toMatch(/^coin data nano \[OPTIONS\]\n/);
+    expect(coin('help', 'data', 'nano')).toEqual(coin('data', 'nano', '--help'));
+    expect(coin('data')).toMatchObject({ status: 2, stdout: coin('data', '--help').stdout });
   });
 
   it('knows its version', () => {
@@ -54,6 +56,9 @@ describe('help', () => {
 describe('mistakes have exit code 2, one message and no stack', () => {
   it.each([
     [['rum'], /^unknown command "rum"\n {2}hint: did you mean run\?\n$/],
+    [['rnu'], /^unknown command "rnu"\n {2}hint: did you mean run\?\n$/],
+    [['doctor'], /^unknown command "doctor"\n {2}hint: did you mean coin data doctor\?\n$/],
+    [['--hlep'], /^unknown option --hlep\n {2}hint: did you mean --help\?\n$/],
     [['data', 'nanno'], /^unknown command "nanno"\n {2}hint: did you mean nano\?\n$/],
     [['run', '--sede', '1'], /^unknown option --sede\n {2}hint: did you mean --seed/],
     [['run', 'a', 'b'], /^unexpected argument "b"\n$/],
@@ -85,7 +90,7 @@ describe('mistakes have exit code 2, one message and no stack', () => {
     expect(coin('run', yaml).stderr).toBe(
       'wrong.yaml:5:3: adapter.alfa: unknown key\n  hint: did you mean alpha?\n',
     );
-    const indivisible = file('rank.yaml', 'model: nano\nbenchmark: nano\nadapter:\n  rank: 12\n');
+    const indivisible = file('rank.yaml', 'model: nano\nbenchmark: nano\nadapter:\n  rank: 13\n');
     expect(coin('run', indivisible)).toMatchObject({
       status: 2,
       stderr: expect.stringMatching(

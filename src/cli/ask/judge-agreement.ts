@@ -17,10 +17,6 @@ import { openRun } from '../../runs/open.ts';
 import { wholeNumber } from '../shell/options.ts';
 
 export const judgeAgreement = defineCommand({
-  meta: {
-    name: 'agreement',
-    description: 'Compare judges with each other, or with a sheet that a person filled in',
-  },
   args: {
     run: { type: 'positional', required: true, description: 'the folder of a run' },
     judges: { type: 'string', valueHint: 'A,B', description: 'folders below judging/; by default all' },

@@ -10,7 +10,6 @@ const answer = z.object({ text: z.string() });
 const modes = ['strict', 'reference'] as const;
 
 export const judgeScore = defineCommand({
-  meta: { name: 'score', description: 'Score a file of judge answers' },
   args: {
     answers: {
       type: 'string',

@@ -14,11 +14,6 @@ import { numberOption, wholeNumber } from '../shell/options.ts';
 import { askRun } from './ask-run.ts';
 
 export const judge = defineCommand({
-  meta: { name: 'judge', description: "Judge a run's answers: general knowledge, beside exact scoring" },
-  subCommands: {
-    score: () => import('./judge-score.ts').then((file) => file.judgeScore),
-    agreement: () => import('./judge-agreement.ts').then((file) => file.judgeAgreement),
-  },
   args: {
     run: { type: 'positional', required: true, description: 'the folder of a run' },
     judge: {

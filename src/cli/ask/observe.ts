@@ -7,7 +7,6 @@ import { wholeNumber } from '../shell/options.ts';
 import { askRun } from './ask-run.ts';
 
 export const observe = defineCommand({
-  meta: { name: 'observe', description: 'Look at how the experts of mixtures are used' },
   args: {
     run: { type: 'positional', required: true, description: 'the folder of a run' },
     samples: {

@@ -7,7 +7,6 @@ import { renderGrid, style, wrap } from '../../report/terminal/terminal-grid.ts'
 import { askRun } from './ask-run.ts';
 
 export const reask = defineCommand({
-  meta: { name: 'reask', description: 'Ask forgotten samples again with a reminder of the format' },
   args: {
     run: { type: 'positional', required: true, description: 'the folder of a run' },
     reminder: {

@@ -56,10 +56,6 @@ interface Asked {
 }
 
 export const whatIf = defineCommand({
-  meta: {
-    name: 'what-if',
-    description: 'Mix the saved stages of a run, or go back to one, without training',
-  },
   args: definitions,
   async run({ args }) {
     const mode = oneOf('--mode', args.mode, ['strict', 'reference'] as const);

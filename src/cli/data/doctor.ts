@@ -9,10 +9,6 @@ import { oneOf } from '../shell/arguments.ts';
 import { CountLine } from '../shell/count-line.ts';
 
 export const dataDoctor = defineCommand({
-  meta: {
-    name: 'doctor',
-    description: "Check a data folder in CoIN's layout: files, rows, answers, counts, images, leaks",
-  },
   args: {
     folder: {
       type: 'positional',

@@ -5,7 +5,6 @@ import { buildNanoData } from '../../nano/world/build.ts';
 import { wholeNumber } from '../shell/options.ts';
 
 export const dataNano = defineCommand({
-  meta: { name: 'nano', description: 'Write the embedded data set to a folder, in the layout of CoIN' },
   args: {
     to: { type: 'string', required: true, valueHint: 'FOLDER', description: 'made if it is missing' },
     train: { type: 'string', default: '500', valueHint: 'NUMBER', description: 'training samples per task' },

@@ -10,11 +10,6 @@ import { oneOf } from '../shell/arguments.ts';
 import { CountLine } from '../shell/count-line.ts';
 
 export const dataPrepare = defineCommand({
-  meta: {
-    name: 'prepare',
-    description:
-      "Make CoIN's files of one task from the raw download of its data sets; run it again to continue",
-  },
   args: {
     task: { type: 'string', required: true, valueHint: 'NAME', description: coinTasks.join(', ') },
     from: { type: 'string', required: true, valueHint: 'DIR', description: 'holds the raw download' },

@@ -13,7 +13,6 @@ import { wholeNumber } from '../shell/options.ts';
 const modes = ['strict', 'reference'] as const satisfies readonly ScoringMode[];
 
 export const compare = defineCommand({
-  meta: { name: 'compare', description: 'Compare methods, with intervals and plain words' },
   args: {
     'run...': {
       type: 'positional',

@@ -8,7 +8,6 @@ import { type DiffPart, diffParts, diffRuns } from '../../results/diff/diff-runs
 import { oneOf } from '../shell/arguments.ts';
 
 export const diff = defineCommand({
-  meta: { name: 'diff', description: 'Say whether two runs differ, and where they part first' },
   args: {
     'run...': { type: 'positional', required: true, description: 'the folders of two runs' },
     only: {

@@ -10,7 +10,6 @@ import { ToyLaboratory } from '../../verification/laboratory.ts';
 import { makeLedger } from '../../verification/ledger.ts';
 
 export const ledger = defineCommand({
-  meta: { name: 'ledger', description: 'Write which methods are verified, and what that rests on' },
   args: {
     'run...': {
       type: 'positional',

@@ -8,7 +8,6 @@ import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { renderTables } from '../../report/terminal/terminal.ts';
 
 export const metrics = defineCommand({
-  meta: { name: 'metrics', description: 'Recompute the figures of a run, or of an accuracy matrix' },
   args: {
     run: {
       type: 'positional',

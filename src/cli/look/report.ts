@@ -10,7 +10,6 @@ import { besideRow, publishedRow } from '../../streams/coin/published.ts';
 import { wholeNumber } from '../shell/options.ts';
 
 export const report = defineCommand({
-  meta: { name: 'report', description: "Write a run's report.html again" },
   args: {
     run: { type: 'positional', required: true, description: 'the folder of a run' },
     samples: {

@@ -14,10 +14,6 @@ const stageOption = (what: string) =>
   ({ type: 'string', valueHint: 'STAGE', description: `${what} the stage of this task` }) as const;
 
 export const samples = defineCommand({
-  meta: {
-    name: 'samples',
-    description: 'List the samples behind a number, with their answers over the stages',
-  },
   args: {
     run: { type: 'positional', required: true, description: 'the folder of a run' },
     task: { type: 'string', required: true, valueHint: 'TASK', description: 'the task of the samples' },

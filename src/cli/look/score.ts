@@ -48,7 +48,6 @@ const definitions = {
 } as const;
 
 export const score = defineCommand({
-  meta: { name: 'score', description: 'Score a file of predictions, from whatever system' },
   args: definitions,
   async run({ args }) {
     const task = oneOf('--task', args.task, coinTasks);

@@ -9,7 +9,6 @@ import { checkClaims } from '../../verification/ledger.ts';
 const known: Readonly<Record<string, Method>> = methods;
 
 export const verify = defineCommand({
-  meta: { name: 'verify', description: 'Check that methods do what they say' },
   args: {
     'method...': {
       type: 'positional',

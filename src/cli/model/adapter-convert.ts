@@ -17,7 +17,6 @@ import { openModelAdapter } from '../../models/llava/adapters.ts';
 import { openLlava } from '../../models/llava/model.ts';
 
 export const adapterConvert = defineCommand({
-  meta: { name: 'convert', description: 'Write an adapter as PEFT reads it' },
   args: {
     model: { type: 'positional', required: true, description: 'the model that it adapts: nano, or a folder' },
     adapter: { type: 'positional', required: true, description: "a folder: PEFT's, a run's or CoIN's" },

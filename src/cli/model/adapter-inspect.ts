@@ -11,7 +11,6 @@ import { formatCount } from '../../report/words/numbers.ts';
 const kinds = { lora: 'LoRA', moelora: 'MoELoRA' } as const;
 
 export const adapterInspect = defineCommand({
-  meta: { name: 'inspect', description: 'Say what an adapter is' },
   args: {
     adapter: { type: 'positional', required: true, description: "a folder: PEFT's, a run's or CoIN's" },
     json: { type: 'boolean', description: 'print JSON' },

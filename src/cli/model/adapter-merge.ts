@@ -6,7 +6,6 @@ import { mergeAdapter } from '../../models/llava/merge.ts';
 import { openLlava } from '../../models/llava/model.ts';
 
 export const adapterMerge = defineCommand({
-  meta: { name: 'merge', description: 'Fold an adapter into the weights of its model' },
   args: {
     model: { type: 'positional', required: true, description: 'nano, or a folder that holds a model' },
     adapter: { type: 'positional', required: true, description: "a folder: PEFT's, or of a run's stage" },

@@ -70,7 +70,6 @@ const row = z.strictObject({
 type Row = z.output<typeof row>;
 
 export const generate = defineCommand({
-  meta: { name: 'generate', description: 'Ask a model about images' },
   args: definitions,
   async run({ args, rawArgs }) {
     const maxNewTokens = wholeNumber('--max-new-tokens', args['max-new-tokens']);

@@ -11,7 +11,8 @@ import { writeFileAtomic } from '../../formats/files/files.ts';
 import { openLlava } from '../../models/llava/model.ts';
 import { writeOnnx } from '../../tensor/onnx/write.ts';
 import { printGraph } from '../../tensor/print.ts';
-import { oneOf, overrideArguments, readOverrides } from '../shell/arguments.ts';
+import { oneOf } from '../shell/arguments.ts';
+import { overrideArguments, readOverrides } from '../shell/overrides.ts';
 
 const definitions = {
   program: { type: 'positional', required: true, description: programNames.join(', ') },
@@ -30,7 +31,6 @@ const definitions = {
 } as const;
 
 export const graphDump = defineCommand({
-  meta: { name: 'dump', description: 'Print a program as text, or write it as ONNX' },
   args: definitions,
   run({ args, rawArgs }) {
     const program = oneOf('program', args.program, programNames);

@@ -7,7 +7,6 @@ import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { wholeNumber } from '../shell/options.ts';
 
 export const modelInspect = defineCommand({
-  meta: { name: 'inspect', description: 'Say what a model is, what it needs, and what of it is missing' },
   args: {
     model: { type: 'positional', required: true, description: 'nano, or a folder that holds a model' },
     rank: { type: 'string', default: '128', valueHint: 'NUMBER', description: 'of the LoRA that is trained' },

@@ -3,7 +3,6 @@ import { defineCommand } from 'citty';
 import { pretrainNano } from '../../nano/pretraining/pretrain.ts';
 
 export const nanoPretrain = defineCommand({
-  meta: { name: 'pretrain', description: 'Make the embedded model from nothing; run it again to continue' },
   args: {
     to: { type: 'string', default: 'runs/nano-model', valueHint: 'FOLDER', description: 'gets the model' },
     work: {

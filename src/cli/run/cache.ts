@@ -3,7 +3,7 @@ import { defineCommand } from 'citty';
 import { loadConfig } from '../../config/load.ts';
 import { featureCache } from '../../config/sources.ts';
 import { DiskCache } from '../../formats/files/disk-cache.ts';
-import { overrideArguments, readOverrides } from '../shell/arguments.ts';
+import { overrideArguments, readOverrides } from '../shell/overrides.ts';
 
 const definitions = {
   config: {
@@ -17,7 +17,6 @@ const definitions = {
 } as const;
 
 export const cache = defineCommand({
-  meta: { name: 'cache', description: 'Show or clear the image features kept on disk' },
   args: definitions,
   run({ args, rawArgs }) {
     const config = loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });

@@ -9,7 +9,7 @@ import { configJsonSchema, renderConfig } from '../../config/text.ts';
 import { matchParameters, methodSizes, openShape } from '../../forecast/sizes.ts';
 import { widthOf } from '../../report/terminal/paint.ts';
 import { renderSizes } from '../../report/terminal/terminal-sizes.ts';
-import { overrideArguments, readOverrides } from '../shell/arguments.ts';
+import { overrideArguments, readOverrides } from '../shell/overrides.ts';
 
 const definitions = {
   config: {
@@ -28,7 +28,6 @@ const definitions = {
 } as const;
 
 export const config = defineCommand({
-  meta: { name: 'config', description: 'Print a configuration with every default and what it means' },
   args: definitions,
   run({ args, rawArgs }) {
     const loaded = loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });

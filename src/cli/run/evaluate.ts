@@ -10,9 +10,10 @@ import { locateModel, prepareData } from '../../config/sources.ts';
 import { type EvaluatedTask, evaluateModel } from '../../engine/evaluate-model.ts';
 import { type AuditResult, auditRun } from '../../followups/audit.ts';
 import { runFiles } from '../../runs/run-folder.ts';
-import { overrideArguments, readList, readOverrides } from '../shell/arguments.ts';
+import { readList } from '../shell/arguments.ts';
 import { interruptible } from '../shell/interruption.ts';
 import { checkProvider, wholeNumber } from '../shell/options.ts';
+import { overrideArguments, readOverrides } from '../shell/overrides.ts';
 
 const definitions = {
   target: {
@@ -49,7 +50,6 @@ const definitions = {
 const notAudited = ['adapter', 'task', 'output', 'set'] as const;
 
 export const evaluate = defineCommand({
-  meta: { name: 'evaluate', description: 'Evaluate a model and an adapter without training, or audit a run' },
   args: definitions,
   async run({ args, rawArgs }) {
     const { target, adapter, audit, provider } = args;

@@ -15,7 +15,7 @@ import { painter, useColor, widthOf } from '../../report/terminal/paint.ts';
 import { type GridCell, renderGrid } from '../../report/terminal/terminal-grid.ts';
 import { renderSizes } from '../../report/terminal/terminal-sizes.ts';
 import { absent, formatCount, formatDuration } from '../../report/words/numbers.ts';
-import { overrideArguments, readOverrides } from '../shell/arguments.ts';
+import { overrideArguments, readOverrides } from '../shell/overrides.ts';
 
 const definitions = {
   config: {
@@ -30,7 +30,6 @@ const definitions = {
 } as const;
 
 export const plan = defineCommand({
-  meta: { name: 'plan', description: 'Show what a run will take, before it runs' },
   args: definitions,
   async run({ args, rawArgs }) {
     const loaded = loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });

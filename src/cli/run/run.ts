@@ -7,7 +7,7 @@ import { computeResults } from '../../report/compute.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { runFiles } from '../../runs/run-folder.ts';
 import { studyOfSeeds } from '../../studies/load-study.ts';
-import { overrideArguments, readOverrides } from '../shell/arguments.ts';
+import { overrideArguments, readOverrides } from '../shell/overrides.ts';
 import { writeResults } from '../shell/write-results.ts';
 import {
   commandLine,
@@ -35,7 +35,6 @@ const definitions = {
 } as const;
 
 export const run = defineCommand({
-  meta: { name: 'run', description: 'Train and evaluate; run it again to continue' },
   args: definitions,
   async run({ args, rawArgs }) {
     const overrides = readOverrides(rawArgs, definitions);

@@ -6,7 +6,8 @@ import { defineCommand } from 'citty';
 import { runFiles } from '../../runs/run-folder.ts';
 import { loadStudy, type Study, shippedStudies, studyFile } from '../../studies/load-study.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
-import { oneOf, overrideArguments, readOverrides } from '../shell/arguments.ts';
+import { oneOf } from '../shell/arguments.ts';
+import { overrideArguments, readOverrides } from '../shell/overrides.ts';
 import { commandLine, executionArguments, jobsOption } from './execute-config.ts';
 import { executeStudy, readSeeds, showStudy } from './execute-study.ts';
 
@@ -33,7 +34,6 @@ const definitions = {
 const modes = ['strict', 'reference'] as const satisfies readonly ScoringMode[];
 
 export const study = defineCommand({
-  meta: { name: 'study', description: 'Run a grid of configurations with shared steps; again to continue' },
   args: definitions,
   async run({ args, rawArgs }) {
     if (args.study === undefined) {

@@ -1,53 +1,54 @@
 // Finds the command that the arguments name and refuses what it does not know: citty by itself ignores unknown options.
 import { parseArgs } from 'node:util';
-import type { ArgsDef, CommandDef, SubCommandsDef } from 'citty';
+import type { ArgsDef } from 'citty';
 import { UserError } from '../../base/errors.ts';
 import { didYouMean } from '../../base/nearest.ts';
-import { type ConfigOverride, parseOverride } from '../../config/load.ts';
+import type { CommandEntry } from './command-entry.ts';
 
 export interface FoundCommand {
-  readonly command: CommandDef;
-  readonly parent?: CommandDef;
+  readonly entry: CommandEntry;
+  /** Its whole name, e.g. `coin data doctor`. */
+  readonly path: string;
   /** The arguments after the command's name. */
   readonly rest: readonly string[];
 }
 
 /** Follows the names of commands as deep as they go. Throws UserError for an unknown one. */
-export async function findCommand(root: CommandDef, rawArguments: readonly string[]): Promise<FoundCommand> {
-  let found: FoundCommand = { command: root, rest: rawArguments };
-  let path = (await resolved(root.meta))?.name ?? '';
+export function findCommand(root: CommandEntry, rawArguments: readonly string[]): FoundCommand {
+  const [first, ...named] = rawArguments;
+  // `coin help run` is `coin run --help`.
+  if (first === 'help') return findCommand(root, [...named, '--help']);
+  let found: FoundCommand = { entry: root, path: root.name, rest: rawArguments };
   for (;;) {
-    const { command, rest } = found;
-    const children: SubCommandsDef | undefined = await resolved(command.subCommands);
+    const { entry, path, rest } = found;
+    const { children, load } = entry;
     const [name, ...after] = rest;
     if (children === undefined || name === undefined || name.startsWith('-')) return found;
-    if (!Object.hasOwn(children, name)) {
+    const child = children.find((candidate) => candidate.name === name);
+    if (child === undefined) {
       // A command that does something by itself takes what names no child as its argument.
-      if (command.run !== undefined) return found;
-      const known = Object.keys(children);
-      throw new UserError({
-        message: `unknown command "${name}"`,
-        hint: didYouMean(name, known) ?? `commands: ${known.join(', ')}; see coin --help`,
-      });
+      if (load !== undefined) return found;
+      throw new UserError({ message: `unknown command "${name}"`, hint: nearestCommand(root, entry, name) });
     }
-    const child: CommandDef | undefined = await resolved(children[name]);
-    if (child === undefined) throw new Error(`internal: the command ${name} is not defined`);
-    found = { command: child, parent: await named(command, path), rest: after };
-    path = `${path} ${name}`;
+    found = { entry: child, path: `${path} ${name}`, rest: after };
   }
 }
 
-/** citty writes the parent's name before the command's in the usage; this gives it the whole path. */
-async function named(command: CommandDef, name: string): Promise<CommandDef> {
-  return { ...command, meta: { ...(await resolved(command.meta)), name } };
+function nearestCommand(root: CommandEntry, { children = [] }: CommandEntry, name: string): string {
+  const known = children.map((child) => child.name);
+  const near = didYouMean(name, known);
+  if (near !== undefined) return near;
+  const below = root.children?.find((child) => child.children?.some((inner) => inner.name === name));
+  return below === undefined
+    ? `commands: ${known.join(', ')}; see coin --help`
+    : `did you mean coin ${below.name} ${name}?`;
 }
 
 /**
  * Throws UserError for an unknown option, an option without its value, or an argument too many or too few. A last
  * positional whose name ends in `...` takes any number.
  */
-export async function checkArguments(command: CommandDef, rest: readonly string[]): Promise<void> {
-  const definitions: ArgsDef = (await resolved(command.args)) ?? {};
+export function checkArguments(definitions: ArgsDef, rest: readonly string[]): void {
   const { values, positionals } = parse(definitions, rest);
   const expected = Object.entries(definitions).filter(([, { type }]) => type === 'positional');
   const extra = positionals[expected.length];
@@ -81,37 +82,6 @@ export function oneOf<T extends string>(option: string, text: string, known: rea
     // Of a few names that stand in the message, the nearest need not be said.
     hint: known.length > 4 ? didYouMean(text, known) : undefined,
   });
-}
-
-/** The options that change a configuration. */
-export const overrideArguments = {
-  model: { type: 'string', description: 'nano, or a folder in the llava-hf layout', valueHint: 'FOLDER' },
-  data: { type: 'string', description: "nano, or a data folder in CoIN's layout", valueHint: 'FOLDER' },
-  seed: { type: 'string', description: 'seed of the run', valueHint: 'NUMBER' },
-  output: { type: 'string', description: 'folder of the run', valueHint: 'FOLDER' },
-  provider: { type: 'string', description: 'cpu, webgpu or cuda', valueHint: 'NAME' },
-  set: {
-    type: 'string',
-    description: 'any key of the configuration, e.g. training.epochs=2; may be repeated',
-    valueHint: 'KEY=VALUE',
-  },
-} as const satisfies ArgsDef;
-
-/** What the options of `overrideArguments` say, in the order in which the later one holds. */
-export function readOverrides(
-  rawArguments: readonly string[],
-  definitions: ArgsDef,
-): readonly ConfigOverride[] {
-  const all = (name: string) => readList(rawArguments, definitions, name);
-  const last = (name: string) => all(name).slice(-1);
-  return [
-    ...all('set').map(parseOverride),
-    ...last('model').map((value) => ({ path: ['model'], value, label: `--model ${value}` })),
-    ...last('data').map((value) => ({ path: ['benchmark'], value, label: `--data ${value}` })),
-    ...last('seed').map((text) => ({ path: ['seed'], value: numberOr(text), label: `--seed ${text}` })),
-    ...last('output').map((value) => ({ path: ['output'], value, label: `--output ${value}` })),
-    ...last('provider').map((value) => ({ path: ['provider'], value, label: `--provider ${value}` })),
-  ];
 }
 
 /** All values of an option that may be repeated. */
@@ -150,14 +120,4 @@ function parse(definitions: ArgsDef, rawArguments: readonly string[]) {
           : 'it has no options'),
     });
   }
-}
-
-function numberOr(text: string): number | string {
-  return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
-}
-
-type Lazy<T> = T | Promise<T> | (() => T) | (() => Promise<T>) | undefined;
-
-async function resolved<T extends object>(value: Lazy<T>): Promise<T | undefined> {
-  return typeof value === 'function' ? await (value as () => T | Promise<T>)() : await value;
 }
