@@ -30,7 +30,7 @@ export async function prepareLine(line: Line, workload: Workload, threads?: numb
   const model = openLlava(workload.model);
   const open = methods[method as BuiltInMethod].open({ adapter: workload.adapter, own: {} });
   const folder = join(dirname(workload.images[0] ?? '.'), 'weight-cache');
-  const rewrites = baseWeightRewrites(model, baseWeights as BaseWeights, folder);
+  const rewrites = await baseWeightRewrites(model, baseWeights as BaseWeights, folder);
   const program = { rewrites, threads };
   switch (line.kind) {
     case 'train':

@@ -106,7 +106,7 @@ export class AdapterAnswers {
       config,
       weights: weights.provider(new Set(projectorNames)),
       slots: this.#config.evaluation.slots,
-      program: programOptions(this.#config, this.#model),
+      program: await programOptions(this.#config, this.#model),
       ...(spec === undefined ? {} : { adapter: createAdapter(spec) }),
     });
     this.#generator = { spec: key, generator };

@@ -6,30 +6,41 @@ import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
 import { layerMatrices } from '../models/parts/llama/matrices.ts';
 import { openQuantizedWeights } from '../models/parts/quantized-weights.ts';
 import { Scope } from '../nn/scope.ts';
+import { exactBytes } from '../tensor/exact-products.ts';
 import type { ProgramOptions } from '../tensor/program.ts';
 import { quantizeWeights } from '../tensor/quantization.ts';
 import type { Rewrite } from '../tensor/rewrite.ts';
 
 const bitsOf = { float32: undefined, int8: 8, int4: 4 } as const;
 
-/** The rewrites that put rounded weights in place; they are rounded here where that was not done before. */
-export function baseWeightRewrites(
+/**
+ * The rewrites that put rounded weights in place; they are rounded here where that was not done before.
+ * @throws UserError for int8 on a processor that does not multiply such integers exactly.
+ */
+export async function baseWeightRewrites(
   { weights, config }: Pick<LlavaModel, 'weights' | 'config'>,
   baseWeights: BaseWeights,
   folder: string,
-): readonly Rewrite[] {
+): Promise<readonly Rewrite[]> {
   const bits = bitsOf[baseWeights];
   if (bits === undefined) return [];
   const scope = new Scope(weights.provider(), LANGUAGE_MODEL);
   const matrices = layerMatrices(scope, config.text);
-  return [quantizeWeights(openQuantizedWeights(matrices, { bits, folder }))];
+  const bytes = bits === 8 ? await exactBytes() : undefined;
+  return [quantizeWeights(openQuantizedWeights(matrices, { bits, bytes, folder }))];
 }
 
 /** The options of a run's training and generation. Rounded weights are kept beside the runs. */
-export function programOptions(
+export async function programOptions(
   { provider, baseWeights, output }: Pick<RunConfig, 'provider' | 'baseWeights' | 'output'>,
   model: LlavaModel,
-): ProgramOptions {
+): Promise<ProgramOptions> {
   const folder = join(dirname(output), 'weight-cache');
-  return { provider, rewrites: baseWeightRewrites(model, baseWeights, folder) };
+  return { provider, rewrites: await baseWeightRewrites(model, baseWeights, folder) };
+}
+
+/** How a run's products with rounded weights are computed on this machine, in words; undefined for those in float32. */
+export async function describeProducts(baseWeights: BaseWeights): Promise<string | undefined> {
+  if (baseWeights !== 'int8') return undefined;
+  return `exact, 8-bit activations by ${await exactBytes()} 8-bit weights`;
 }

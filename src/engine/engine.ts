@@ -47,7 +47,8 @@ export async function openEngine(options: EngineOptions): Promise<ObservingEngin
     ...(disk === undefined ? {} : { disk }),
     memoryBytes: config.cache.memoryBytes,
   });
-  return new LlavaEngine(options, model, { ...programOptions(config, model), ...threading }, encoder);
+  const program = { ...(await programOptions(config, model)), ...threading };
+  return new LlavaEngine(options, model, program, encoder);
 }
 
 class LlavaEngine implements ObservingEngine {

@@ -43,6 +43,8 @@ export interface ProvenanceOptions {
   readonly tasks: readonly string[];
   readonly modelFolder: string;
   readonly protocol?: Readonly<Record<string, string>>;
+  /** How this machine computes products with rounded weights, where the run has such. */
+  readonly products?: string | undefined;
 }
 
 /** What of the benchmark a run uses, in words. */
@@ -63,7 +65,7 @@ export function describeProtocol(config: RunConfig, source: TaskSource): Readonl
  * @throws UserError naming the files that changed.
  */
 export function recordProvenance(folder: string, options: ProvenanceOptions): void {
-  const { source, tasks, modelFolder, protocol = {} } = options;
+  const { source, tasks, modelFolder, protocol = {}, products } = options;
   const before = existsSync(runFiles.provenance(folder)) ? readProvenance(folder) : undefined;
   const data = hashFiles(source.root, dataFiles(source, tasks), before?.data);
   const weights = hashFiles(modelFolder, modelFiles(modelFolder), before?.weights);
@@ -83,6 +85,7 @@ export function recordProvenance(folder: string, options: ProvenanceOptions): vo
       platform: `${process.platform} ${process.arch}`,
       processor: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} cores`,
       memory: `${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
+      ...(products === undefined ? {} : { 'int8 products': products }),
     },
     protocol,
     data,

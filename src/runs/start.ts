@@ -66,9 +66,12 @@ export async function startRun(given: RunConfig, options: StartOptions = {}): Pr
     catalogue,
     folder,
     source,
-    prepare: () => {
+    prepare: async () => {
       const protocol = describeProtocol(config, source);
-      recordProvenance(folder, { source, tasks, modelFolder, protocol });
+      // The runtime is loaded only where it is asked.
+      const { describeProducts } = await import('../engine/base-weights.ts');
+      const products = await describeProducts(config.baseWeights);
+      recordProvenance(folder, { source, tasks, modelFolder, protocol, products });
       observer.runReady?.(config);
     },
     beforeTraining: () => {

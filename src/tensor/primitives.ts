@@ -22,6 +22,8 @@ export interface QuantizedMatrix {
   readonly inputs: number;
   readonly outputs: number;
   readonly numbers: ByteRange;
+  /** 8 bits: whether the numbers stand as unsigned bytes, 128 for zero; by default as signed ones. */
+  readonly unsigned?: boolean;
   /** float32: of every output in 8 bits (all 1 where absent), of every block in 4. */
   readonly scales?: ByteRange;
 }

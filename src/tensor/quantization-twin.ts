@@ -41,10 +41,11 @@ function halfToEven(value: number): number {
 
 /** [inputs, outputs] */
 function values8(
-  { inputs, outputs, numbers, scales }: QuantizedMatrix,
+  { inputs, outputs, numbers, scales, unsigned = false }: QuantizedMatrix,
   readBytes: (range: ByteRange) => Uint8Array,
 ) {
-  const integers = new Int8Array(Uint8Array.from(readBytes(numbers)).buffer);
+  const bytes = readBytes(numbers);
+  const integers = unsigned ? Int16Array.from(bytes, (byte) => byte - 128) : Int8Array.from(bytes);
   const factors = scales === undefined ? undefined : floatsOf(readBytes(scales));
   return Float64Array.from(
     { length: inputs * outputs },

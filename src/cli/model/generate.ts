@@ -89,7 +89,7 @@ export const generate = defineCommand({
       model,
       provider,
       slots: Math.min(slots, rows.length),
-      rewrites: baseWeightRewrites(model, baseWeights, join('runs', 'weight-cache')),
+      rewrites: await baseWeightRewrites(model, baseWeights, join('runs', 'weight-cache')),
       adapter,
       ...(rawArgs.includes('--no-cache')
         ? {}

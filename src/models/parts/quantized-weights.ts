@@ -7,6 +7,7 @@ import { openSafetensors } from '../../formats/weights/safetensors.ts';
 import { type TensorTypes, writeSafetensors } from '../../formats/weights/safetensors-writer.ts';
 import type { TensorFile } from '../../formats/weights/tensor-file.ts';
 import { valuesOfRange } from '../../formats/weights/tensor-file.ts';
+import type { IntegerBytes } from '../../tensor/exact-products.ts';
 import { isMadeBy, type Tensor } from '../../tensor/graph.ts';
 import type { Primitives, QuantizedMatrix } from '../../tensor/primitives.ts';
 import {
@@ -23,6 +24,8 @@ type Weight = Primitives['weight'];
 
 export interface QuantizeOptions {
   readonly bits: 8 | 4;
+  /** 8 bits: how the numbers are stored (exact-products.ts). */
+  readonly bytes?: IntegerBytes;
   /** Where the files are kept. */
   readonly folder: string;
   readonly onProgress?: (done: number, total: number) => void;
@@ -33,9 +36,10 @@ export type FindQuantized = (weight: Weight) => QuantizedWeight | undefined;
 
 /** Opens the file of these weights ([outputs, inputs] each), made before anything else where it is missing. */
 export function openQuantizedWeights(weights: readonly Tensor[], options: QuantizeOptions): FindQuantized {
-  const { bits, folder } = options;
+  const { folder } = options;
+  const storage = storageOf(options);
   const all = new Map(weights.map(attributesOf).map((weight) => [weight.name, weight]));
-  const path = join(folder, `${keyOf([...all.values()], bits)}.safetensors`);
+  const path = join(folder, `${keyOf([...all.values()], storage)}.safetensors`);
   if (!existsSync(path)) {
     makeFolder(folder);
     write(path, all, options);
@@ -43,7 +47,7 @@ export function openQuantizedWeights(weights: readonly Tensor[], options: Quanti
   const file = openSafetensors(path);
   return ({ name }) => {
     const weight = all.get(name);
-    return weight === undefined ? undefined : matricesOf(file, weight, bits);
+    return weight === undefined ? undefined : matricesOf(file, weight, options);
   };
 }
 
@@ -52,8 +56,12 @@ function attributesOf(tensor: Tensor): Weight {
   return tensor.attributes;
 }
 
+/** What names the kind of a file: files of signed bytes are named by their bits alone. */
+const storageOf = ({ bits, bytes }: QuantizeOptions): string | number =>
+  bits === 8 && bytes === 'unsigned' ? '8 unsigned' : bits;
+
 /** Where the bytes lie and when they were last written stands for what they are: hashing 14 GB would take longer. */
-function keyOf(weights: readonly Weight[], bits: number): string {
+function keyOf(weights: readonly Weight[], storage: string | number): string {
   const stamps = new Map<string, unknown>();
   for (const { source } of weights) {
     const { size, mtimeMs } = statSync(source.file);
@@ -65,7 +73,7 @@ function keyOf(weights: readonly Weight[], bits: number): string {
     offset,
     storage,
   ]);
-  return sha256(JSON.stringify([LAYOUT, bits, BLOCK, [...stamps.values()], ranges])).slice(0, 32);
+  return sha256(JSON.stringify([LAYOUT, storage, BLOCK, [...stamps.values()], ranges])).slice(0, 32);
 }
 
 /** Raised when the files' content changes its meaning. */
@@ -96,7 +104,11 @@ function typesOf({ name, shape }: Weight, bits: 8 | 4): TensorTypes {
   return Object.fromEntries(Object.entries(types).map(([part, type]) => [`${name}.${part}`, type]));
 }
 
-function matricesOf(file: TensorFile, weight: Weight, bits: 8 | 4): QuantizedWeight {
+function matricesOf(
+  file: TensorFile,
+  weight: Weight,
+  { bits, bytes }: Pick<QuantizeOptions, 'bits' | 'bytes'>,
+): QuantizedWeight {
   const [outputs, inputs] = weight.shape as readonly [number, number];
   const range = (part: Part) => {
     const entry = file.tensors.get(`${weight.name}.${part}`);
@@ -105,7 +117,15 @@ function matricesOf(file: TensorFile, weight: Weight, bits: 8 | 4): QuantizedWei
   const matrix = (part: 'forward' | 'backward', size: Pick<QuantizedMatrix, 'inputs' | 'outputs'>) => {
     const [numbers, scales] = [range(part), range(`${part}_scales`)];
     if (numbers === undefined) throw new Error(`internal: ${file.path} lacks ${weight.name}`);
-    return { name: `${weight.name}.${part}`, bits, ...size, numbers, ...(scales ? { scales } : {}) };
+    const unsigned = bits === 8 && bytes === 'unsigned';
+    return {
+      name: `${weight.name}.${part}`,
+      bits,
+      ...size,
+      numbers,
+      unsigned,
+      ...(scales ? { scales } : {}),
+    };
   };
   return {
     forward: matrix('forward', { inputs, outputs }),
@@ -113,11 +133,8 @@ function matricesOf(file: TensorFile, weight: Weight, bits: 8 | 4): QuantizedWei
   };
 }
 
-function write(
-  path: string,
-  weights: ReadonlyMap<string, Weight>,
-  { bits, onProgress }: QuantizeOptions,
-): void {
+function write(path: string, weights: ReadonlyMap<string, Weight>, options: QuantizeOptions): void {
+  const { bits, onProgress } = options;
   const types = Object.assign({}, ...[...weights.values()].map((weight) => typesOf(weight, bits)));
   let current: { readonly name: string; readonly bytes: Readonly<Record<string, Uint8Array>> } | undefined;
   let done = 0;
@@ -126,22 +143,26 @@ function write(
     const [name, part] = [tensor.slice(0, dot), tensor.slice(dot + 1)];
     if (current?.name !== name) {
       onProgress?.(done++, weights.size);
-      current = { name, bytes: quantize(weights.get(name) as Weight, bits) };
+      current = { name, bytes: quantize(weights.get(name) as Weight, options) };
     }
     return (current.bytes[part] as Uint8Array).subarray(start, start + count);
   });
   onProgress?.(weights.size, weights.size);
 }
 
-function quantize({ name, source, shape }: Weight, bits: 8 | 4): Record<string, Uint8Array> {
+function quantize(
+  { name, source, shape }: Weight,
+  { bits, bytes }: Pick<QuantizeOptions, 'bits' | 'bytes'>,
+): Record<string, Uint8Array> {
   const [outputs, inputs] = shape as readonly [number, number];
   const values = valuesOfRange(source, name);
   if (bits === 8) {
     const { numbers, scales } = quantizeInt8(values, outputs, inputs);
+    const stored = bytes === 'unsigned' ? numbers.map((number) => number ^ 0x80) : numbers;
     return {
-      forward: bytesOf(transposeMatrix(numbers, outputs, inputs)),
+      forward: bytesOf(transposeMatrix(stored, outputs, inputs)),
       forward_scales: bytesOf(scales),
-      backward: bytesOf(numbers),
+      backward: bytesOf(stored),
     };
   }
   const forward = quantizeInt4(values, outputs, inputs);

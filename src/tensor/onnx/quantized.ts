@@ -1,6 +1,7 @@
 // A product with a frozen matrix in 8 or 4 bits, in ONNX.
 // 8 bits: every row of x is rounded to 8 bits with a scale of its own, and integers are multiplied exactly (row-wise
 // activations, column-wise weights, as in LLM.int8, Dettmers et al. 2022, and SwitchBack, Wortsman et al. 2023).
+// Which bytes the runtime multiplies exactly depends on the processor (exact-products.ts); both ways give the same integers.
 // 4 bits: MatMulNBits, which rounds x in blocks of a row.
 
 import type { Tensor } from '../graph.ts';
@@ -13,7 +14,7 @@ export function quantizedMatmul(emit: Emitter, x: string, matrix: QuantizedMatri
 }
 
 function product8(emit: Emitter, x: string, matrix: QuantizedMatrix, tensor: Tensor): string {
-  const { name, inputs, outputs, numbers, scales } = matrix;
+  const { name, inputs, outputs, numbers, scales, unsigned = false } = matrix;
   const last = emit.int64([(tensor.inputs[0]?.rank ?? 1) - 1]);
   const number = (value: number, shape: readonly number[] = []) =>
     emit.constant({ dtype: 'float32', shape, data: Float32Array.of(value) });
@@ -24,11 +25,11 @@ function product8(emit: Emitter, x: string, matrix: QuantizedMatrix, tensor: Ten
   const zero = emit.uint8(128);
   const rowZeros = emit.node('Expand', [zero, emit.node('Shape', [scale])]);
   const rounded = emit.node('QuantizeLinear', [x, scale, rowZeros], { axis: -1, block_size: inputs });
-  const integers = emit.stored(name, numbers, 'int8', [inputs, outputs]);
+  const integers = emit.stored(name, numbers, unsigned ? 'uint8' : 'int8', [inputs, outputs]);
   const columnScales = scales ? emit.stored(`${name}.scales`, scales, 'float32', [outputs]) : number(1);
   const product = emit.node(
     'MatMulIntegerToFloat',
-    [rounded, integers, number(1), columnScales, zero],
+    [rounded, integers, number(1), columnScales, zero, ...(unsigned ? [zero] : [])],
     {},
     'com.microsoft',
   );
