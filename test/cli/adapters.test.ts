@@ -111,7 +111,7 @@ describe('coin generate', () => {
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line))
-      .sort((a, b) => a.prompt.length - b.prompt.length);
+      .sort((a, b) => b.prompt.localeCompare(a.prompt));
     expect(answers).toMatchObject([
       { prompt: 'Where is the <image>?', image: 'grey.png', id: 'second', tokens: 3 },
       { prompt: question, tokens: 3 },
