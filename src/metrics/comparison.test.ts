@@ -89,10 +89,14 @@ it('averages seeds and shows what they vary by', () => {
     overSeeds: { mean: 42, margin: expect.closeTo((4.30265 * 2) / Math.sqrt(3), 3) },
   });
   // By seed −10, −12 and −14.
-  expect(cellOf(pairs[0]?.differences)).toMatchObject({
+  const difference = pairs[0]?.differences.find(({ name }) => name === 'A after B');
+  expect(difference).toMatchObject({
     value: -12,
+    of: 'methods',
     overSeeds: { mean: -12, margin: expect.closeTo((4.30265 * 2) / Math.sqrt(3), 3) },
   });
+  // Its interval holds what the images leave open, too.
+  expect(difference?.high).toBeGreaterThan(-12 + (4.30265 * 2) / Math.sqrt(3));
 });
 
 it('compares the asked pairs only, and corrects over those', () => {
@@ -115,4 +119,30 @@ it('compares streams of other orders in what they sum up to, each task on its ow
   expect(maa?.value).toBeCloseTo(-5);
   expect(bwt?.value).toBeCloseTo(-5);
   expect(figuresOf([])).toHaveLength(3);
+});
+
+it('leaves a BWT that is 0 by construction out of the comparison, and of the correction', () => {
+  const fixed = { ...method('fixed', [70, 70, 60]), neverForgets: true };
+  const methods = [method('x', [80, 40, 60]), fixed, method('y', [80, 70, 60])];
+  const { pairs } = compareMethods({ tasks, methods });
+  const bwt = pairs.map(({ first, second, differences }) => ({
+    pair: `${first} ${second}`,
+    ...differences.find(({ name }) => name === 'BWT'),
+  }));
+  expect(bwt.map(({ pair, tested, distinguishable }) => [pair, tested, distinguishable])).toEqual([
+    ['x fixed', false, false],
+    ['x y', true, true],
+    ['fixed y', false, false],
+  ]);
+  expect(bwt[1]?.alpha).toBe(0.05);
+  expect(pairs[0]?.differences[0]).toMatchObject({ name: 'ACC', tested: true, of: 'models' });
+});
+
+it('gives a cell in which nothing is right the exact interval', () => {
+  const { estimates } = compareMethods({ tasks: ['A'], methods: [{ name: 'x', seeds: [[[cell(0)]]] }] });
+  for (const { name, low, high } of estimates[0]?.figures ?? []) {
+    if (name === 'BWT') continue;
+    expect(low).toBe(0);
+    expect(high).toBeCloseTo(100 * (1 - 0.025 ** (1 / images)), 6);
+  }
 });

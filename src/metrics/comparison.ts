@@ -12,11 +12,15 @@ import {
   percentileInterval,
   percentOf,
 } from './bootstrap.ts';
+import { clopperPearson, nearTheEnd } from './proportion.ts';
 import { type ConfidenceInterval, confidenceInterval, mean } from './statistics.ts';
 import { summariseScores } from './summary.ts';
+import { twoWayInterval, twoWayMean, twoWayPValue } from './two-way.ts';
 
 export interface ComparedMethod {
   readonly name: string;
+  /** Whether its BWT is 0 by construction, as of a model that is trained once for all tasks, or never. */
+  readonly neverForgets?: boolean;
   /** The order of the tasks per seed, where that is not everybody's. */
   readonly orders?: readonly (readonly string[])[];
   /** Per seed: [stage][task], the evaluations of the tasks seen after each stage. */
@@ -56,6 +60,13 @@ export interface Estimate extends Figure, Interval {
 
 /** The first method's figure minus the second's, in percentage points. */
 export interface Difference extends Estimate {
+  /**
+   * What it is about: with one seed the two models as they were trained, with more the two methods, whatever the seed; the
+   * interval then holds what seeds and images leave open together.
+   */
+  readonly of: 'models' | 'methods';
+  /** False for a BWT that is 0 by construction: nothing of it was measured. */
+  readonly tested: boolean;
   readonly distinguishable: boolean;
   /** Error rate of the interval, by Holm's correction over the pairs. */
   readonly alpha: number;
@@ -81,9 +92,10 @@ export function figuresOf(tasks: readonly string[]): readonly Figure[] {
 
 /**
  * Draws the images of every task anew, as many as there are, with replacement; all methods, seeds and stages are scored
- * on the same draw. An interval holds what the drawing of test images leaves open, for the models as they were trained;
- * what training again leaves open is in `overSeeds`. Every figure is a family of its own: Holm's correction is over
- * the pairs, not over the cells.
+ * on the same draw. A method's interval holds what the drawing of test images leaves open, for the models as they were
+ * trained (of a cell that is nearly empty or full it is the exact one, as every draw of it is alike); what training again
+ * leaves open is in `overSeeds`. A difference's interval holds both where there are seeds. Every figure is a family of its
+ * own: Holm's correction is over the pairs, not over the cells.
  */
 export function compareMethods(options: ComparisonOptions): Comparison {
   const { tasks, cells = true } = options;
@@ -93,9 +105,12 @@ export function compareMethods(options: ComparisonOptions): Comparison {
 /** A method's figures, in the order of `figuresOf`. */
 export interface DrawnMethod {
   readonly name: string;
+  readonly neverForgets: boolean;
   readonly points: readonly (readonly number[])[]; // [seed][figure]
   /** The mean over the seeds, per draw. */
   readonly replicates: readonly Float64Array[]; // [figure][resamples]
+  /** Images that each figure is made of. */
+  readonly images: readonly number[]; // [figure]
 }
 
 /** The first half of `compareMethods`: every method on the same draws. Arrays of scores that are the same are added up once. */
@@ -104,14 +119,18 @@ export function drawFigures(
 ): readonly DrawnMethod[] {
   const { tasks, methods, resamples = 2000, seed = 0, cells = true } = options;
   const figures = figuresOf(cells ? tasks : []);
-  const drawnMethods = methods.map(({ name, seeds, orders }) => ({
+  const clusters = clustersOf(methods[0], tasks);
+  const all = [...clusters.values()].reduce((sum, count) => sum + count, 0);
+  const images = figures.map(({ task }) => (task === undefined ? all : (clusters.get(task) ?? 0)));
+  const drawnMethods = methods.map(({ name, seeds, orders, neverForgets = false }) => ({
     name,
+    neverForgets,
+    images,
     points: seeds.map((stages, index) =>
       valuesOf(orders?.[index] ?? tasks, stages, (scores) => accuracyOf(scores)),
     ),
     replicates: figures.map(() => new Float64Array(resamples)),
   }));
-  const clusters = clustersOf(methods[0], tasks);
   for (let replicate = 0; replicate < resamples; replicate++) {
     const draws = new Map(
       tasks.map((stratum) => [stratum, new Draw(clusters.get(stratum) ?? 0, { seed, stratum, replicate })]),
@@ -147,6 +166,7 @@ export function compareDrawn(
   };
   const perSeed = (method: number, figure: number) =>
     (methods[method]?.points ?? []).map((values) => values[figure] as number);
+  const imagesOf = (method: number, figure: number) => methods[method]?.images[figure] as number;
   const drawnOf = (method: number, figure: number) => methods[method]?.replicates[figure] as Float64Array;
   const estimates = methods.map(({ name }, method) => ({
     method: name,
@@ -154,26 +174,45 @@ export function compareDrawn(
       estimate(
         figure,
         perSeed(method, figure),
-        percentileInterval(drawnOf(method, figure).toSorted(), alpha),
+        intervalOf(figures[figure] as Figure, drawnOf(method, figure), {
+          value: mean(perSeed(method, figure)),
+          images: imagesOf(method, figure),
+          alpha,
+        }),
       ),
     ),
   }));
+  const isConstruction = (figure: number, method: number) =>
+    figures[figure]?.name === 'BWT' && methods[method]?.neverForgets === true;
   const paired = figures.filter(({ task }) => pairedCells || task === undefined);
   const byFigure = paired.map((_, figure) => {
     const drawn = pairs.map(([first, second]) => {
       const other = drawnOf(second, figure);
       return drawnOf(first, figure).map((value, index) => withoutRounding(value - (other[index] as number)));
     });
-    const decisions = holm(drawn.map(bootstrapPValue), alpha);
-    return pairs.map(([first, second], pair): Difference => {
-      const decision = decisions[pair] as (typeof decisions)[number];
+    const tested = pairs.map((pair) => !pair.some((method) => isConstruction(figure, method)));
+    const bySeed = pairs.map(([first, second]) => {
       const others = perSeed(second, figure);
-      const own = perSeed(first, figure).map((value, index) => value - (others[index] as number));
+      return perSeed(first, figure).map((value, index) => withoutRounding(value - (others[index] as number)));
+    });
+    const inferences = pairs.map(([first], pair) =>
+      inferenceOf(bySeed[pair] as readonly number[], drawn[pair] as Float64Array, imagesOf(first, figure)),
+    );
+    const decisions = holm(
+      inferences.flatMap(({ pValue }, pair) => (tested[pair] ? [pValue] : [])),
+      alpha,
+    );
+    let decided = 0;
+    return inferences.map(({ of, interval }, pair): Difference => {
+      const decision = tested[pair] ? decisions[decided++] : undefined;
+      const { alpha: own = alpha, rejected = false, adjusted = 1 } = decision ?? {};
       return {
-        ...estimate(figure, own, percentileInterval((drawn[pair] as Float64Array).sort(), decision.alpha)),
-        distinguishable: decision.rejected,
-        alpha: decision.alpha,
-        adjustedP: decision.adjusted,
+        ...estimate(figure, bySeed[pair] as readonly number[], interval(own)),
+        of,
+        tested: tested[pair] as boolean,
+        distinguishable: rejected,
+        alpha: own,
+        adjustedP: adjusted,
       };
     });
   });
@@ -185,6 +224,36 @@ export function compareDrawn(
       differences: byFigure.map((differences) => differences[pair] as Difference),
     })),
   };
+}
+
+/** What is said of a difference: of the models by the bootstrap over images, of methods by seeds and images together. */
+function inferenceOf(bySeed: readonly number[], drawn: Float64Array, images: number) {
+  if (bySeed.length < 2) {
+    const sorted = drawn.toSorted();
+    return {
+      of: 'models' as const,
+      pValue: bootstrapPValue(drawn),
+      interval: (alpha: number): Interval => percentileInterval(sorted, alpha),
+    };
+  }
+  const found = twoWayMean(bySeed, drawn, images);
+  return {
+    of: 'methods' as const,
+    pValue: twoWayPValue(found),
+    interval: (alpha: number): Interval => twoWayInterval(found, alpha),
+  };
+}
+
+/** The percentile interval, or the exact one of a share that is nearly 0 or 1. */
+function intervalOf(
+  { name }: Figure,
+  drawn: Float64Array,
+  { value, images, alpha }: { readonly value: number; readonly images: number; readonly alpha: number },
+): Interval {
+  const right = (value / 100) * images;
+  const isShare = name !== 'BWT';
+  if (isShare && Math.min(right, images - right) <= nearTheEnd) return clopperPearson(right, images, alpha);
+  return percentileInterval(drawn.toSorted(), alpha);
 }
 
 /** One draw of a task's images. What was added up is kept: many evaluations have the same `counts`, some the same `sums`. */

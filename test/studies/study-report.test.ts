@@ -15,6 +15,8 @@ const differences = (value: number): readonly Difference[] =>
     value,
     low: value - 2,
     high: value + 2,
+    of: 'models',
+    tested: true,
     distinguishable: Math.abs(value) > 2,
     alpha: 0.05,
     adjustedP: 0.01,
