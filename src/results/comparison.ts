@@ -1,21 +1,24 @@
-// Runs read for a comparison: which methods, stages and seeds can be compared, their scores added up by image, and what
-// each method takes. The statistics are in `metrics/`; the words are the command's.
+// Runs compared: methods of one run, of its seeds, or of runs that differ in more, on the tasks and samples that they
+// share. The statistics are in `metrics/`; which runs belong together is `compared-runs.ts`; words are made elsewhere.
 import { UserError } from '../base/errors.ts';
-import type { EvaluateStep } from '../config/plan.ts';
-import type { RunConfig } from '../config/schema.ts';
-import type { MethodName } from '../methods/index.ts';
-import { type ClusteredScores, fewestResamples } from '../metrics/bootstrap.ts';
+import { fewestResamples } from '../metrics/bootstrap.ts';
 import { matchedWithin } from '../metrics/budget.ts';
 import { type Comparison, compareMethods } from '../metrics/comparison.ts';
-import { type OpenedRun, openRun } from '../runs/open.ts';
 import type { TaskName } from '../tasks/index.ts';
-import type { SampleScore, ScoringMode, TestSample } from '../tasks/task.ts';
+import type { ScoringMode } from '../tasks/task.ts';
+import { alpha, clusteredStages, clustersOf, imageCounts } from './clusters.ts';
+import {
+  type Arm,
+  chooseArms,
+  differingSettings,
+  openGroups,
+  type SettingDifference,
+  sharedTasks,
+} from './compared-runs.ts';
 import { type MethodCost, methodCost } from './costs.ts';
-import { type Stages, wholeStages } from './matrices.ts';
-import { namedIn } from './sample-query.ts';
 
 export interface CompareOptions {
-  /** Runs of one configuration with different seeds; one is enough. */
+  /** One run; seeds of one configuration; or runs that differ in their configuration or methods. */
   readonly folders: readonly string[];
   /** By default all that every run has a whole stage of. */
   readonly methods?: readonly string[];
@@ -24,18 +27,36 @@ export interface CompareOptions {
   readonly seed?: number;
 }
 
+/** What was compared: a method of a run or of several seeds, with what it took. */
+export interface ComparedArm extends MethodCost {
+  /** As in the estimates and pairs: the method's name, with its run's where several configurations are compared. */
+  readonly name: string;
+}
+
 export interface RunComparison extends Comparison {
   readonly mode: ScoringMode;
   readonly resamples: number;
   readonly seed: number;
-  /** Of the runs. */
+  /** Of the runs of each configuration. */
   readonly seeds: readonly number[];
-  /** Of the compared stages. */
+  /** That were compared, in the first run's order. */
   readonly tasks: readonly TaskName[];
-  /** Of the whole stream. */
+  /** Of the first run's whole stream. */
   readonly streamTasks: number;
   readonly images: Readonly<Record<string, number>>;
-  readonly costs: readonly MethodCost[];
+  readonly arms: readonly ComparedArm[];
+  /** Runs of more than one configuration: what each is called, and the settings in which they differ. */
+  readonly across?: {
+    readonly runs: readonly string[];
+    readonly settings: readonly SettingDifference[];
+    /** Tasks that all have learned but were tested on other samples, and methods that only one has: not compared. */
+    readonly otherSamples: readonly TaskName[];
+    readonly alone: readonly string[];
+    /** Whether the tasks were learned in the same order. */
+    readonly sameOrder: boolean;
+  };
+  /** Arms of which no answer was right just after any task was learned. */
+  readonly learntNothing: readonly string[];
   /** Pairs whose trainable parameters differ by more than 5 %. */
   readonly unmatched: readonly {
     readonly first: string;
@@ -44,203 +65,124 @@ export interface RunComparison extends Comparison {
   }[];
 }
 
-export const alpha = 0.05;
-
-/** Below this many images, percentile intervals are visibly too narrow. */
-export const fewImages = 30;
-
 /**
- * Compares the methods of a run, or of several runs that differ in nothing but the seed.
- * @throws UserError or DataError when the runs cannot be compared, or a task's images are too few to draw from.
+ * Compares methods of runs on the tasks that all of them have learned and were tested on with the same samples.
+ * @throws UserError or DataError when there is nothing to compare, or a task's images are too few to draw from.
  */
 export async function compareRuns(options: CompareOptions): Promise<RunComparison> {
-  const { mode = 'strict', resamples = 2000, seed = 0 } = options;
-  const runs: OpenedRun[] = [];
-  for (const folder of options.folders) runs.push(await openRun(folder));
-  const [first] = runs;
-  if (first === undefined) throw new UserError('expected the folder of a run');
-  requireSeedsOfOne(runs);
-  const stages = runs.map((run) => wholeStages(run, run.done));
-  const names = chooseMethods(first, stages, options.methods);
-  const pairs = (names.length * (names.length - 1)) / 2;
-  const needed = fewestResamples(alpha / pairs);
+  const { folders, mode = 'strict', resamples = 2000, seed = 0 } = options;
+  const groups = await openGroups(folders);
+  const { arms, pairs, alone } = chooseArms(groups, options.methods);
+  const needed = fewestResamples(alpha / pairs.length);
   if (resamples < needed) {
     throw new UserError({
-      message: `--resamples: ${resamples} are too few to correct for ${count(pairs, 'pair')} of methods`,
+      message: `--resamples: ${resamples} are too few to correct for ${pairs.length} ${pairs.length === 1 ? 'pair' : 'pairs'} of methods`,
       hint: `at least ${needed}, or fewer methods with --methods`,
     });
   }
-  const length = Math.min(...stages.flatMap((each) => names.map((name) => each.get(name)?.length ?? 0)));
-  const tasks = first.config.tasks.slice(0, length);
+  const { tasks, otherSamples } = sharedTasks(arms);
+  if (tasks.length === 0) {
+    throw new UserError({
+      message: `no task was learned by all and tested on the same samples${otherSamples.length === 0 ? '' : `: ${otherSamples.join(', ')} were tested on others`}`,
+      hint: 'compare runs of the same benchmark with the same testSamples and testSeed',
+    });
+  }
+  const [first] = groups.flatMap(({ runs }) => runs).map(({ run }) => run);
+  if (first === undefined) throw new Error('internal: an arm without a run');
   const clusters = new Map(tasks.map((task) => [task, clustersOf(first.evaluations.samples(task))]));
   const images = imageCounts(clusters);
-  const alone = tasks.find((task) => (images[task] ?? 0) < 2);
-  if (alone !== undefined) {
+  const single = tasks.find((task) => (images[task] ?? 0) < 2);
+  if (single !== undefined) {
     throw new UserError(
-      `the test samples of ${alone} are all about one image: no interval can be made of it`,
+      `the test samples of ${single} are all about one image: no interval can be made of it`,
     );
   }
-  const compared = names.map((name) => ({
-    name,
-    seeds: runs.map((run, index) =>
-      clusteredStages(run, (stages[index] as Stages).get(name)?.slice(0, length) ?? [], clusters, mode),
-    ),
+  const nameOf = ({ method, group }: Arm) => (groups.length > 1 ? `${method} of ${group.label}` : method);
+  const compared = arms.map((arm) => ({
+    name: nameOf(arm),
+    orders: arm.group.runs.map(({ run }) => run.config.tasks.filter((task) => tasks.includes(task))),
+    seeds: arm.group.runs.map(({ run, stages }) => {
+      const order = run.config.tasks.filter((task) => tasks.includes(task));
+      return clusteredStages(run, stages.get(arm.method) ?? [], clusters, mode, order);
+    }),
   }));
-  const costs = names.map((name) => methodCost(runs, name, length));
+  const sameOrder = compared.every(({ orders }) => orders.every((order) => order.join() === tasks.join()));
+  const costs = arms.map(
+    (arm): ComparedArm => ({
+      name: nameOf(arm),
+      ...methodCost(
+        arm.group.runs.map(({ run }) => run),
+        arm.method,
+        stagesCompared(arm, tasks),
+      ),
+      label: arm.label,
+    }),
+  );
+  const result = compareMethods({
+    tasks,
+    methods: compared,
+    pairs,
+    cells: sameOrder,
+    resamples,
+    seed,
+    alpha,
+  });
+  const unmatched = unmatchedPairs(costs, pairs);
   return {
     mode,
     resamples,
     seed,
-    seeds: runs.map(({ config }) => config.seed),
+    seeds: (groups[0]?.runs ?? []).map(({ run }) => run.config.seed),
     tasks,
     streamTasks: first.config.tasks.length,
     images,
-    costs,
-    unmatched: unmatchedPairs(costs),
-    ...compareMethods({ tasks, methods: compared, resamples, seed, alpha }),
+    arms: costs,
+    ...(groups.length === 1
+      ? {}
+      : {
+          across: {
+            runs: groups.map(({ label }) => label),
+            settings: differingSettings(
+              groups.flatMap(({ runs: [some] }) => (some === undefined ? [] : [some.run])),
+              [...new Set(arms.map(({ method }) => method))],
+            ),
+            otherSamples,
+            alone,
+            sameOrder,
+          },
+        }),
+    learntNothing: compared
+      .filter(
+        ({ seeds }, index) =>
+          trains(arms[index]) &&
+          seeds.every((stages) => stages.every((row) => row.at(-1)?.sums.every((sum) => sum === 0) === true)),
+      )
+      .map(({ name }) => name),
+    unmatched,
+    ...result,
   };
 }
 
-/** What may differ between seeds of one configuration. Which methods a run has changes none of the others. */
-function comparableConfig(
-  { seed, name, output, provider, cache, methods, adapter, ...rest }: RunConfig,
-  shared: readonly MethodName[],
-): string {
-  const own = shared.map((method) => [method, adapter.methods[method] ?? {}]);
-  return JSON.stringify({ ...rest, adapter: { ...adapter, methods: own } });
+function trains(arm: Arm | undefined): boolean {
+  return arm?.group.runs[0]?.run.catalogue.methods.get(arm.method).stream.trains === true;
 }
 
-function requireSeedsOfOne(runs: readonly OpenedRun[]): void {
-  const [first, ...others] = runs;
-  const seen = new Map<number, string>();
-  for (const { folder, config } of runs) {
-    const same = seen.get(config.seed);
-    if (same !== undefined) {
-      throw new UserError(`${folder}: its seed ${config.seed} is that of ${same}; expected different seeds`);
-    }
-    seen.set(config.seed, folder);
-  }
-  for (const other of others) {
-    if (first === undefined) continue;
-    const shared = first.config.methods.filter((method) => other.config.methods.includes(method));
-    if (comparableConfig(first.config, shared) !== comparableConfig(other.config, shared)) {
-      throw new UserError({
-        file: other.folder,
-        message: `its configuration differs from that of ${first.folder} in more than the seed`,
-        hint: 'several runs are taken for seeds of one configuration; compare the two config.json',
-      });
-    }
-    if (first.provenance.data.sha256 !== other.provenance.data.sha256) {
-      throw new UserError(`${other.folder}: it was made with other data than ${first.folder}`);
-    }
-  }
-}
-
-function chooseMethods(
-  { config, folder }: OpenedRun,
-  stages: readonly Stages[],
-  asked: readonly string[] | undefined,
-): readonly MethodName[] {
-  const begun = (name: MethodName) => stages.every((each) => (each.get(name)?.length ?? 0) > 0);
-  const chosen =
-    asked === undefined
-      ? config.methods.filter(begun)
-      : [...new Set(asked.map((name) => namedIn('--methods', name, config.methods, 'method')))];
-  const notBegun = chosen.find((name) => !begun(name));
-  if (notBegun !== undefined) {
-    throw new UserError(`--methods: not every run has a whole stage of ${notBegun} yet`);
-  }
-  if (chosen.length < 2) {
-    throw new UserError({
-      file: folder,
-      message: `expected two methods or more with a whole stage, found ${chosen.join(', ') || 'none'}`,
-    });
-  }
-  return chosen;
-}
-
-/** By task: the number of each sample's image, by the sample's id. */
-export type Clusters = ReadonlyMap<TaskName, ReadonlyMap<string, number>>;
-
-export function imageCounts(clusters: Clusters): Readonly<Record<string, number>> {
-  return Object.fromEntries([...clusters].map(([task, images]) => [task, new Set(images.values()).size]));
-}
-
-/** The evaluations of a method's stages added up by image: [stage][task], of the tasks seen. */
-export function clusteredStages(
-  run: OpenedRun,
-  stages: readonly (readonly EvaluateStep[])[],
-  clusters: Clusters,
-  mode: ScoringMode,
-): readonly (readonly ClusteredScores[])[] {
-  const counted = new Map<TaskName, Float64Array>();
-  const known = new Map<string, ClusteredScores>();
-  const scoresOf = (step: EvaluateStep): ClusteredScores => {
-    const { sums, counts } = addUp(
-      run.evaluations.score(step, mode).samples,
-      clusters.get(step.task) ?? new Map(),
-    );
-    const before = counted.get(step.task);
-    // Equal numbers are one array, so that they are added up once in a draw.
-    const same = before?.every((count, image) => count === counts[image]) ? before : counts;
-    counted.set(step.task, same);
-    return { sums, counts: same };
-  };
-  return stages.map((evaluations, stage) =>
-    run.config.tasks.slice(0, stage + 1).map((task) => {
-      const step = evaluations.find((evaluation) => evaluation.task === task);
-      if (step === undefined)
-        throw new Error(`internal: after stage ${stage + 1} there is no evaluation of ${task}`);
-      // Where the model does not change over the stream, an evaluation stands in every row.
-      const scores = known.get(step.key) ?? scoresOf(step);
-      known.set(step.key, scores);
-      return scores;
-    }),
-  );
-}
-
-/** The number of each sample's image, by the sample's id. A sample without an image is by itself. */
-export function clustersOf(samples: readonly TestSample[]): ReadonlyMap<string, number> {
-  const numbers = new Map<string, number>();
-  return new Map(
-    samples.map(({ id, image }) => {
-      const key = image === undefined ? `sample ${id}` : `image ${image}`;
-      const number = numbers.get(key) ?? numbers.size;
-      numbers.set(key, number);
-      return [id, number];
-    }),
-  );
-}
-
-/** The scores of an evaluation, added up by image. */
-export function addUp(
-  scores: readonly SampleScore[],
-  clusters: ReadonlyMap<string, number>,
-): ClusteredScores {
-  const size = new Set(clusters.values()).size;
-  const sums = new Float64Array(size);
-  const counts = new Float64Array(size);
-  for (const { id, score } of scores) {
-    const cluster = clusters.get(id);
-    if (cluster === undefined) throw new Error(`internal: the score of ${id} belongs to no sample`);
-    sums[cluster] = (sums[cluster] as number) + score;
-    counts[cluster] = (counts[cluster] as number) + 1;
-  }
-  return { sums, counts };
+/** Up to the last compared task of the first run, so that what a method takes is of what was compared. */
+function stagesCompared({ group }: Arm, tasks: readonly TaskName[]): number {
+  const stream = group.runs[0]?.run.config.tasks ?? [];
+  return Math.max(...tasks.map((task) => stream.indexOf(task) + 1));
 }
 
 /** A method that trains nothing has no counterpart and is left out. */
-function unmatchedPairs(costs: readonly MethodCost[]): RunComparison['unmatched'] {
-  return costs.flatMap((first, index) =>
-    costs.slice(index + 1).flatMap((second) => {
-      const [a = 0, b = 0] = [first.trainableParameters, second.trainableParameters];
-      if (a === 0 || b === 0) return [];
-      const percent = 100 * (Math.max(a, b) / Math.min(a, b) - 1);
-      return percent > 100 * matchedWithin ? [{ first: first.method, second: second.method, percent }] : [];
-    }),
-  );
-}
-
-function count(number: number, word: string): string {
-  return `${number} ${word}${number === 1 ? '' : 's'}`;
+function unmatchedPairs(
+  arms: readonly ComparedArm[],
+  pairs: readonly (readonly [number, number])[],
+): RunComparison['unmatched'] {
+  return pairs.flatMap(([one, other]) => {
+    const [first, second] = [arms[one], arms[other]];
+    const [a = 0, b = 0] = [first?.trainableParameters, second?.trainableParameters];
+    if (first === undefined || second === undefined || a === 0 || b === 0) return [];
+    const percent = 100 * (Math.max(a, b) / Math.min(a, b) - 1);
+    return percent > 100 * matchedWithin ? [{ first: first.name, second: second.name, percent }] : [];
+  });
 }

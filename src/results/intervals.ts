@@ -12,7 +12,7 @@ import {
 } from '../metrics/comparison.ts';
 import type { OpenedRun } from '../runs/open.ts';
 import type { ScoringMode } from '../tasks/task.ts';
-import { type Clusters, clusteredStages, clustersOf, fewImages, imageCounts } from './comparison.ts';
+import { type Clusters, clusteredStages, clustersOf, fewImages, imageCounts } from './clusters.ts';
 import type { Stages } from './matrices.ts';
 
 export interface IntervalResults {

@@ -2,7 +2,7 @@
 import type { ClusteredScores } from '../metrics/bootstrap.ts';
 import { accuracyOf } from '../metrics/bootstrap.ts';
 import { mean } from '../metrics/statistics.ts';
-import { addUp, clustersOf } from '../results/comparison.ts';
+import { addUp, clustersOf } from '../results/clusters.ts';
 import { type Stages, wholeStages } from '../results/matrices.ts';
 import { type OpenedRun, openRun } from '../runs/open.ts';
 import type { TaskName } from '../tasks/index.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Step } from '../config/plan.ts';
 import { fewestResamples } from '../metrics/bootstrap.ts';
 import { type Comparison, compareMethods, type Difference, type Estimate } from '../metrics/comparison.ts';
-import { alpha } from '../results/comparison.ts';
+import { alpha } from '../results/clusters.ts';
 import { type MethodCost, methodCost } from '../results/costs.ts';
 import type { OpenedRun } from '../runs/open.ts';
 import type { ScoringMode } from '../tasks/task.ts';

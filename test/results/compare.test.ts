@@ -81,7 +81,7 @@ async function makeRun(name: string, more: Partial<RunConfig> = {}, data = sourc
     config: { ...tinyConfig(folder, data), ...more },
     folder,
     source: data,
-    prepare: (run) => recordProvenance(run, { source: data, tasks: tinyTasks, modelFolder }),
+    prepare: (run) => recordProvenance(run, { source: data, tasks: more.tasks ?? tinyTasks, modelFolder }),
     openEngine: async () => madeUpEngine(),
     observer: {},
     signal: new AbortController().signal,
@@ -127,7 +127,7 @@ describe('one run', () => {
     expect(stdout).not.toContain('VQAv2 after VQAv2');
     expect(coin('run').stdout).toBe(stdout);
     expect(coin('run', '--cells').stdout).toContain(
-      '  VQAv2 after VQAv2: not distinguishable: 0.00 [0.00, 0.00]\n',
+      '  VQAv2 after VQAv2: not distinguishable: 0.00 [no variation]\n',
     );
   });
 
@@ -189,23 +189,113 @@ describe('several runs', () => {
     expect(stdout).toMatch(/2 seeds \(0, 1\), averaged/);
     expect(stdout).toMatch(/ACC: MoELoRA is higher by 13\.33 \[.*\]; over seeds \u221213\.33 ±0\.00\n/);
   });
+});
 
-  it('are refused when they are not seeds of one configuration', async () => {
+describe('runs that differ in more than the seed', () => {
+  it('are compared method by method, with the settings that differ', async () => {
     await makeRun('larger', { seed: 2, evaluation: { ...tinyConfig('', source).evaluation, slots: 2 } });
-    expect(coin('run', 'run').stderr).toBe('run: its seed 0 is that of run; expected different seeds\n');
-    expect(coin('run', 'larger')).toMatchObject({
+    const { status, stdout, stderr } = coin('run', 'larger');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/^strict scoring, 3 stages; a seed each;/);
+    expect(stdout).toMatch(/settings that differ +run +larger\nseed +0 +2\nevaluation\.slots +1 +2\n/);
+    // With seed 2 the same images are known as with seed 0.
+    expect(stdout).toContain(
+      'Is LoRA of larger better than LoRA of run? It cannot be told: the two are alike in ACC on every draw',
+    );
+    expect(stdout).not.toMatch(/Is MoELoRA of \w+ better than LoRA/);
+  });
+
+  it('answers whether the second is better', async () => {
+    await makeRun('one', { methods: ['lora'] });
+    await makeRun('other', { methods: ['moelora'] });
+    const { stdout } = coin('one', 'other');
+    expect(stdout).toContain('Their settings are the same; they have other methods.\n');
+    expect(stdout).toMatch(
+      /\nIs MoELoRA of other better than LoRA of one\? Yes: ACC is higher by 13\.33 \[\d/,
+    );
+    expect(coin('other', 'one').stdout).toMatch(
+      /\nIs LoRA of one better than MoELoRA of other\? No: ACC is lower by 13\.33 \[\d/,
+    );
+    const { across, pairs } = JSON.parse(coin('one', 'other', '--json').stdout);
+    expect(across).toMatchObject({ runs: ['one', 'other'], settings: [], alone: [], sameOrder: true });
+    // As within one run: the same answers on the same draws.
+    expect(pairs[0].differences).toEqual(JSON.parse(coin('run', '--json').stdout).pairs[0].differences);
+  });
+
+  it('are compared on the tasks that they share, and seed by seed', async () => {
+    const tasks = ['OCRVQA', 'VQAv2'] as const;
+    await makeRun('two-0', { tasks });
+    await makeRun('two-1', { tasks, seed: 1 });
+    const { status, stdout, stderr } = coin('run', 'seed-1', 'two-1', 'two-0', '--methods', 'moelora');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(
+      /^strict scoring, 2 stages that they share \(VQAv2, OCRVQA\); 2 seeds \(0, 1\), averaged/,
+    );
+    expect(stdout).toMatch(/tasks +\["VQAv2","ImageNet","OCRVQA"\] +\["OCRVQA","VQAv2"\]/);
+    expect(stdout).toContain('The tasks were learned in another order');
+    expect(coin('run', 'two-0', 'two-1').stdout).toContain('Is LoRA of two-0 better than LoRA of run? ');
+  });
+
+  it('leave out what was tested on other samples, and say so', async () => {
+    const folder = join(top, 'other data');
+    cpSync(source.root, folder, { recursive: true });
+    const file = join(folder, 'Instructions_Original', 'OCRVQA', 'test.json');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('answer 7"', 'another"'));
+    await makeRun('elsewhere', {}, { ...source, root: folder });
+    const { stdout } = coin('run', 'elsewhere');
+    expect(stdout).toContain('2 stages that they share (VQAv2, ImageNet)');
+    expect(stdout).toContain('Tested on other samples, and not compared: OCRVQA.\n');
+    expect(stdout).toMatch(/benchmark +\S/);
+  });
+
+  it('are refused when a run is given twice or no seed is in all', async () => {
+    expect(coin('run', './run').stderr).toBe('./run: is given twice; there is nothing to compare it with\n');
+    expect(coin('run', 'seed-1', 'larger')).toMatchObject({
       status: 2,
-      stderr: expect.stringMatching(
-        /^larger: its configuration differs from that of run in more than the seed/,
-      ),
+      stderr: expect.stringMatching(/^no seed is in all of them: run has 0, 1; larger has 2\n/),
     });
+  });
+});
+
+describe('files of predictions', () => {
+  const files = () => ({
+    a: join(top, 'run', 'lora', '3-OCRVQA', 'predictions', 'VQAv2.jsonl'),
+    b: join(top, 'run', 'moelora', '3-OCRVQA', 'predictions', 'VQAv2.jsonl'),
+    annotations: join(source.root, 'Instructions_Original', 'VQAv2', 'val.json'),
+  });
+
+  it('are compared on the same annotations', () => {
+    const { a, b, annotations } = files();
+    const options = ['--task', 'VQAv2', '--annotations', annotations];
+    const { status, stdout, stderr } = coin(a, b, ...options);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/^VQAv2, strict scoring: 80 samples; 2,000 draws of them/);
+    expect(stdout.replaceAll('\n', ' ')).toMatch(
+      /Is \S+ better than \S+\? Yes: accuracy is higher by 40\.00 \[/,
+    );
+    // The cell of the matrix of the runs.
+    const { pairs } = JSON.parse(coin('run', '--json').stdout);
+    const cell = pairs[0].differences.find(({ name }: { name: string }) => name === 'VQAv2 after OCRVQA');
+    const [alone] = JSON.parse(coin(a, b, ...options, '--json').stdout).pairs;
+    expect(alone.accuracy.value).toBe(cell.value);
+  });
+
+  it('say what is missing', () => {
+    const { a, b, annotations } = files();
+    expect(coin(a, b).stderr).toMatch(
+      /^files of predictions are compared with --task TASK and --annotations PATH/,
+    );
+    expect(coin(a, '--task', 'VQAv2', '--annotations', annotations).stderr).toMatch(
+      /^expected two or more files/,
+    );
+    expect(coin(a, join(top, 'none.jsonl'), '--task', 'VQAv2', '--annotations', annotations).status).toBe(2);
   });
 });
 
 it('refuses what it cannot compare', async () => {
   expect(coin().stderr).toMatch(/^expected RUN/);
   expect(coin('nowhere').stderr).toMatch(/config\.json: no such file/);
-  expect(coin('run', '--methods', 'lora').stderr).toMatch(/^run: expected two methods or more .*found lora/);
+  expect(coin('run', '--methods', 'lora').stderr).toMatch(/^run: expected two methods or more .*found LoRA/);
   expect(coin('run', '--methods', 'lora,moelor').stderr).toMatch(
     /^--methods: the run has no method "moelor"\n {2}hint: did you mean moelora/,
   );

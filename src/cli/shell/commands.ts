@@ -93,8 +93,11 @@ const looks: CommandGroup = {
     },
     {
       name: 'compare',
-      summary: 'Compare methods, with intervals and plain words',
-      examples: [['coin compare runs/nano', 'what can be told apart, and what cannot']],
+      summary: 'Compare methods, runs or predictions: is B better than A?',
+      examples: [
+        ['coin compare runs/nano', 'what can be told apart, and what cannot'],
+        ['coin compare runs/a runs/b', 'runs that differ in their settings, on what they share'],
+      ],
       load: () => import('../look/compare.ts').then((file) => loaded(file.compare)),
     },
     {

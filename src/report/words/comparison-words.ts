@@ -1,27 +1,63 @@
-// Estimates and differences in words: a figure with its interval, and whether two methods can be told apart.
+// Estimates and differences in words: a figure with its interval, whether two methods can be told apart, and the answer to
+// "is the second better than the first?".
+import type { Interval } from '../../metrics/bootstrap.ts';
 import type { Difference, Estimate } from '../../metrics/comparison.ts';
 import { absent, formatChange, formatScore } from './numbers.ts';
+
+/** Every draw of the images gave the same: that says nothing of other images. */
+export const noVariation = '[no variation]';
+
+const changes = ({ low, high }: Interval) => `[${formatChange(low)}, ${formatChange(high)}]`;
+const scores = ({ low, high }: Interval) => `[${formatScore(low)}, ${formatScore(high)}]`;
+const mirrored = ({ low, high }: Interval): Interval => ({ low: -high, high: -low });
 
 /** `47.20 [41.00, 53.10] ±12.30`: the interval over the test images, and after ± that over the seeds. */
 export function withInterval(estimate: Estimate | undefined): string {
   if (estimate === undefined) return absent;
   const { value, low, high, overSeeds } = estimate;
   const seeds = overSeeds === undefined ? '' : ` ±${formatScore(overSeeds.margin)}`;
-  return `${formatScore(value)} [${formatScore(low)}, ${formatScore(high)}]${seeds}`;
+  return `${formatScore(value)} ${low === high ? noVariation : scores(estimate)}${seeds}`;
+}
+
+/** `+3.10 [+1.00, +5.20]` */
+export function differenceWithInterval({
+  value,
+  low,
+  high,
+}: Pick<Difference, 'value' | 'low' | 'high'>): string {
+  return `${formatChange(value)} ${low === high ? noVariation : changes({ low, high })}`;
 }
 
 /** "ACC: LoRA is higher by 3.10 [1.00, 5.20]", or that the two are not distinguishable. */
 export function inWords(difference: Difference, first: string, second: string): string {
-  const { name, value, low, high, distinguishable, overSeeds } = difference;
-  const interval = `[${formatChange(low)}, ${formatChange(high)}]`;
+  const { name, value, low, distinguishable, overSeeds } = difference;
   const higher =
     low > 0
-      ? `${first} is higher by ${formatScore(value)} [${formatScore(low)}, ${formatScore(high)}]`
-      : `${second} is higher by ${formatScore(-value)} [${formatScore(-high)}, ${formatScore(-low)}]`;
-  const words = distinguishable ? higher : `not distinguishable: ${formatChange(value)} ${interval}`;
+      ? `${first} is higher by ${formatScore(value)} ${scores(difference)}`
+      : `${second} is higher by ${formatScore(-value)} ${scores(mirrored(difference))}`;
+  const words = distinguishable ? higher : `not distinguishable: ${differenceWithInterval(difference)}`;
   if (overSeeds === undefined) return `${name}: ${words}`;
   const seeds = `over seeds ${formatChange(overSeeds.mean)} ±${formatScore(overSeeds.margin)}`;
   return `${name}: ${words}; ${seeds}${seedsLeaveOpen(difference) ? ', so other seeds may say otherwise' : ''}`;
+}
+
+/** "Is B better than A? Yes: …", in one figure whose more is better. The difference is the first's less the second's. */
+export function answerInWords(difference: Difference, first: string, second: string): string {
+  const { name, value, low, high, distinguishable } = difference;
+  const question = `Is ${second} better than ${first}?`;
+  if (value === 0 && low === high) {
+    return `${question} It cannot be told: the two are alike in ${name} on every draw of the test images.`;
+  }
+  if (!distinguishable) {
+    const other = { value: -value, ...mirrored(difference) };
+    return `${question} It cannot be told: ${name} differs by ${differenceWithInterval(other)}, and the interval holds 0.`;
+  }
+  const by =
+    value < 0
+      ? `${formatScore(-value)} ${scores(mirrored(difference))}`
+      : `${formatScore(value)} ${scores(difference)}`;
+  const answer = value < 0 ? `Yes: ${name} is higher by ${by}` : `No: ${name} is lower by ${by}`;
+  return `${question} ${answer}${seedsLeaveOpen(difference) ? '; but other seeds may say otherwise' : ''}.`;
 }
 
 /** The images tell the two apart, but not whatever the seed. */
@@ -32,9 +68,9 @@ export function seedsLeaveOpen({ distinguishable, overSeeds }: Difference): bool
 /** In a cell: `higher: +3.10 [1.00, 5.20]`, `not distinguishable: +0.50 [−1.00, 2.00]`. */
 export function differenceCell(difference: Difference | undefined): string {
   if (difference === undefined) return absent;
-  const { value, low, high, distinguishable, overSeeds } = difference;
+  const { low, distinguishable, overSeeds } = difference;
   const word = distinguishable ? (low > 0 ? 'higher' : 'lower') : 'not distinguishable';
   const seeds = overSeeds === undefined ? '' : ` ±${formatScore(overSeeds.margin)}`;
   const caution = seedsLeaveOpen(difference) ? ', other seeds may differ' : '';
-  return `${word}: ${formatChange(value)} [${formatChange(low)}, ${formatChange(high)}]${seeds}${caution}`;
+  return `${word}: ${differenceWithInterval(difference)}${seeds}${caution}`;
 }
