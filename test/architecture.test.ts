@@ -31,6 +31,8 @@ const rooms = [
   'report',
   'cli',
 ] as const;
+/** What the package is from outside; nothing in it imports this. */
+const door = 'src/index.ts';
 /** Folders of `test` that are no room: the whole way, what PyTorch says, and what tests are made of. */
 const besideRooms = ['whole', 'parity', 'support', 'fixtures'];
 const mostLines = 400;
@@ -41,7 +43,8 @@ const code = all.filter((file) => /\.m?ts$|\.mjs$/.test(file) && !file.startsWit
 const source = code.filter((file) => file.startsWith('src/'));
 const shipped = source.filter((file) => !file.endsWith('.test.ts'));
 
-const roomOf = (file: string) => rooms.findIndex((room) => file.startsWith(`src/${room}/`));
+const roomOf = (file: string) =>
+  file === door ? rooms.length : rooms.findIndex((room) => file.startsWith(`src/${room}/`));
 
 function upwardImports(file: string, text: string): readonly string[] {
   return importsOf(file, text)

@@ -1,7 +1,7 @@
 // Plug-ins: modules from outside that bring methods and tasks of their own. A configuration names them, and every
 // process and thread that works on its run loads them by that name: what travels is the path of a file, never an object.
 // They are loaded as `require` does, modules of either kind, at once: reading a configuration waits for nothing.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { UserError } from '../base/errors.ts';
@@ -58,6 +58,21 @@ export function resolvePlugin(specifier: string, folder: string): string {
           hint: `npm install ${specifier}, or ./${specifier} for a file beside the configuration`,
         },
   );
+}
+
+/** The files of a plug-in: its own and what they import by relative paths, each once, in the order of their first mention. */
+export function pluginFiles(file: string): readonly string[] {
+  const files = [file];
+  for (const one of files) {
+    if (!/\.[cm]?[jt]s$/.test(one)) continue;
+    for (const [, specifier = ''] of readFileSync(one, 'utf8').matchAll(
+      /(?:from|import|require)[\s(]*['"](\.[^'"]+)['"]/g,
+    )) {
+      const path = resolve(dirname(one), specifier);
+      if (!files.includes(path) && existsSync(path) && statSync(path).isFile()) files.push(path);
+    }
+  }
+  return files;
 }
 
 interface Plugin {

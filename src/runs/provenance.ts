@@ -1,5 +1,6 @@
 // What a run was made from: versions, machine, and the hashes of data and weights, recorded once when it begins.
 // A run does not go on with other data or weights; it may go on with another version or on another machine.
+
 import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus, totalmem } from 'node:os';
@@ -7,6 +8,7 @@ import { basename, join, relative, sep } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
 import { packageVersion, versionIn } from '../base/package.ts';
+import { pluginFiles } from '../config/plugins.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { listFiles, sha256, sha256OfFile, writeJsonAtomic } from '../formats/files/files.ts';
 import { checkRow, readJson } from '../formats/records/json.ts';
@@ -33,6 +35,8 @@ const provenanceSchema = z.object({
   protocol: z.record(z.string(), z.string()).default({}),
   data: fileSetSchema,
   weights: fileSetSchema,
+  /** The plug-ins, each with a hash over its files. Runs begun before there were any have none. */
+  plugins: z.array(z.object({ file: z.string(), sha256: z.string() })).default([]),
 });
 
 export type Provenance = Readonly<z.output<typeof provenanceSchema>>;
@@ -45,6 +49,8 @@ export interface ProvenanceOptions {
   readonly protocol?: Readonly<Record<string, string>>;
   /** How this machine computes products with rounded weights, where the run has such. */
   readonly products?: string | undefined;
+  /** Files of the configuration's plug-ins. */
+  readonly plugins?: readonly string[];
 }
 
 /** What of the benchmark a run uses, in words. */
@@ -66,12 +72,18 @@ export function describeProtocol(config: RunConfig, source: TaskSource): Readonl
  */
 export function recordProvenance(folder: string, options: ProvenanceOptions): void {
   const { source, tasks, modelFolder, protocol = {}, products } = options;
+  const plugins = (options.plugins ?? []).map(hashPlugin);
   const before = existsSync(runFiles.provenance(folder)) ? readProvenance(folder) : undefined;
   const data = hashFiles(source.root, dataFiles(source, tasks), before?.data);
   const weights = hashFiles(modelFolder, modelFiles(modelFolder), before?.weights);
   if (before !== undefined) {
     requireUnchanged('data', before.data, data);
     requireUnchanged('weights', before.weights, weights);
+    requireSamePlugins(folder, before.plugins, plugins);
+    // A run may gain methods, and with them what brings them.
+    if (plugins.length > before.plugins.length) {
+      writeJsonAtomic(runFiles.provenance(folder), { ...before, plugins });
+    }
     return;
   }
   const provenance: Provenance = {
@@ -90,6 +102,7 @@ export function recordProvenance(folder: string, options: ProvenanceOptions): vo
     protocol,
     data,
     weights,
+    plugins,
   };
   writeJsonAtomic(runFiles.provenance(folder), provenance);
 }
@@ -139,6 +152,27 @@ function requireUnchanged(what: string, before: FileSet, now: FileSet): void {
   throw new UserError({
     file: now.folder,
     message: `the ${what} changed since the run began: ${files.slice(0, 5).join(', ')}${files.length > 5 ? ' and more' : ''}`,
+    hint: 'put back what the run began with, or start another run with --output FOLDER',
+  });
+}
+
+type HashedPlugin = Provenance['plugins'][number];
+
+function hashPlugin(file: string): HashedPlugin {
+  return { file, sha256: sha256(pluginFiles(file).map(sha256OfFile).join('\n')) };
+}
+
+function requireSamePlugins(
+  folder: string,
+  before: readonly HashedPlugin[],
+  now: readonly HashedPlugin[],
+): void {
+  const changed = before.filter((plugin) => now.every(({ sha256 }) => sha256 !== plugin.sha256));
+  if (changed.length === 0) return;
+  throw new UserError({
+    file: runFiles.provenance(folder),
+    field: 'plugins',
+    message: `the plug-ins changed since the run began: ${changed.map(({ file }) => file).join(', ')}`,
     hint: 'put back what the run began with, or start another run with --output FOLDER',
   });
 }

@@ -1,6 +1,7 @@
 // Starts a run, or goes on with one: finds model and data, records what it is made from, opens as many engines as help, and
 // executes what is left. Whoever starts it hands over who is told and how it is stopped. Shows nothing and judges nothing.
 
+import { UserError } from '../base/errors.ts';
 import type { Catalogue } from '../config/catalogue.ts';
 import { catalogueOf } from '../config/plugins.ts';
 import type { RunConfig } from '../config/schema.ts';
@@ -53,8 +54,14 @@ export async function startRun(given: RunConfig, options: StartOptions = {}): Pr
   };
   const modelFolder = locateModel(given);
   const config = matchParameters(given, catalogue);
-  const { jobs, threads } = jobsOf(config, modelFolder, options.jobs);
-  const { output: folder, tasks } = config;
+  const { jobs, threads } = jobsOf(config, modelFolder, options.catalogue === undefined ? options.jobs : 1);
+  if (options.catalogue !== undefined && (options.jobs ?? 1) > 1) {
+    throw new UserError({
+      message: 'methods and tasks that are handed over as values stay in this thread, so there is one engine',
+      hint: 'put them into a module and name it under plugins',
+    });
+  }
+  const { output: folder, tasks, plugins } = config;
   const source = await prepareData(config, folder, {
     onBuild: (place) => notice(`Drawing the embedded data, once, in ${place}`),
     onWait: notice,
@@ -71,7 +78,7 @@ export async function startRun(given: RunConfig, options: StartOptions = {}): Pr
       // The runtime is loaded only where it is asked.
       const { describeProducts } = await import('../engine/base-weights.ts');
       const products = await describeProducts(config.baseWeights);
-      recordProvenance(folder, { source, tasks, modelFolder, protocol, products });
+      recordProvenance(folder, { source, tasks, modelFolder, protocol, products, plugins });
       observer.runReady?.(config);
     },
     beforeTraining: () => {

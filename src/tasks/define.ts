@@ -3,16 +3,29 @@ import { annotationFile, readCoinAnnotations } from './layout/annotations.ts';
 import { readTestInstructions, readTrainInstructions, type TestRow } from './layout/instructions.ts';
 import { type Scorer, scorePredictions } from './scoring.ts';
 import { phraseStyle } from './styles.ts';
-import type { AnswerStyle, Task, TaskSource, TestSample, TruthDetails } from './task.ts';
+import type {
+  AnswerStyle,
+  Prediction,
+  ScoredModel,
+  ScoringMode,
+  Task,
+  TaskSource,
+  TestSample,
+  TrainSample,
+  TruthDetails,
+} from './task.ts';
 
-export interface TaskDefinition {
-  /** CoIN's folder name. */
+/** @typeParam Truth what a test sample holds for the scorer, beyond its answer. */
+export interface TaskDefinition<Truth extends object = TruthDetails> {
+  /** CoIN's folder name, or one of your own. */
   readonly name: string;
   readonly summary: string;
   readonly maxNewTokens: number;
   /** `pad` by default. */
   readonly referenceAspect?: Task['referenceAspect'];
-  readonly scorer: Scorer;
+  readonly scorer: Scorer<Truth>;
+  /** Where its samples come from, in the order of their file; by default instruction files in CoIN's layout. */
+  readonly samples?: TaskSamples<Truth>;
   /** A word or a short phrase by default. */
   readonly style?: AnswerStyle;
   /** The first that exists is the test file; `test.json` by default. */
@@ -21,14 +34,20 @@ export interface TaskDefinition {
   /** The field of a test row that holds the answer; `answer` by default. */
   readonly answerField?: string;
   /** What a test row itself says beyond its answer. */
-  readonly rowTruth?: (row: TestRow) => TruthDetails;
+  readonly rowTruth?: (row: TestRow) => Truth;
   /** Opens the task's official annotation files once and returns what looks a row up in them. */
-  readonly truth?: (source: TaskSource) => (row: TestRow) => TruthDetails;
+  readonly truth?: (source: TaskSource) => (row: TestRow) => Truth;
   /** What the reference's scorer reads, where that is not CoIN's test file. */
-  readonly annotations?: (path: string) => readonly TestSample[];
+  readonly annotations?: (path: string) => readonly TestSample<Truth>[];
 }
 
-export function defineTask(definition: TaskDefinition): Task {
+/** Samples from anywhere; the same ones in every process. */
+export interface TaskSamples<Truth> {
+  train(source: TaskSource): readonly TrainSample[];
+  test(source: TaskSource): readonly TestSample<Truth>[];
+}
+
+export function defineTask<Truth extends object = TruthDetails>(definition: TaskDefinition<Truth>): Task {
   const { name, summary, maxNewTokens, scorer, style = phraseStyle, imageRequired } = definition;
   const {
     referenceAspect = 'pad',
@@ -37,32 +56,46 @@ export function defineTask(definition: TaskDefinition): Task {
     rowTruth,
     truth,
     annotations,
+    samples: own,
   } = definition;
-  return {
+
+  // Others hand the task's own samples back to it and look at no truth, so that of its type is right for all of them.
+  const task = {
     name,
     summary,
     maxNewTokens,
     referenceAspect,
     style,
-    loadTrain: (source) => readTrainInstructions({ task: name, source, imageRequired }),
-    loadTest: (source) =>
-      readTestInstructions({
-        task: name,
-        source,
-        imageRequired,
-        answerField,
-        fileNames: testFiles,
-        truth: joined(rowTruth, truth?.(source)),
-      }),
+    loadTrain:
+      own?.train ?? ((source: TaskSource) => readTrainInstructions({ task: name, source, imageRequired })),
+    loadTest:
+      own?.test ??
+      ((source: TaskSource) =>
+        readTestInstructions({
+          task: name,
+          source,
+          imageRequired,
+          answerField,
+          fileNames: testFiles,
+          truth: joined(rowTruth, truth?.(source)),
+        })),
     readAnnotations:
-      annotations ?? ((path) => readCoinAnnotations(annotationFile(path, testFiles), answerField, rowTruth)),
-    score: (mode, samples, predictions, model) => scorePredictions(scorer, mode, samples, predictions, model),
+      annotations ??
+      ((path: string) => readCoinAnnotations(annotationFile(path, testFiles), answerField, rowTruth)),
+    score: (
+      mode: ScoringMode,
+      samples: readonly TestSample<Truth>[],
+      predictions: Iterable<Prediction>,
+      model?: ScoredModel,
+    ) => scorePredictions(scorer, mode, samples, predictions, model),
   };
+  return task as unknown as Task;
 }
 
-type RowTruth = (row: TestRow) => TruthDetails;
-
-function joined(own: RowTruth | undefined, official: RowTruth | undefined): RowTruth | undefined {
+function joined<Truth extends object>(
+  own: ((row: TestRow) => Truth) | undefined,
+  official: ((row: TestRow) => Truth) | undefined,
+): ((row: TestRow) => Truth) | undefined {
   if (own === undefined || official === undefined) return own ?? official;
   return (row) => ({ ...own(row), ...official(row) });
 }

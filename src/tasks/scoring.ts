@@ -8,6 +8,7 @@ import type {
   ScoringMode,
   TaskScore,
   TestSample,
+  TruthDetails,
   Verdict,
 } from './task.ts';
 
@@ -19,11 +20,11 @@ export interface Judgement {
   readonly parsed: Parsed;
 }
 
-export type Judge = (sample: TestSample, text: string) => Judgement;
+export type Judge<Truth = TruthDetails> = (sample: TestSample<Truth>, text: string) => Judgement;
 
 /** How answers are counted. The defaults are what most of CoIN's scripts do. */
-export interface CountingRule {
-  readonly judge: Judge;
+export interface CountingRule<Truth = TruthDetails> {
+  readonly judge: Judge<Truth>;
   /**
    * `lines`: every line of the file is counted, duplicates each time.
    * `positions`: as `lines`, but the n-th line is compared with the n-th sample whatever its id.
@@ -34,18 +35,18 @@ export interface CountingRule {
   /** Whether a sample without a prediction stays in the denominator. */
   readonly missing?: 'leftOut' | 'wrong';
   /** Samples that the script passes over are neither right nor wrong. */
-  readonly counts?: (sample: TestSample) => boolean;
+  readonly counts?: (sample: TestSample<Truth>) => boolean;
   /** The script's own order of operations, which decides how exact ties are rounded. */
   readonly percent?: (sum: number, denominator: number) => number;
 }
 
-export interface Scorer {
-  readonly reference: CountingRule;
+export interface Scorer<Truth = TruthDetails> {
+  readonly reference: CountingRule<Truth>;
   /** What the reference does differently for the answers of a model. */
-  readonly referenceOf?: Readonly<Partial<Record<ScoredModel, Partial<CountingRule>>>>;
-  readonly strict: Judge;
+  readonly referenceOf?: Readonly<Partial<Record<ScoredModel, Partial<CountingRule<Truth>>>>>;
+  readonly strict: Judge<Truth>;
   /** Where a model answers in another frame, which is no fault of its answers. */
-  readonly strictOf?: Readonly<Partial<Record<ScoredModel, Judge>>>;
+  readonly strictOf?: Readonly<Partial<Record<ScoredModel, Judge<Truth>>>>;
 }
 
 export const unparseable: Judgement = { verdict: 'unparseable', score: 0, parsed: null };
@@ -78,10 +79,10 @@ export function afterOneSpace(judge: Judge): Judge {
  * reference: stops with a KeyError at an unknown id and a ZeroDivisionError at an empty file /
  * here: unknown ids are left out and counted in `extra`; nothing counted gives 0 %.
  */
-export function scorePredictions(
-  scorer: Scorer,
+export function scorePredictions<Truth>(
+  scorer: Scorer<Truth>,
   mode: ScoringMode,
-  samples: readonly TestSample[],
+  samples: readonly TestSample<Truth>[],
   predictions: Iterable<Prediction>,
   model: ScoredModel = 'llava',
 ): TaskScore {
@@ -106,7 +107,7 @@ export function scorePredictions(
   };
 }
 
-function ruleOf(scorer: Scorer, mode: ScoringMode, model: ScoredModel): CountingRule {
+function ruleOf<Truth>(scorer: Scorer<Truth>, mode: ScoringMode, model: ScoredModel): CountingRule<Truth> {
   if (mode === 'reference') return { ...scorer.reference, ...scorer.referenceOf?.[model] };
   const judge = scorer.strictOf?.[model] ?? scorer.strict;
   return { judge, pairing: 'firstOfEachId', missing: 'wrong' };
@@ -124,9 +125,9 @@ interface Counted {
   readonly duplicate: number;
 }
 
-function countScores(
-  rule: CountingRule,
-  samples: readonly TestSample[],
+function countScores<Truth>(
+  rule: CountingRule<Truth>,
+  samples: readonly TestSample<Truth>[],
   predictions: Iterable<Prediction>,
 ): Counted {
   const { judge, pairing = 'lines', missing = 'leftOut', counts = () => true } = rule;

@@ -14,7 +14,8 @@ export interface TrainSample {
 }
 
 /** An entry of CoIN's test.json or val.json, validated. */
-export interface TestSample {
+/** @typeParam Truth what the task's scorer needs beyond the answer; a task of one's own has its own. */
+export interface TestSample<Truth = TruthDetails> {
   /** `question_id` as a string. Unique within a task. */
   readonly id: string;
   readonly image?: string;
@@ -22,7 +23,7 @@ export interface TestSample {
   readonly text: string;
   readonly answer: string;
   /** What a scorer needs beyond the answer (options, ten human answers, boxes, image size). */
-  readonly truth: TruthDetails;
+  readonly truth: Truth;
 }
 
 export interface TruthDetails {
@@ -98,7 +99,7 @@ export interface AnswerStyle {
 }
 
 export interface Task {
-  /** CoIN's folder name, e.g. `OCRVQA`. */
+  /** CoIN's folder name, e.g. `OCRVQA`; or that of a task of one's own. */
   readonly name: string;
   /** One line for reports. */
   readonly summary: string;

@@ -1,24 +1,32 @@
 // `coin verify`: runs a method's claims and prints each with the number that was found.
 import { defineCommand } from 'citty';
-import { UserError } from '../../base/errors.ts';
-import { didYouMean } from '../../base/nearest.ts';
-import { type Method, methods } from '../../methods/index.ts';
+import { builtIn } from '../../config/catalogue.ts';
+import { catalogueOf, resolvePlugin } from '../../config/plugins.ts';
 import { ToyLaboratory } from '../../verification/laboratory.ts';
 import { checkClaims } from '../../verification/ledger.ts';
+import { readList } from '../shell/arguments.ts';
 
-const known: Readonly<Record<string, Method>> = methods;
+const definitions = {
+  'method...': {
+    type: 'positional',
+    required: false,
+    description: `any of ${builtIn.methods.names.join(', ')}, or of a plug-in's; all without it`,
+  },
+  plugin: {
+    type: 'string',
+    valueHint: 'FILE',
+    description: 'a module or a package with methods of your own; may be repeated',
+  },
+} as const;
 
 export const verify = defineCommand({
-  args: {
-    'method...': {
-      type: 'positional',
-      required: false,
-      description: `any of ${Object.keys(known).join(', ')}; all without it`,
-    },
-  },
-  async run({ args }) {
-    const names = args._;
-    const chosen = names.length === 0 ? Object.values(known) : names.map(methodNamed);
+  args: definitions,
+  async run({ args, rawArgs }) {
+    const plugins = readList(rawArgs, definitions, 'plugin').map((name) =>
+      resolvePlugin(name, process.cwd()),
+    );
+    const { methods } = catalogueOf({ plugins });
+    const chosen = args._.length === 0 ? [...methods] : args._.map((name) => methods.get(name));
     const laboratory = new ToyLaboratory();
     let failed = 0;
     try {
@@ -35,15 +43,3 @@ export const verify = defineCommand({
     return failed === 0 ? 0 : 1;
   },
 });
-
-function methodNamed(name: string): Method {
-  const method = Object.hasOwn(known, name) ? known[name] : undefined;
-  if (method === undefined) {
-    const names = Object.keys(known);
-    throw new UserError({
-      message: `unknown method "${name}"`,
-      hint: didYouMean(name, names) ?? `methods: ${names.join(', ')}`,
-    });
-  }
-  return method;
-}
