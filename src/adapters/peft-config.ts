@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Issue, UserError } from '../base/errors.ts';
+import { shown } from '../base/shown.ts';
 import { readJsonObject } from '../formats/records/json.ts';
 import type { AdapterKind, AdapterSpec } from './adapter.ts';
 import { isTargeted, type ModuleRules, pythonPattern, type SizeRules } from './peft-modules.ts';
@@ -215,9 +216,4 @@ function parsed(config: Readonly<Record<string, unknown>>, kind: AdapterKind): P
       alphaPattern: (config.alpha_pattern as Readonly<Record<string, number>> | null) ?? {},
     },
   };
-}
-
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

@@ -1,5 +1,10 @@
 // The error classes a user can meet. Anything else that is thrown is a bug of ours.
-// Issues are data; `formatError` renders them at the edge (the command line).
+// Issues are data; `formatError` renders them at the edge (the command line). They may quote what a damaged file holds, so
+// that their length is bounded here, once.
+import { clipped } from './shown.ts';
+
+const LONGEST_MESSAGE = 230;
+const LONGEST_FIELD = 60;
 
 /** One thing that is wrong with some input: where, what was expected, what was found, what to do. */
 export interface Issue {
@@ -17,12 +22,22 @@ export class UserError extends Error {
   readonly issues: readonly Issue[];
 
   constructor(issue: Issue | string | readonly Issue[]) {
-    const issues =
+    const given: readonly Issue[] =
       typeof issue === 'string' ? [{ message: issue }] : Array.isArray(issue) ? issue : [issue as Issue];
+    const issues = given.map(bounded);
     super(issues.map(formatIssue).join('\n'));
     this.name = 'UserError';
     this.issues = issues;
   }
+}
+
+function bounded(issue: Issue): Issue {
+  const { message, field } = issue;
+  return {
+    ...issue,
+    message: clipped(message, LONGEST_MESSAGE),
+    ...(field === undefined ? {} : { field: clipped(field, LONGEST_FIELD) }),
+  };
 }
 
 /** Bad data in a file: names the file, the row and the field. */

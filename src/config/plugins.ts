@@ -5,6 +5,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { shown } from '../base/shown.ts';
 import { isObject } from '../formats/records/json.ts';
 import type { Method } from '../methods/method.ts';
 import type { Task } from '../tasks/task.ts';
@@ -132,7 +133,7 @@ function listOf<Entry>(
       throw new UserError({
         file,
         field: `${field}.name`,
-        message: `expected a name of letters, digits, dots, dashes or underscores, found ${JSON.stringify(entry.name)}`,
+        message: `expected a name of letters, digits, dots, dashes or underscores, found ${shown(entry.name)}`,
       });
     }
   }

@@ -3,6 +3,7 @@
 import { DataError, UserError } from '../../base/errors.ts';
 import { readChunks, withByteSource } from '../files/file-bytes.ts';
 import { type JsonRow, jsonSyntaxError, parseJson, type ReadOptions } from './json.ts';
+import { parseJsonText } from './json-syntax.ts';
 
 export interface JsonElement {
   /** Counts from 1. */
@@ -64,7 +65,7 @@ export function* streamJsonLines(file: string, options: JsonStreamOptions = {}):
     if (text.trim() === '') continue;
     let value: unknown;
     try {
-      value = JSON.parse(text);
+      value = parseJsonText(text);
     } catch {
       throw jsonSyntaxError(text, file, { line: row });
     }
@@ -211,7 +212,7 @@ class Cursor {
     const text = this.#text(end);
     let value: unknown;
     try {
-      value = JSON.parse(text);
+      value = parseJsonText(text);
     } catch {
       throw this.#syntaxError(text);
     }

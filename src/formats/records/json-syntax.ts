@@ -1,5 +1,31 @@
-// Finds the place where JSON text breaks. Not a parser: it runs only after `JSON.parse` has refused,
-// because Node's own message carries no position for short or truncated text.
+// What `JSON.parse` leaves open: how deep a text may be nested, and where it breaks when it was refused, as Node's own
+// message carries no position for short or truncated text. Not a parser.
+
+/** Deeper than any file that is read here, and shallow enough for every function that recurses over a value. */
+export const DEEPEST_JSON = 200;
+
+/** The value of a text. Throws SyntaxError where it is not JSON, or is nested deeper than `DEEPEST_JSON`. */
+export function parseJsonText(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  if (isTooDeep(text)) throw new SyntaxError(TOO_DEEP);
+  return value;
+}
+
+const TOO_DEEP = `JSON syntax: brackets nested deeper than ${DEEPEST_JSON}`;
+
+/** Whether valid JSON is nested too deep. Brackets in texts do not count. */
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === 0x22) {
+      for (i++; text.charCodeAt(i) !== 0x22; i++) if (text.charCodeAt(i) === 0x5c) i++;
+    } else if (code === 0x5b || code === 0x7b) {
+      if (++depth > DEEPEST_JSON) return true;
+    } else if (code === 0x5d || code === 0x7d) depth--;
+  }
+  return false;
+}
 
 export interface JsonSyntaxError {
   readonly message: string;
@@ -19,7 +45,7 @@ const wordToken = /(?:true|false|null)(?!\w)/y;
 
 type Expectation = 'value' | 'value or ]' | 'name' | 'name or }' | ':' | ', or ]' | ', or }' | 'end';
 
-/** The first place where `text` stops being JSON; undefined when it is JSON. Linear in time, no recursion. */
+/** The first place where `text` stops being JSON, or is nested too deep; undefined when it is neither. Linear in time, no recursion. */
 export function findJsonSyntaxError(text: string): JsonSyntaxError | undefined {
   const open: ('[' | '{')[] = [];
   let expected: Expectation = 'value';
@@ -42,6 +68,7 @@ export function findJsonSyntaxError(text: string): JsonSyntaxError | undefined {
     if (character === undefined) {
       return expected === 'end' ? undefined : errorAt(text, offset, expected, open.length);
     }
+    if (open.length > DEEPEST_JSON) return { ...errorAt(text, offset, expected, 1), message: TOO_DEEP };
     const closes = character === ']' || character === '}';
     if (closes && expected.endsWith(character)) {
       open.pop();

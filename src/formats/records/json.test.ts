@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { DataError, UserError } from '../../base/errors.ts';
 import { checkRow, parseJson, parseJsonLines, readJson, readJsonArray, readRows } from './json.ts';
-import { findJsonSyntaxError } from './json-syntax.ts';
+import { DEEPEST_JSON, findJsonSyntaxError } from './json-syntax.ts';
 
 let folder = '';
 beforeAll(() => {
@@ -75,8 +75,18 @@ describe('the place of a syntax error', () => {
     );
   });
 
-  it('does not recurse into deep nesting', () => {
-    expect(findJsonSyntaxError('['.repeat(200_000))?.column).toBe(200_001);
+  it('does not recurse into deep nesting, which no file of ours has', () => {
+    const open = '['.repeat(200_000);
+    for (const text of [open, open + ']'.repeat(200_000)]) {
+      expect(findJsonSyntaxError(text)).toMatchObject({
+        message: `JSON syntax: brackets nested deeper than ${DEEPEST_JSON}`,
+        column: DEEPEST_JSON + 2,
+      });
+      expect(() => parseJson(text, 'deep.json')).toThrow(
+        'deep.json:1:202: JSON syntax: brackets nested deeper',
+      );
+    }
+    expect(parseJson(`["${open}"]`, 'text.json')).toEqual([open]);
   });
 });
 

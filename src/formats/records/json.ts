@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
 import { DataError, UserError } from '../../base/errors.ts';
-import { findJsonSyntaxError, unexpectedJson } from './json-syntax.ts';
+import { findJsonSyntaxError, parseJsonText, unexpectedJson } from './json-syntax.ts';
 
 /** Where a value came from, for error messages. `row` counts from 1: an array's element or a JSONL file's line. */
 export interface RowPlace {
@@ -64,7 +64,7 @@ export function readJson(file: string, options: ReadOptions = {}): unknown {
 export function parseJson(text: string, file: string): unknown {
   const content = withoutByteOrderMark(text);
   try {
-    return JSON.parse(content);
+    return parseJsonText(content);
   } catch {
     throw jsonSyntaxError(content, file);
   }
@@ -103,7 +103,7 @@ export function parseJsonLines(text: string, file: string): readonly JsonRow[] {
   for (const [index, line] of lines.entries()) {
     if (line.trim() === '') continue;
     try {
-      rows.push({ row: index + 1, value: JSON.parse(line) });
+      rows.push({ row: index + 1, value: parseJsonText(line) });
     } catch {
       throw jsonSyntaxError(line, file, { line: index + 1 });
     }

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { DataError } from '../../base/errors.ts';
+import { shown } from '../../base/shown.ts';
 import { llamaDecoder, llamaNormalizer, SPACE } from './llama-tokenizer.ts';
 
 const pieceTypes = {
@@ -63,7 +64,7 @@ export function readSentencePiece(
     if (vocabulary.has(text)) {
       throw new DataError({
         file,
-        message: `pieces ${vocabulary.get(text)} and ${id} are both ${JSON.stringify(text)}`,
+        message: `pieces ${vocabulary.get(text)} and ${id} are both ${shown(text)}`,
       });
     }
     vocabulary.set(text, id);

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { DataError, UserError } from '../../base/errors.ts';
+import { shown } from '../../base/shown.ts';
 import { isObject, readJsonObject } from '../records/json.ts';
 import { readSentencePiece } from './sentencepiece.ts';
 import { byteOfToken, joinsBytes, tokenDecoder } from './token-decoder.ts';
@@ -110,7 +111,7 @@ export function createTokenizer(
     if (other !== undefined) {
       throw new DataError({
         file,
-        message: `id ${id} stands for both ${quote(other)} and ${quote(content)}`,
+        message: `id ${id} stands for both ${shown(other)} and ${shown(content)}`,
       });
     }
     contents.set(id, content);
@@ -175,7 +176,7 @@ export function createTokenizer(
 function readVocabulary(tokenizer: Json, file: string): ReadonlyMap<string, number> {
   const { model } = tokenizer;
   if (!isObject(model) || (model.type !== undefined && model.type !== 'BPE')) {
-    const found = isObject(model) ? quote(model.type) : quote(model);
+    const found = isObject(model) ? shown(model.type) : shown(model);
     throw new DataError({ file, field: 'model.type', message: `expected "BPE", found ${found}` });
   }
   const { vocab, merges } = model;
@@ -186,13 +187,13 @@ function readVocabulary(tokenizer: Json, file: string): ReadonlyMap<string, numb
     if (!isId(id)) {
       throw new DataError({
         file,
-        field: `model.vocab[${quote(token)}]`,
-        message: `expected an id, found ${quote(id)}`,
+        field: `model.vocab[${shown(token)}]`,
+        message: `expected an id, found ${shown(id)}`,
       });
     }
   }
   if (!Array.isArray(merges)) {
-    throw new DataError({ file, field: 'model.merges', message: `expected a list, found ${quote(merges)}` });
+    throw new DataError({ file, field: 'model.merges', message: `expected a list, found ${shown(merges)}` });
   }
   for (const [i, merge] of merges.entries()) {
     const parts: unknown = typeof merge === 'string' ? merge.split(' ') : merge;
@@ -200,7 +201,7 @@ function readVocabulary(tokenizer: Json, file: string): ReadonlyMap<string, numb
       throw new DataError({
         file,
         field: `model.merges[${i}]`,
-        message: `expected two tokens of the vocabulary, found ${quote(merge)}`,
+        message: `expected two tokens of the vocabulary, found ${shown(merge)}`,
       });
     }
   }
@@ -221,7 +222,7 @@ function readAddedTokens(tokenizer: Json, file: string): readonly AddedToken[] {
       throw new DataError({
         file,
         field: `added_tokens[${i}]`,
-        message: `expected a token with content and id, found ${quote(token)}`,
+        message: `expected a token with content and id, found ${shown(token)}`,
       });
     }
     return { id: token.id, content: token.content, special: token.special === true };
@@ -242,7 +243,7 @@ function readNamedToken(
   throw new DataError({
     file,
     field: key,
-    message: `expected a token of the vocabulary, found ${quote(value)}`,
+    message: `expected a token of the vocabulary, found ${shown(value)}`,
   });
 }
 
@@ -269,8 +270,4 @@ function begins(tokenizer: Json, bosId: number | undefined): boolean {
 
 function isId(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function quote(value: unknown): string {
-  return JSON.stringify(value) ?? 'nothing';
 }

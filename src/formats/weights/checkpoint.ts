@@ -1,8 +1,10 @@
 // A model folder's weights: one file or shards with an index, in safetensors or PyTorch's own format.
 // Gives every tensor by its name in the folder; what the names mean is the model family's.
+
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
+import { shown } from '../../base/shown.ts';
 import { isObject, readJsonObject } from '../records/json.ts';
 import { openSafetensors } from './safetensors.ts';
 import type { TensorEntry, TensorFile } from './tensor-file.ts';
@@ -79,7 +81,7 @@ function openShards(
       throw new DataError({
         file: index,
         field: `weight_map.${name}`,
-        message: `expected the name of a ${shardName.source.endsWith('bin$') ? '.bin' : '.safetensors'} file in this folder, found ${JSON.stringify(shard)}`,
+        message: `expected the name of a ${shardName.source.endsWith('bin$') ? '.bin' : '.safetensors'} file in this folder, found ${shown(shard)}`,
       });
     }
     const file = shards.get(shard) ?? open(join(folder, shard));

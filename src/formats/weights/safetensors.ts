@@ -3,8 +3,10 @@
 // Does not write files: `serializeSafetensors` gives the bytes.
 
 import { DataError, present } from '../../base/errors.ts';
+import { shown } from '../../base/shown.ts';
 import { type ByteSource, withByteSource } from '../files/file-bytes.ts';
 import { isObject } from '../records/json.ts';
+import { parseJsonText } from '../records/json-syntax.ts';
 import { layOutSafetensors, tensorBytes } from './safetensors-layout.ts';
 import {
   type ElementType,
@@ -96,7 +98,7 @@ function parseHeader(path: string, bytes: ArrayBuffer): Readonly<Record<string, 
   let repeated: string | undefined;
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    header = JSON.parse(text);
+    header = parseJsonText(text);
     repeated = repeatedKey(text);
   } catch (error) {
     throw new DataError({
@@ -190,11 +192,11 @@ function checkEntry(
   const { dtype, shape, data_offsets: offsets } = value;
   if (!isElementType(dtype)) {
     const known = Object.keys(elementBytes).join(', ');
-    return fail(`unknown dtype ${JSON.stringify(dtype)}; known are ${known}`);
+    return fail(`unknown dtype ${shown(dtype)}; known are ${known}`);
   }
-  if (!isSizes(shape)) return fail(`shape is not a list of sizes: ${JSON.stringify(shape)}`);
+  if (!isSizes(shape)) return fail(`shape is not a list of sizes: ${shown(shape)}`);
   if (!isSizes(offsets) || offsets.length !== 2) {
-    return fail(`data_offsets is not a pair of sizes: ${JSON.stringify(offsets)}`);
+    return fail(`data_offsets is not a pair of sizes: ${shown(offsets)}`);
   }
   const [begin, end] = offsets as readonly [number, number];
   if (end < begin) return fail(`data_offsets run backwards: ${begin}, ${end}`);

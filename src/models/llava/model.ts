@@ -1,7 +1,9 @@
 // A LLaVA folder opened: configuration, weights, tokenizer, image transform and prompt template.
+
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError, UserError } from '../../base/errors.ts';
+import { shown } from '../../base/shown.ts';
 import { readJsonObject } from '../../formats/records/json.ts';
 import { loadTokenizer, type Tokenizer } from '../../formats/text/tokenizer.ts';
 import { type ImageTransform, locateImageSettings, readImageTransform } from '../parts/clip/processor.ts';
@@ -100,7 +102,7 @@ function chooseTemplate(
     throw new DataError({
       file,
       field: 'prompt_template',
-      message: `expected ${templateChoices.join(' or ')}, found ${JSON.stringify(named)}`,
+      message: `expected ${templateChoices.join(' or ')}, found ${shown(named)}`,
     });
   }
   return known;

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError, UserError } from '../../../base/errors.ts';
+import { shown } from '../../../base/shown.ts';
 import type { RgbImage } from '../../../formats/images/image.ts';
 import { type ResizeFilter, resizeImage } from '../../../formats/images/resize.ts';
 import { isObject, readJsonObject } from '../../../formats/records/json.ts';
@@ -139,7 +140,7 @@ export function locateImageSettings(folder: string): ImageSettings {
 export function parseImageTransform(config: Json, { file, within }: ImageSettings): ImageTransform {
   const place = (key: string) => ({ file, field: within === undefined ? key : `${within}.${key}` });
   const refuse = (key: string, expected: string, found: unknown): never => {
-    throw new DataError({ ...place(key), message: `expected ${expected}, found ${JSON.stringify(found)}` });
+    throw new DataError({ ...place(key), message: `expected ${expected}, found ${shown(found)}` });
   };
   const type = config.image_processor_type ?? config.feature_extractor_type ?? 'CLIPImageProcessor';
   const defaults = PROCESSORS.get(type as string) ?? CLIP_DEFAULTS;
