@@ -17,6 +17,7 @@ import {
   type ErrorLabel,
   errorLabels,
   type OtherStyle,
+  type StyleAnswers,
   type TaskAnswers,
 } from './attribution.ts';
 import type { Stages } from './matrices.ts';
@@ -45,7 +46,7 @@ export interface ErrorCell {
 export interface ErrorCounts {
   readonly labels: Readonly<Record<ErrorLabel, number>>;
   /** Of `otherStyle`, which. */
-  readonly styles: Readonly<Partial<Record<OtherStyle, number>>>;
+  readonly styles: Readonly<Record<OtherStyle, number>>;
 }
 
 /** What became of the samples of one task under one method. */
@@ -83,7 +84,7 @@ export class Aspects {
   readonly #stages: Stages;
   readonly #judge: JudgeDescription | undefined;
   readonly #judgings: Judgings | undefined;
-  readonly #classNames: ReadonlySet<string>;
+  readonly #styles: readonly StyleAnswers[];
   readonly #taskAnswers = new Map<TaskName, TaskAnswers>();
   /** By method and task. */
   readonly #histories = new Map<string, readonly SampleHistory[]>();
@@ -95,11 +96,15 @@ export class Aspects {
     const judges = listJudges(run.folder);
     this.#judge = judgeId === undefined ? judges[0] : judges.find(({ id }) => id === judgeId);
     this.#judgings = this.#judge === undefined ? undefined : new Judgings(run.folder, this.#judge);
-    this.#classNames = new Set(
-      run.config.tasks
-        .filter((task) => run.catalogue.tasks.get(task).style.name === 'class name')
-        .flatMap((task) => [...ownAnswers(run.evaluations.samples(task))]),
-    );
+    const styles = new Map([...run.catalogue.tasks].map(({ style }) => [style.name, style]));
+    this.#styles = [...styles.values()].map((style) => ({
+      style,
+      answers: new Set(
+        run.config.tasks
+          .filter((task) => run.catalogue.tasks.get(task).style.name === style.name)
+          .flatMap((task) => [...ownAnswers(run.evaluations.samples(task))]),
+      ),
+    }));
   }
 
   /** Whose scores are the answers' `judgeScore`; undefined where nobody judged. */
@@ -238,7 +243,7 @@ export class Aspects {
     const known = this.#taskAnswers.get(task);
     if (known !== undefined) return known;
     const own = ownAnswers(this.#run.evaluations.samples(task));
-    const answers = { style: this.#run.catalogue.tasks.get(task).style, own, classNames: this.#classNames };
+    const answers = { style: this.#run.catalogue.tasks.get(task).style, own, styles: this.#styles };
     this.#taskAnswers.set(task, answers);
     return answers;
   }
@@ -246,7 +251,7 @@ export class Aspects {
 
 function countErrors(answers: readonly Answer[]): ErrorCounts {
   const labels = Object.fromEntries(errorLabels.map((label) => [label, 0])) as Record<ErrorLabel, number>;
-  const styles: Partial<Record<OtherStyle, number>> = {};
+  const styles: Record<OtherStyle, number> = {};
   for (const { error } of answers) {
     if (error === undefined) continue;
     labels[error.label]++;

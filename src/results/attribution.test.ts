@@ -20,8 +20,10 @@ const box: TestSample = {
 };
 
 function of(style: AnswerStyle, sample: TestSample, own: readonly string[] = []): TaskAnswers {
-  const classNames = new Set(['teapot', 'violin']);
-  return { style, own: new Set([...ownAnswers([sample]), ...own]), classNames };
+  const answers = new Set(['teapot', 'violin']);
+  const known = new Map(Object.values(tasks).map((task) => [task.style.name, task.style]));
+  const styles = [...known.values()].map((other) => ({ style: other, answers }));
+  return { style, own: new Set([...ownAnswers([sample]), ...own]), styles };
 }
 
 const label = (
@@ -109,4 +111,18 @@ describe('where a box is wanted', () => {
   ])('%j', (text, unparseable, expected) => {
     expect(label(task, box, text, { unparseable })).toEqual(expected);
   });
+});
+
+it('the style of a task of one’s own is told like any other', () => {
+  const colour: AnswerStyle = {
+    ...tasks.VQAv2.style,
+    name: 'colour code',
+    isWords: false,
+    isLoose: false,
+    looksLike: (text) => /^#[0-9a-f]{6}$/.test(text),
+  };
+  const { style, own, styles } = of(tasks.VQAv2.style, phrase);
+  const task = { style, own, styles: [...styles, { style: colour, answers: new Set<string>() }] };
+  expect(label(task, phrase, '#00ff7f')).toEqual({ label: 'otherStyle', style: 'colour code' });
+  expect(label({ ...task, style: colour }, phrase, 'B')).toEqual({ label: 'otherStyle', style: 'letter' });
 });

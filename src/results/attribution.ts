@@ -14,8 +14,8 @@ import type { AnswerStyle, TestSample, Verdict } from '../tasks/task.ts';
 export const errorLabels = ['unreadable', 'otherStyle', 'lenient', 'judged', 'content'] as const;
 export type ErrorLabel = (typeof errorLabels)[number];
 
-/** The style that an answer has instead of its task's. */
-export type OtherStyle = AnswerStyle['name'] | 'unanswerable' | 'task just learned';
+/** The style that an answer has instead of its task's: a style's name, `unanswerable`, or `task just learned`. */
+export type OtherStyle = string;
 
 export interface Attribution {
   readonly label: ErrorLabel;
@@ -30,13 +30,18 @@ export function isFormat(label: ErrorLabel): boolean {
   return label !== 'content';
 }
 
+export interface StyleAnswers {
+  readonly style: AnswerStyle;
+  readonly answers: ReadonlySet<string>;
+}
+
 /** What is needed of a task besides the sample. */
 export interface TaskAnswers {
   readonly style: AnswerStyle;
   /** Normalised answers of the task's own samples. */
   readonly own: ReadonlySet<string>;
-  /** Normalised class names of the run's tasks of that style. */
-  readonly classNames: ReadonlySet<string>;
+  /** The styles that there are, each with the normalised answers of the run's tasks of that style. */
+  readonly styles: readonly StyleAnswers[];
   /** Normalised answers of the task that was trained last, where that is another one. */
   readonly justLearned?: ReadonlySet<string>;
 }
@@ -63,32 +68,20 @@ export function attributeError(
   return { label: verdict === 'unparseable' ? 'unreadable' : 'content' };
 }
 
-const fewWords = 6;
-
 /**
  * The style of another task, where the answer is none of its own task's answers: a class name that is also an answer of
  * this task is a wrong answer like any other.
  */
 function otherStyle(text: string, verdict: Verdict, task: TaskAnswers): OtherStyle | undefined {
-  const { style, own, classNames, justLearned } = task;
+  const { style: wanted, own, styles, justLearned } = task;
   const plain = normaliseShortAnswer(text);
-  if (style.name !== 'box' && looksLikeBox(text)) return 'box';
-  const wantsWords = style.name === 'phrase' || style.name === 'class name';
-  if (plain === 'unanswerable') return wantsWords && own.has(plain) ? undefined : 'unanswerable';
-  if (style.name !== 'letter' && looksLikeLetter(text) && !own.has(plain)) return 'letter';
-  if (style.name !== 'class name' && classNames.has(plain) && !own.has(plain)) return 'class name';
-  if (wantsWords && justLearned?.has(plain) === true && !own.has(plain)) return 'task just learned';
-  const short = plain.split(' ').length <= fewWords && /\p{L}{2}|^\p{N}+$/u.test(plain);
-  return !wantsWords && verdict === 'unparseable' && short ? 'phrase' : undefined;
-}
-
-/** Numbers with commas between and nothing else, or several fractions and no word: also a box that went wrong half way. */
-function looksLikeBox(text: string): boolean {
-  if (/\p{L}/u.test(text)) return false;
-  const fractions = text.match(/\d*\.\d+/g)?.length ?? 0;
-  return fractions >= 2 || /^\s*[[(]?\s*-?\d+(\s*,\s*-?\d+){2,3}\s*,?\s*[\])]?\.?\s*$/.test(text);
-}
-
-function looksLikeLetter(text: string): boolean {
-  return /^\s*\(?[A-Z]\)?[.:]?\s*$/.test(text);
+  if (plain === 'unanswerable') return wanted.isWords && own.has(plain) ? undefined : 'unanswerable';
+  if (own.has(plain)) return undefined;
+  const others = styles.filter(
+    ({ style, answers }) => style.name !== wanted.name && style.looksLike(text, answers),
+  );
+  const exact = others.find(({ style }) => style.isLoose !== true);
+  if (exact !== undefined) return exact.style.name;
+  if (wanted.isWords) return justLearned?.has(plain) === true ? 'task just learned' : undefined;
+  return verdict === 'unparseable' ? others[0]?.style.name : undefined;
 }

@@ -4,8 +4,16 @@ import { normaliseShortAnswer } from './matching.ts';
 import type { AnswerStyle, TestSample } from './task.ts';
 import { normaliseHumanAnswer } from './vqa.ts';
 
+const fewWords = 6;
+
 export const phraseStyle: AnswerStyle = {
   name: 'phrase',
+  isWords: true,
+  isLoose: true,
+  looksLike: (text) => {
+    const plain = normaliseShortAnswer(text);
+    return plain.split(' ').length <= fewWords && /\p{L}{2}|^\p{N}+$/u.test(plain);
+  },
   judgedAs: 'answer',
   reminder: 'Reply with one word or a short phrase and nothing else.',
   isRightLeniently: (sample, text) => {
@@ -17,6 +25,8 @@ export const phraseStyle: AnswerStyle = {
 export const classNameStyle: AnswerStyle = {
   ...phraseStyle,
   name: 'class name',
+  isLoose: false,
+  looksLike: (text, answers) => answers.has(normaliseShortAnswer(text)),
   reminder: 'Reply with the name of the object and nothing else.',
   isRightLeniently: ({ answer }, text) =>
     [answer, ...answer.split(',')].some((name) => saysOnly(name.replaceAll('_', ' '), text)),

@@ -89,7 +89,17 @@ export interface TaskScore {
 
 /** What an answer of a task looks like, and when it is right once everything around it is passed over. */
 export interface AnswerStyle {
-  readonly name: 'letter' | 'box' | 'class name' | 'phrase';
+  /** For people, after "a": letter, box. Tasks with one name have one style. */
+  readonly name: string;
+  /** Whether answers are words, as everybody says them. */
+  readonly isWords: boolean;
+  /** Whether nearly any short text is in this style, so that it says little where a task wants words anyway. */
+  readonly isLoose?: boolean;
+  /**
+   * Whether a text is in this style, when it is none of the answers of the task it was given to.
+   * @param answers normalised answers of the run's tasks of this style.
+   */
+  readonly looksLike: (text: string, answers: ReadonlySet<string>) => boolean;
   /** Boxes are explained to a judge, and their question has no instruction line to take away. */
   readonly judgedAs: 'answer' | 'box';
   /** Added to the prompt where a forgotten sample is asked again. */

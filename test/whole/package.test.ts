@@ -122,7 +122,8 @@ export * from 'coin-bench/dist/engine/engine.js';
 });
 
 it('runs a method and a task of a plug-in, killed and gone on with, by several engines', async () => {
-  const args = ['run', 'mine.yaml', '--jobs', '2', '--quiet'];
+  const one = ['run', 'mine.yaml', '--set', 'methods=[damped]', '--quiet'];
+  const args = [...one, '--jobs', '2'];
   const journal = join(folder, 'runs', 'mine', 'journal.jsonl');
   // Killed as soon as the plug-in's own task is trained.
   const child = spawn(command, args, { cwd: folder, stdio: 'ignore' });
@@ -148,7 +149,7 @@ it('runs a method and a task of a plug-in, killed and gone on with, by several e
   expect(report).toContain('Parity');
 
   // The same run in one engine, never killed, has the same bytes.
-  const whole = run(command, 'run', 'mine.yaml', '--jobs', '1', '--quiet', '--output', 'runs/whole');
+  const whole = run(command, ...one, '--jobs', '1', '--output', 'runs/whole');
   expect(whole).toMatchObject({ status: 0 });
   const bytes = (name: string) =>
     ['damped/2-GQA/adapter/adapter_model.safetensors', 'damped/2-GQA/predictions/Parity.jsonl'].map((file) =>

@@ -26,15 +26,15 @@ export const errorNames: Readonly<Record<ErrorLabel, string>> = {
   judged: 'right by the judge',
 };
 
-/** "as …", in place of the task's own style. */
-export const styleNames: Readonly<Record<OtherStyle, string>> = {
-  letter: 'a letter',
-  box: 'a box',
-  'class name': 'a class name',
-  phrase: 'a phrase',
+const notStyles: Readonly<Record<string, string>> = {
   unanswerable: '“unanswerable”',
   'task just learned': 'the task just learned',
 };
+
+/** "as …", in place of the task's own style. */
+export function styleName(style: OtherStyle): string {
+  return notStyles[style] ?? `a ${style}`;
+}
 
 export function errorSection(results: RunResults): Markup {
   const { errors } = results;
@@ -108,7 +108,7 @@ function lastStageTable(results: RunResults, { cells }: ErrorResults): Markup {
       const total = forgottenOf(cell);
       const styles = Object.entries(forgotten.styles)
         .sort(([, first], [, second]) => second - first)
-        .map(([style, count]) => `${count} as ${styleNames[style as OtherStyle]}`);
+        .map(([style, count]) => `${count} as ${styleName(style)}`);
       const bar = stackedBar(
         stackOrder.map((label) => ({
           colour: `e-${label}`,

@@ -5,7 +5,7 @@ import type { ExampleAnswer, ExampleResult } from '../../results/examples.ts';
 import type { Verdict } from '../../tasks/task.ts';
 import type { RunResults } from '../results.ts';
 import { html, type Markup, safeImage } from './markup.ts';
-import { errorNames, styleNames } from './section-errors.ts';
+import { errorNames, styleName } from './section-errors.ts';
 import { fateNames } from './section-lifelines.ts';
 import { shorten, swatch } from './svg.ts';
 
@@ -140,6 +140,6 @@ function answerCell(answer: ExampleResult['answers'][number] | undefined): Marku
 
 /** How a wrong answer fails, in a word; nothing where it is simply wrong. */
 function kindOf({ error, style }: ExampleAnswer): string | undefined {
-  if (error === 'otherStyle') return style === undefined ? errorNames.otherStyle : `as ${styleNames[style]}`;
+  if (error === 'otherStyle') return style === undefined ? errorNames.otherStyle : `as ${styleName(style)}`;
   return error === undefined || error === 'content' ? undefined : errorNames[error];
 }

@@ -109,6 +109,13 @@ const lenientScales = [1, 100, 1000] as const;
 
 export const boxStyle: AnswerStyle = {
   name: 'box',
+  isWords: false,
+  // Numbers with commas between and nothing else, or several fractions and no word: also a box that went wrong half way.
+  looksLike: (text) => {
+    if (/\p{L}/u.test(text)) return false;
+    const fractions = text.match(/\d*\.\d+/g)?.length ?? 0;
+    return fractions >= 2 || /^\s*[[(]?\s*-?\d+(\s*,\s*-?\d+){2,3}\s*,?\s*[\])]?\.?\s*$/.test(text);
+  },
   judgedAs: 'box',
   reminder: 'Reply with the box only: [x1, y1, x2, y2], four numbers between 0 and 1.',
   isRightLeniently: ({ truth }, text) => {

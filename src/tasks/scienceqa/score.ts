@@ -65,6 +65,8 @@ export function lenientChoice(text: string, choices: readonly string[]): number 
 
 export const letterStyle: AnswerStyle = {
   name: 'letter',
+  isWords: false,
+  looksLike: (text) => /^\s*\(?[A-Z]\)?[.:]?\s*$/.test(text),
   judgedAs: 'answer',
   reminder: 'Reply with the letter of the right option and nothing else.',
   isRightLeniently: ({ truth }, text) =>
