@@ -1,8 +1,8 @@
 // What a configuration may name: methods and tasks, as a value that is handed on. Nothing registers itself anywhere.
 // Rooms below this one know no catalogue; they are given the method or the task that they work with.
 import { Registry } from '../base/registry.ts';
+import type { Method } from '../methods/define.ts';
 import { methods } from '../methods/index.ts';
-import type { Method } from '../methods/method.ts';
 import { tasks } from '../tasks/index.ts';
 import type { Task } from '../tasks/task.ts';
 

@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import { UserError } from '../base/errors.ts';
 import { shown } from '../base/shown.ts';
 import { isObject } from '../formats/records/json.ts';
-import type { Method } from '../methods/method.ts';
+import type { Method } from '../methods/define.ts';
 import type { Task } from '../tasks/task.ts';
 import { builtIn, type Catalogue } from './catalogue.ts';
 

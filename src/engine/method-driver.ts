@@ -6,12 +6,12 @@ import { setImmediate } from 'node:timers/promises';
 import { UserError } from '../base/errors.ts';
 import { Generator, type Prompt } from '../evaluation/generation/generator.ts';
 import { writeFileAtomic } from '../formats/files/files.ts';
+import type { Method } from '../methods/define.ts';
 import type {
   Embeddings,
   Example,
   Inference,
   InferenceTools,
-  Method,
   OpenMethod,
   Query,
   Route,

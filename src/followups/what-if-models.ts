@@ -2,7 +2,7 @@
 import { type Issue, UserError } from '../base/errors.ts';
 import { openMethod } from '../config/open-method.ts';
 import type { MethodName, RunConfig } from '../config/schema.ts';
-import type { Method } from '../methods/method.ts';
+import type { Method } from '../methods/define.ts';
 import { hasStageLora } from '../methods/shared/blend.ts';
 
 export interface StageWeight {

@@ -6,7 +6,7 @@ import { openMethod } from '../config/open-method.ts';
 import { planRun, type Step } from '../config/plan.ts';
 import { testSamples, trainSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
-import type { Method } from '../methods/method.ts';
+import type { Method } from '../methods/define.ts';
 import { expectedWeights } from '../models/llava/inventory.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
 import { LANGUAGE_MODEL } from '../models/llava/weights.ts';

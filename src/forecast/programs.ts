@@ -3,8 +3,8 @@
 import { openMethod } from '../config/open-method.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { extendGraph, projectGraph } from '../evaluation/generation/graphs.ts';
+import type { Method } from '../methods/define.ts';
 import { lora } from '../methods/lora/method.ts';
-import type { Method } from '../methods/method.ts';
 import type { LlavaModel } from '../models/llava/model.ts';
 import { imageFeatures } from '../models/llava/network.ts';
 import { Scope } from '../nn/scope.ts';

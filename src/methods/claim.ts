@@ -4,12 +4,15 @@ import type {
   AdapterSettings,
   Example,
   Inference,
-  Method,
+  Mechanism,
   OpenMethod,
   Route,
   StageState,
   Values,
 } from './method.ts';
+
+/** The claims of a method, whatever is done to it. */
+export type Claims = (method: Mechanism) => readonly Claim[];
 
 export interface Claim {
   readonly statement: string;
@@ -24,7 +27,7 @@ export interface Finding {
 
 export interface Laboratory {
   /** Trains a method through the first tasks of the toy stream with the real trainer. */
-  run(method: Method, options?: ExperimentOptions): Promise<Experiment>;
+  run(method: Mechanism, options?: ExperimentOptions): Promise<Experiment>;
 }
 
 export interface ExperimentOptions {

@@ -1,5 +1,6 @@
-// The methods by name. A new method is a file and a line here.
+// The methods by name. A new method is a folder and a line here; one from outside is a file with such a value.
 import { clmoe } from './clmoe/method.ts';
+import type { Method } from './define.ts';
 import { disco } from './disco/method.ts';
 import { ewc } from './ewc/method.ts';
 import { hide } from './hide/method.ts';
@@ -9,7 +10,6 @@ import { keeplora } from './keeplora/method.ts';
 import { lora } from './lora/method.ts';
 import { lwf } from './lwf/method.ts';
 import { mergeThenNew } from './merge-then-new/method.ts';
-import type { Method } from './method.ts';
 import { modalprompt } from './modalprompt/method.ts';
 import { moelora } from './moelora/method.ts';
 import { mrlora } from './mrlora/method.ts';
@@ -20,13 +20,8 @@ import { smolora } from './smolora/method.ts';
 import { zeroShot } from './zero-shot/method.ts';
 
 export type { Claim, Finding, Laboratory } from './claim.ts';
-export type {
-  AdapterSettings,
-  Method,
-  MethodSettings,
-  OpenMethod,
-  SettingProblem,
-} from './method.ts';
+export type { Method } from './define.ts';
+export type { AdapterSettings, MethodSettings, OpenMethod, SettingProblem } from './method.ts';
 
 export const methods = {
   'zero-shot': zeroShot,

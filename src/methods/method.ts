@@ -1,6 +1,5 @@
-// A continual method: what it trains, which loss it adds, what happens before and after a task, how a sample is routed at
-// inference, what it remembers, and proof that its mechanism is at work. Shared code never asks which method it has.
-import type { z } from 'zod';
+// The mechanism of a continual method: what it trains, which loss it adds, what happens before and after a task, how a
+// sample is routed at inference, what it remembers. What a method is beside that, and its claims, are in define.ts.
 import type { AdapterParameter, AdapterSpec } from '../adapters/index.ts';
 import type { StoredAdapter } from '../adapters/peft.ts';
 import type { LlavaConfig } from '../models/llava/config.ts';
@@ -8,8 +7,7 @@ import type { LinearAdapter } from '../nn/scope.ts';
 import type { TrainSample } from '../tasks/task.ts';
 import type { HostTensor } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/graph.ts';
-import type { Claim } from './claim.ts';
-import { type Stream, type StreamName, streams } from './stream.ts';
+import type { Stream } from './stream.ts';
 
 /** Tensors by name. */
 export type Values = ReadonlyMap<string, HostTensor>;
@@ -36,50 +34,16 @@ export interface SettingProblem {
   readonly hint?: string;
 }
 
-export interface Method {
+/** What can be driven through a stream of tasks: of a whole method, the part that claims are about. */
+export interface Mechanism {
   /** As in configurations. */
   readonly name: string;
-  /** For tables and charts. */
-  readonly label: string;
-  readonly summary: string;
   /**
    * How it goes through the tasks. Where the model does not change over the stream, every row of the matrix shows the
    * same one.
    */
   readonly stream: Stream;
-  /** Shares the rank among experts; the other methods are not told how many there are. */
-  readonly mixture?: boolean;
-  readonly costs: Costs;
-  readonly origin: Origin;
-  /** Its own settings, with their defaults; `{}` where it has none. */
-  readonly settings: z.ZodObject;
-  /** Why these settings cannot be run, if so; `own` has passed `settings`. */
-  problems(settings: MethodSettings): readonly SettingProblem[];
   open(settings: MethodSettings): OpenMethod;
-  claims(): readonly Claim[];
-}
-
-/**
- * What a method takes beside what a step trains, in words: what it keeps and what answering takes depend on the stream,
- * and are measured when it runs. By default the rank is what brings the numbers that it trains to a run's budget.
- */
-export interface Costs {
-  /** Where no rank does: why. */
-  readonly fixedSize?: string;
-  /** What is kept between tasks, beside what goes on being trained. */
-  readonly keeps: string;
-  /** Beside one pass of the base model. */
-  readonly answering: string;
-}
-
-/** What a method goes back to and how far it follows it: what the ledger of verified methods says beside its claims. */
-export interface Origin {
-  /** The paper; or what it is, where it has none. */
-  readonly source: string;
-  /** Where its mechanism is not the paper's: a substitute, a part left out, a reading of ours. None: it is the paper's. */
-  readonly deviations: readonly string[];
-  /** Settings that change the mechanism, and what they give. */
-  readonly variants?: readonly string[];
 }
 
 /** A method with its settings. Holds nothing that changes: what it remembers is in the state of a stage. */
@@ -301,29 +265,3 @@ export interface InferenceTools {
 
 /** Version of a memory's layout in files. Raised when what older versions wrote cannot be read rightly any more. */
 export const MEMORY_VERSION = 2;
-
-interface Definition<Settings extends z.ZodObject>
-  extends Omit<Method, 'settings' | 'problems' | 'open' | 'stream' | 'costs'> {
-  /** `sequential` by default. */
-  readonly stream?: StreamName;
-  readonly costs?: Partial<Costs>;
-  readonly settings: Settings;
-  readonly problems?: (settings: MethodSettings<z.output<Settings>>) => readonly SettingProblem[];
-  readonly open: (settings: MethodSettings<z.output<Settings>>) => OpenMethod;
-}
-
-/** A method whose own settings have the type of its schema. */
-export function defineMethod<Settings extends z.ZodObject>(definition: Definition<Settings>): Method {
-  const { settings: schema, problems, open, stream = 'sequential', costs } = definition;
-  const typed = ({ adapter, own }: MethodSettings): MethodSettings<z.output<Settings>> => ({
-    adapter,
-    own: schema.parse(own ?? {}),
-  });
-  return {
-    ...definition,
-    stream: streams[stream],
-    costs: { keeps: 'nothing', answering: 'the adapter', ...costs },
-    problems: (settings) => problems?.(typed(settings)) ?? [],
-    open: (settings) => open(typed(settings)),
-  };
-}

@@ -18,7 +18,8 @@ import type {
   TestQuestion,
   TrainingLosses,
 } from '../methods/claim.ts';
-import type { BatchExample, Example, Method, Values } from '../methods/method.ts';
+import type { Method } from '../methods/define.ts';
+import type { BatchExample, Example, Values } from '../methods/method.ts';
 import { withInserted } from '../methods/shared/insertion.ts';
 import { Scope } from '../nn/scope.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';

@@ -1,6 +1,6 @@
 // A method that exists only here: LoRA whose factors are cut to a bound after every step, with a note of each task.
 import { z } from 'zod';
-import { defineMethod, type Method } from '../../src/methods/method.ts';
+import { defineMethod, type Method } from '../../src/methods/define.ts';
 import { carriedAdapter, loraSpec } from '../../src/methods/shared/carried.ts';
 import { float32 } from '../../src/tensor/dtype.ts';
 

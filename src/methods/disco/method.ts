@@ -2,12 +2,11 @@
 // experts side by side, each scaled by how near the question's text is to its task: w = softmax(cos_text/0.05).
 // Released code appears to add the size of a batch to the running mean of a task; the mean is meant and computed here.
 import { z } from 'zod';
-import { defineMethod, type Method } from '../method.ts';
+import { defineMethod, type Method } from '../define.ts';
 import { anchorsOf, argmaxOf, nearness, softmaxOf } from '../shared/anchors.ts';
 import { expertTasks, mixtureRow } from '../shared/experts.ts';
 import { keptMethod, keptParameters, withExpert } from '../shared/kept.ts';
-import { largestDifference } from '../shared/matrices.ts';
-import { routingClaim } from '../shared/routing-claim.ts';
+import { discoClaims } from './claims.ts';
 
 const settings = z.strictObject({
   temperature: z.number().gt(0).default(0.05).describe('of the weights of the experts'),
@@ -52,32 +51,5 @@ export const disco: Method = defineMethod({
       },
     };
   },
-  claims: () => [
-    routingClaim(() => disco),
-    {
-      statement: 'a near one-hot weight gives the answers of the task’s own expert',
-      check: async (laboratory) => {
-        const { last } = await laboratory.run(disco, { own: { temperature: 1e-4 } });
-        const batch = last.examples.slice(0, 6);
-        const off = largestDifference(
-          await last.trainingLogits(batch, last.trained),
-          await last.inferenceLogits(batch),
-        );
-        return { found: `logits differ by at most ${off.toPrecision(2)}`, holds: off < 1e-3 };
-      },
-    },
-    {
-      statement: 'the experts of all tasks weigh in at a high temperature',
-      check: async (laboratory) => {
-        const { last, tasks } = await laboratory.run(disco, { own: { temperature: 1e4 } });
-        const [route] = await last.route(last.questions(last.task));
-        const weights = [...(route?.rows?.mixture ?? [])];
-        const off = Math.max(...weights.map((weight) => Math.abs(weight - 1 / tasks.length)));
-        return {
-          found: `weights ${weights[0]?.toFixed(3)} and ${weights.at(-1)?.toFixed(3)}`,
-          holds: off < 1e-3,
-        };
-      },
-    },
-  ],
+  claims: discoClaims,
 });

@@ -11,20 +11,13 @@ import { float32, type HostTensor } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/graph.ts';
 import { input, matmul, mul, square, sub, sum } from '../../tensor/ops.ts';
 import { RandomStream } from '../../tensor/random.ts';
-import {
-  type BatchExample,
-  defineMethod,
-  type Method,
-  type StageState,
-  type TaskContext,
-  type TracedLoss,
-  type Values,
-} from '../method.ts';
+import { defineMethod, type Method } from '../define.ts';
+import type { BatchExample, StageState, TaskContext, TracedLoss, Values } from '../method.ts';
 import { adapterGraph, carriedAdapter, carriedOn, loraSpec } from '../shared/carried.ts';
-import { ewcClaims } from '../shared/ewc-claims.ts';
 import { layerSizes } from '../shared/experts.ts';
 import { product } from '../shared/matrices.ts';
 import { total } from '../shared/terms.ts';
+import { ewcClaims } from './claims.ts';
 
 const settings = z.strictObject({
   lambda: z.number().gt(0).default(100).describe('weight of the penalty'),
@@ -93,7 +86,7 @@ export const ewc: Method = defineMethod({
       }),
     };
   },
-  claims: () => ewcClaims(ewc),
+  claims: ewcClaims,
 });
 
 /** What is held, by name: factors and projector, or updates of layers and projector. */

@@ -4,13 +4,12 @@
 // Released code multiplies ΣB by ΣA, which adds the products of one task's B with another's A: `fusion: code`.
 import { z } from 'zod';
 import { float32, type HostTensor } from '../../tensor/dtype.ts';
-import type { ExperimentStage } from '../claim.ts';
-import { defineMethod, type Memory, type Method } from '../method.ts';
+import { defineMethod, type Method } from '../define.ts';
+import type { Memory } from '../method.ts';
 import { anchorsOf, argmaxOf, nearness, softmaxOf } from '../shared/anchors.ts';
 import { expertTasks, factorsOf, layerIndex, mixtureRow, stacked } from '../shared/experts.ts';
 import { keptMethod, keptParameters, withExpert } from '../shared/kept.ts';
-import { largestAbsolute, largestDifference, product } from '../shared/matrices.ts';
-import { routingClaim } from '../shared/routing-claim.ts';
+import { hideClaims } from './claims.ts';
 
 const settings = z.strictObject({
   temperature: z.number().gt(0).default(0.1).describe('of the weights of the last layer'),
@@ -75,40 +74,7 @@ export const hide: Method = defineMethod({
       },
     };
   },
-  claims: () => [
-    routingClaim(() => hide),
-    {
-      statement: 'the fused layers add Σ B·A, without products across tasks',
-      check: async (laboratory) => {
-        const { last } = await laboratory.run(hide);
-        const { tensors } = last.state.memory;
-        const [layer = ''] = factorsOf(tensors, last.task).keys();
-        const wanted = expertTasks(last.state.memory)
-          .map((task) => factorsOf(tensors, task).get(layer))
-          .map((pair) => product(pair?.b as HostTensor, pair?.a as HostTensor, 2))
-          .reduce((sum, update) => sum.map((value, i) => value + (update[i] as number)));
-        const found = mergedUpdate(last, layer);
-        const { last: crossed } = await laboratory.run(hide, { own: { fusion: 'code' } });
-        const off = largestDifference(found, wanted);
-        const across = largestDifference(mergedUpdate(crossed, layer), wanted);
-        return {
-          found: `off by ${off.toPrecision(2)} of ${largestAbsolute(wanted).toPrecision(2)}; released code by ${across.toPrecision(2)}`,
-          holds: off < 1e-5 && across > 1e-3,
-        };
-      },
-    },
-    {
-      statement: 'the weights of the last layer sum to one',
-      check: async (laboratory) => {
-        const { last } = await laboratory.run(hide);
-        const routes = await last.route(last.questions(last.task));
-        // The toy's experts have rank 4: each weight stands four times.
-        const sums = routes.map(({ rows }) => [...(rows?.mixture ?? [])].reduce((a, b) => a + b, 0) / 4);
-        const off = Math.max(...sums.map((sum) => Math.abs(sum - 1)));
-        return { found: `off by at most ${off.toPrecision(2)}`, holds: sums.length > 0 && off < 1e-5 };
-      },
-    },
-  ],
+  claims: hideClaims,
 });
 
 /** What a fused layer is fed. */
@@ -151,9 +117,4 @@ function fused(
     [names[0], a],
     [names[1], b],
   ];
-}
-
-function mergedUpdate({ inference }: ExperimentStage, layer: string): Float64Array {
-  const [b, a] = ['kept_B', 'kept_A'].map((part) => inference.parameters.get(`${layer}.${part}`));
-  return product(b as HostTensor, a as HostTensor);
 }

@@ -7,17 +7,10 @@ import { z } from 'zod';
 import { float32, type HostTensor } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/graph.ts';
 import { add, exp, input, log, logSoftmax, mul, reshape, sub, sum } from '../../tensor/ops.ts';
-import type { ExperimentStage } from '../claim.ts';
-import {
-  type BatchExample,
-  defineMethod,
-  type Method,
-  type TaskContext,
-  type TracedLoss,
-  type Values,
-} from '../method.ts';
+import { defineMethod, type Method } from '../define.ts';
+import type { BatchExample, TaskContext, TracedLoss, Values } from '../method.ts';
 import { adapterGraph, carriedAdapter, carriedOn, loraSpec } from '../shared/carried.ts';
-import { largestDifference } from '../shared/matrices.ts';
+import { lwfClaims } from './claims.ts';
 
 const settings = z.strictObject({
   beta: z.number().gt(0).default(1).describe('weight of staying near the answers before'),
@@ -27,6 +20,7 @@ const settings = z.strictObject({
     .default('all')
     .describe('probabilities of the teacher that are kept; the rest count as one'),
 });
+
 type Settings = z.output<typeof settings>;
 
 export const lwf: Method = defineMethod({
@@ -50,55 +44,7 @@ export const lwf: Method = defineMethod({
       }),
     };
   },
-  claims: () => [
-    {
-      statement: 'the teacher is the model that the stage before left',
-      check: async (laboratory) => {
-        const { stages } = await laboratory.run(lwf);
-        const [first, second] = stages as [ExperimentStage, ExperimentStage];
-        const batch = second.examples.slice(0, 6);
-        const before = await first.inferenceLogits(batch);
-        const start = await second.trainingLogits(batch, second.initial);
-        const off = largestDifference(before, start);
-        return { found: `logits differ by at most ${off.toPrecision(2)}`, holds: off < 1e-4 };
-      },
-    },
-    {
-      statement: 'the divergence is zero when a task begins and above zero once it has trained',
-      check: async (laboratory) => {
-        const { last } = await laboratory.run(lwf);
-        const start = (await last.losses(last.examples, last.initial)).extra;
-        const end = (await last.losses(last.examples, last.trained)).extra;
-        return {
-          found: `${start.toExponential(1)}, then ${end.toPrecision(3)}`,
-          holds: Math.abs(start) < 1e-5 && end > 1e-4,
-        };
-      },
-    },
-    {
-      statement: 'there is no teacher in the first task',
-      check: async (laboratory) => {
-        const { stages } = await laboratory.run(lwf);
-        const [first] = stages;
-        const extra = (await first?.losses(first.examples, first.trained))?.extra;
-        return { found: `divergence ${extra}`, holds: extra === 0 };
-      },
-    },
-    {
-      statement: 'a larger β keeps the answers nearer to those before',
-      check: async (laboratory) => {
-        const divergence = async (beta: number) => {
-          const { last } = await laboratory.run(lwf, { own: { beta } });
-          return (await last.losses(last.examples, last.trained)).extra / beta;
-        };
-        const [near, far] = [await divergence(20), await divergence(1e-6)];
-        return {
-          found: `divergence ${near.toPrecision(3)}, nearly without β ${far.toPrecision(3)}`,
-          holds: near < far / 2,
-        };
-      },
-    },
-  ],
+  claims: lwfClaims,
 });
 
 /** β·T²·Σ weight·KL, with the teacher's own entropy fed, so that the number is the divergence. */

@@ -26,18 +26,11 @@ import {
   where,
 } from '../../tensor/ops.ts';
 import { normalArray } from '../../tensor/random.ts';
-import {
-  type BatchExample,
-  defineMethod,
-  type Embeddings,
-  type Method,
-  type MethodGraph,
-  type Values,
-} from '../method.ts';
+import { defineMethod, type Method } from '../define.ts';
+import type { BatchExample, Embeddings, MethodGraph, Values } from '../method.ts';
 import { cosine, meanOf, unit } from '../shared/embeddings.ts';
 import { withInserted } from '../shared/insertion.ts';
-import { largestDifference } from '../shared/matrices.ts';
-import { routingClaim } from '../shared/routing-claim.ts';
+import { modalpromptClaims } from './claims.ts';
 
 const settings = z.strictObject({
   tokens: z.int().min(1).default(10).describe('prompt tokens of each task'),
@@ -48,9 +41,11 @@ const settings = z.strictObject({
     .default(10)
     .describe('times the learning rate of the run at which prompt tokens train; adapters need less'),
 });
+
 type Settings = z.output<typeof settings>;
 
 const PROMPT = 'modal.prompt';
+
 const mlp = ['modal.linear_1', 'modal.linear_2'] as const;
 
 export const modalprompt: Method = defineMethod({
@@ -130,55 +125,7 @@ export const modalprompt: Method = defineMethod({
       };
     },
   }),
-  claims: () => [
-    routingClaim(() => modalprompt, { epochs: 20 }),
-    {
-      statement: 'only prompt tokens and the prototype network train; the projector stays as it came',
-      check: async (laboratory) => {
-        const { last, stages } = await laboratory.run(modalprompt);
-        const [moved, still] = [true, false].map((own) =>
-          Math.max(
-            ...[...last.trained]
-              .filter(([name]) => name.startsWith('modal.') === own)
-              .map(([name, { data }]) =>
-                largestDifference(data, stages.at(-1)?.initial.get(name)?.data ?? []),
-              ),
-          ),
-        ) as [number, number];
-        return {
-          found: `moved by ${moved.toPrecision(2)}, projector by ${still}`,
-          holds: moved > 0 && still === 0,
-        };
-      },
-    },
-    {
-      statement: 'a question is given its task’s tokens, and answers as the training model does',
-      check: async (laboratory) => {
-        const { last, tasks } = await laboratory.run(modalprompt, { epochs: 20 });
-        const [route] = await last.route(last.questions(last.task));
-        const off = largestDifference(
-          await last.trainingLogits(last.trainedOn.slice(0, 6), last.trained),
-          await last.inferenceLogits(last.examples.slice(0, 6)),
-        );
-        return {
-          found: `${route?.insert?.length} tokens of task ${tasks.indexOf(route?.choice ?? '') + 1}; logits differ by ${off.toPrecision(2)}`,
-          holds: route?.insert?.length === 10 && route.choice === last.task && off < 1e-4,
-        };
-      },
-    },
-    {
-      statement: 'the prototype moves towards the task’s images and texts',
-      check: async (laboratory) => {
-        const { last } = await laboratory.run(modalprompt, { epochs: 20 });
-        const before = (await last.losses(last.trainedOn, last.initial)).extra;
-        const after = (await last.losses(last.trainedOn, last.trained)).extra;
-        return {
-          found: `1 − cos, both added: ${before.toFixed(3)}, then ${after.toFixed(3)}`,
-          holds: after < before - 0.1,
-        };
-      },
-    },
-  ],
+  claims: modalpromptClaims,
 });
 
 /** Ids beyond the vocabulary: the tokens of the tasks with these numbers. */

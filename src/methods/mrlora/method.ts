@@ -3,32 +3,25 @@
 // answer and says its letter. Then the expert answers. Two passes per question; how often the router is right is measured.
 import { z } from 'zod';
 import { RandomStream } from '../../tensor/random.ts';
+import { defineMethod, type Method } from '../define.ts';
 import { isolatedExperts } from '../isolated/method.ts';
-import {
-  type AdapterSettings,
-  defineMethod,
-  type Inference,
-  type Method,
-  type StageState,
-  type StreamSample,
-  type TaskContext,
-  type Values,
-} from '../method.ts';
+import type { AdapterSettings, Inference, StageState, StreamSample, TaskContext, Values } from '../method.ts';
 import { expertOf, expertTasks, factorsOf, mixtureRow, withoutFactors } from '../shared/experts.ts';
 import { keptParameters, withExpert } from '../shared/kept.ts';
-import { largestAbsolute, largestDifference } from '../shared/matrices.ts';
-import { routingClaim } from '../shared/routing-claim.ts';
 import { bytesOfSamples } from '../shared/sample-bytes.ts';
+import { mrloraClaims } from './claims.ts';
 
 const settings = z.strictObject({
   samplesPerTask: z.int().min(1).default(20).describe('kept of each task to train the router on'),
   routerEpochs: z.int().min(1).default(10).describe('passes over those samples after every task'),
   routerLearningRate: z.number().gt(0).optional().describe('by default that of the run'),
 });
+
 type Settings = z.output<typeof settings>;
 
 /** The router's adapter is kept beside the experts under a name that no task has. */
 const ROUTER = ' router';
+
 const QUESTION = 'Which expert should answer? Answer with its letter.';
 
 export const mrlora: Method = defineMethod({
@@ -70,46 +63,7 @@ export const mrlora: Method = defineMethod({
       inference: (state) => routed(state, adapter, scale),
     };
   },
-  claims: () => {
-    const experiment = { own: { samplesPerTask: 12, routerEpochs: 30 } };
-    return [
-      routingClaim(() => mrlora, experiment),
-      {
-        statement: 'the router has an adapter of its own, trained once there are two tasks',
-        check: async (laboratory) => {
-          const { stages } = await laboratory.run(mrlora, experiment);
-          const sizes = stages.map(({ state }) =>
-            Math.max(
-              0,
-              ...[...factorsOf(state.memory.tensors, ROUTER).values()].map(({ b }) =>
-                largestAbsolute(b.data),
-              ),
-            ),
-          );
-          return {
-            found: `largest |B| ${sizes.map((size) => size.toPrecision(2)).join(', then ')}`,
-            holds: sizes[0] === 0 && (sizes[1] as number) > 0,
-          };
-        },
-      },
-      {
-        statement: 'training the router leaves every expert as it was',
-        check: async (laboratory) => {
-          const { last } = await laboratory.run(mrlora, experiment);
-          const factors = factorsOf(last.state.memory.tensors, last.task);
-          const off = Math.max(
-            ...[...factors].map(([layer, { b }]) =>
-              largestDifference(b.data, last.trained.get(`${layer}.lora_B.weight`)?.data ?? []),
-            ),
-          );
-          return {
-            found: `differences ${off} in ${factors.size} layers`,
-            holds: factors.size > 0 && off === 0,
-          };
-        },
-      },
-    ];
-  },
+  claims: mrloraClaims,
 });
 
 function letterOf(index: number): string {

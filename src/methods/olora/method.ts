@@ -4,16 +4,16 @@
 // paper: sums over entries and modules, so that λ₁ depends on width and rank / here: means; `normalise: false` sums.
 import { z } from 'zod';
 import type { Adapter } from '../../adapters/index.ts';
-import { float32, type HostTensor } from '../../tensor/dtype.ts';
+import { float32 } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/graph.ts';
 import { add, input, matmul, mul, sqrt, square, sum } from '../../tensor/ops.ts';
-import type { ExperimentStage } from '../claim.ts';
-import { defineMethod, type Method, type TracedLoss } from '../method.ts';
+import { defineMethod, type Method } from '../define.ts';
+import type { TracedLoss } from '../method.ts';
 import { noMemory } from '../shared/carried.ts';
-import { expertTasks, factorsOf, type KeptExperts } from '../shared/experts.ts';
+import { expertTasks, type KeptExperts } from '../shared/experts.ts';
 import { keptMethod } from '../shared/kept.ts';
-import { innerProduct, largestDifference } from '../shared/matrices.ts';
 import { absolute, total } from '../shared/terms.ts';
+import { oloraClaims } from './claims.ts';
 
 const settings = z.strictObject({
   lambda1: z.number().min(0).default(50).describe('weight of the orthogonality'),
@@ -23,6 +23,7 @@ const settings = z.strictObject({
     .default(true)
     .describe('means over entries and modules; false sums them, as the paper does'),
 });
+
 type Settings = z.output<typeof settings>;
 
 export const olora: Method = defineMethod({
@@ -71,44 +72,7 @@ export const olora: Method = defineMethod({
       },
     };
   },
-  claims: () => [
-    {
-      statement: 'at a large λ₁ the new subspaces end orthogonal to the old ones; without it they do not',
-      check: async (laboratory) => {
-        const options = { epochs: 30, learningRate: 0.01 };
-        const { last } = await laboratory.run(olora, { ...options, own: { lambda1: 2000 } });
-        const { last: free } = await laboratory.run(olora, { ...options, own: { lambda1: 1e-9 } });
-        const [tied, loose] = [overlap(last), overlap(free)];
-        return {
-          found: `mean |cosine| ${tied.toPrecision(2)}, without ${loose.toPrecision(2)}`,
-          holds: tied < 0.03 && loose > 3 * tied,
-        };
-      },
-    },
-    {
-      statement: 'the penalty is nothing in the first task and above zero in the second',
-      check: async (laboratory) => {
-        const { stages } = await laboratory.run(olora);
-        const extras = await Promise.all(
-          stages.map(async (stage) => (await stage.losses(stage.examples, stage.initial)).extra),
-        );
-        return {
-          found: extras.map((value) => value.toPrecision(3)).join(', then '),
-          holds: extras[0] === 0 && (extras[1] as number) > 0,
-        };
-      },
-    },
-    {
-      statement: 'answers come from the sum of all pairs: training and inference graphs agree',
-      check: async (laboratory) => {
-        const { last } = await laboratory.run(olora);
-        const batch = last.examples.slice(0, 6);
-        const trained = await last.trainingLogits(batch, last.trained);
-        const off = largestDifference(trained, await last.inferenceLogits(batch));
-        return { found: `logits differ by at most ${off.toPrecision(2)}`, holds: off < 1e-4 };
-      },
-    },
-  ],
+  claims: oloraClaims,
 });
 
 function penalty(
@@ -131,28 +95,4 @@ function penalty(
   const orthogonality = mul(total(overlaps), input('olora.weight', 'float32', [1, 1]));
   const added = lambda2 === 0 ? orthogonality : add(orthogonality, mul(total(norms), lambda2));
   return mul(added, share);
-}
-
-/** The mean |cosine| between rows of the last A and rows of those before. */
-function overlap({ state, task }: ExperimentStage): number {
-  const { tensors } = state.memory;
-  const cosines: number[] = [];
-  for (const earlier of expertTasks(state.memory).filter((name) => name !== task)) {
-    for (const [layer, { a }] of factorsOf(tensors, earlier)) {
-      const other = factorsOf(tensors, task).get(layer)?.a as HostTensor;
-      for (const u of rowsOf(a)) {
-        for (const v of rowsOf(other)) {
-          cosines.push(Math.abs(innerProduct(u, v)) / Math.sqrt(innerProduct(u, u) * innerProduct(v, v)));
-        }
-      }
-    }
-  }
-  return cosines.reduce((sum, value) => sum + value, 0) / cosines.length;
-}
-
-function rowsOf({ data, shape }: HostTensor): Float32Array[] {
-  const size = shape[1] as number;
-  return Array.from({ length: shape[0] as number }, (_, row) =>
-    (data as Float32Array).subarray(row * size, (row + 1) * size),
-  );
 }

@@ -7,19 +7,21 @@ import type { Adapter } from '../../adapters/index.ts';
 import { float32, type HostTensor } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/graph.ts';
 import { input, matmul, mul, sum } from '../../tensor/ops.ts';
-import type { ExperimentStage } from '../claim.ts';
-import { defineMethod, type Method, type TracedLoss, type Values } from '../method.ts';
-import { answerStyles, diversified } from '../shared/asd.ts';
+import { defineMethod, type Method } from '../define.ts';
+import type { TracedLoss, Values } from '../method.ts';
+import { diversified } from '../shared/asd.ts';
 import { layerSizes } from '../shared/experts.ts';
 import { keptMethod, withExpert } from '../shared/kept.ts';
 import { product } from '../shared/matrices.ts';
 import { absolute, total } from '../shared/terms.ts';
+import { regloraClaims } from './claims.ts';
 
 const settings = z.strictObject({
   lambda: z.number().gt(0).default(2500).describe('weight of the marked entries'),
   share: z.number().gt(0).lt(1).default(0.02).describe('of the entries of an update that are marked'),
   rewritten: z.number().min(0).max(1).default(0.2).describe('of the answers, given in another style (ASD)'),
 });
+
 type Settings = z.output<typeof settings>;
 
 const MARKED = 'marked/';
@@ -69,78 +71,7 @@ export const reglora: Method = defineMethod({
       },
     };
   },
-  claims: () => [
-    {
-      statement: 'the marked entries are the 2 % of the update that are largest',
-      check: async (laboratory) => {
-        const { stages } = await laboratory.run(reglora);
-        const [first] = stages as [ExperimentStage];
-        let [marked, entries, least, most] = [0, 0, Number.POSITIVE_INFINITY, 0];
-        for (const layer of layerSizes(first.trained).keys()) {
-          const update = updateOf(first.trained, layer, 2);
-          const places = new Set(first.state.memory.tensors.get(MARKED + layer)?.data);
-          marked += places.size;
-          entries += update.length;
-          const inside = [...places].map((place) => Math.abs(update[place] as number));
-          const outside = [...update.keys()].filter((place) => !places.has(place));
-          const ratio = Math.min(...inside) / Math.max(...outside.map((i) => Math.abs(update[i] as number)));
-          least = Math.min(least, ratio);
-          most = Math.max(most, ratio);
-        }
-        return {
-          found: `${marked} of ${entries} entries (${((100 * marked) / entries).toFixed(2)} %); the least marked is ${least.toFixed(2)} to ${most.toFixed(2)} of the largest unmarked`,
-          // Rounded up in each matrix.
-          holds: least >= 1 && marked / entries >= 0.02 && marked / entries < 0.024,
-        };
-      },
-    },
-    {
-      statement:
-        'the penalty is nothing in the first task and for a fresh adapter, above zero once it has moved',
-      check: async (laboratory) => {
-        const { stages } = await laboratory.run(reglora);
-        const [first, second] = stages as [ExperimentStage, ExperimentStage];
-        const extras = [
-          (await first.losses(first.examples, first.trained)).extra,
-          (await second.losses(second.examples, second.initial)).extra,
-          (await second.losses(second.examples, second.trained)).extra,
-        ];
-        return {
-          found: extras.map((extra) => extra.toPrecision(2)).join(', '),
-          holds: extras[0] === 0 && extras[1] === 0 && (extras[2] as number) > 0,
-        };
-      },
-    },
-    {
-      statement: 'marked entries end smaller beside the others than without the penalty',
-      check: async (laboratory) => {
-        const ratio = async (lambda: number) => {
-          const { stages } = await laboratory.run(reglora, { own: { lambda, rewritten: 0 } });
-          return markedRatio(stages as readonly [ExperimentStage, ExperimentStage]);
-        };
-        const [held, free] = [await ratio(2500), await ratio(1e-6)];
-        return {
-          found: `mean |ΔW| marked to unmarked ${held.toFixed(2)}, without ${free.toFixed(2)}`,
-          holds: held < 0.7 * free,
-        };
-      },
-    },
-    {
-      statement: 'the stated share of answers is rewritten, the rest is untouched',
-      check: async (laboratory) => {
-        const { stages } = await laboratory.run(reglora, { own: { rewritten: 0.5 } });
-        const { stages: plain } = await laboratory.run(reglora, { own: { lambda: 2500, rewritten: 0 } });
-        const turnsOf = (stage: ExperimentStage | undefined) =>
-          (stage?.examples ?? []).map(({ sample }) => JSON.stringify(sample.turns));
-        const [after, before] = [turnsOf(stages[0]), turnsOf(plain[0])];
-        const changed = after.filter((turns, i) => turns !== before[i]).length;
-        return {
-          found: `${changed} of ${after.length} in one of ${answerStyles.length} styles`,
-          holds: changed === after.length / 2,
-        };
-      },
-    },
-  ],
+  claims: regloraClaims,
 });
 
 /** Σ mask·|ΔW|, the mask with λ and the means in it. */
@@ -179,21 +110,4 @@ export function largestEntries(values: ArrayLike<number>, share: number): readon
   const order = Array.from(values, (value, place) => ({ size: Math.abs(value), place }));
   order.sort((a, b) => b.size - a.size || a.place - b.place);
   return order.slice(0, Math.ceil(share * values.length)).map(({ place }) => place);
-}
-
-function markedRatio([first, second]: readonly [ExperimentStage, ExperimentStage]): number {
-  let [inside, outside, marked, others] = [0, 0, 0, 0];
-  for (const layer of layerSizes(second.trained).keys()) {
-    const places = new Set(first.state.memory.tensors.get(MARKED + layer)?.data);
-    updateOf(second.trained, layer, 2).forEach((value, place) => {
-      if (places.has(place)) {
-        inside += Math.abs(value);
-        marked++;
-      } else {
-        outside += Math.abs(value);
-        others++;
-      }
-    });
-  }
-  return inside / marked / (outside / others);
 }

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { StoredAdapter } from '../../adapters/peft.ts';
 import { float32, type HostTensor } from '../../tensor/dtype.ts';
 import { normalArray } from '../../tensor/random.ts';
+import type { Method } from '../define.ts';
 import { methodNames, methods } from '../index.ts';
-import type { Method } from '../method.ts';
 import { blend, hasStageLora, stageLora } from './blend.ts';
 import { largestDifference, product } from './matrices.ts';
 

@@ -1,13 +1,13 @@
 // What every method claims that chooses an expert per question.
 import type { Claim, ExperimentOptions } from '../claim.ts';
-import type { Method } from '../method.ts';
+import type { Mechanism } from '../method.ts';
 
 /** On the toy, questions that were never trained on go to their own task's expert. */
-export function routingClaim(method: () => Method, options: ExperimentOptions = {}): Claim {
+export function routingClaim(method: Mechanism, options: ExperimentOptions = {}): Claim {
   return {
     statement: 'unseen questions are routed to their own task',
     check: async (laboratory) => {
-      const { last, tasks } = await laboratory.run(method(), options);
+      const { last, tasks } = await laboratory.run(method, options);
       let [right, all] = [0, 0];
       for (const task of tasks) {
         for (const { choice } of await last.route(last.questions(task))) {

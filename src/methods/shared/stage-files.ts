@@ -15,7 +15,8 @@ import { isObject, parseJson } from '../../formats/records/json.ts';
 import { openSafetensors, serializeSafetensors } from '../../formats/weights/safetensors.ts';
 import { readFloat32 } from '../../formats/weights/tensor-file.ts';
 import { float32, type HostTensor } from '../../tensor/dtype.ts';
-import { MEMORY_VERSION, type Method, type OpenMethod, type StageState, type Values } from '../method.ts';
+import type { Method } from '../define.ts';
+import { MEMORY_VERSION, type OpenMethod, type StageState, type Values } from '../method.ts';
 
 export const MEMORY_FILE = 'method_state.safetensors';
 

@@ -26,20 +26,12 @@ import {
   sub,
 } from '../../tensor/ops.ts';
 import { normalArray } from '../../tensor/random.ts';
-import type { ExperimentStage } from '../claim.ts';
-import {
-  type AdapterSettings,
-  defineMethod,
-  type Embeddings,
-  type GraphOptions,
-  type Method,
-  type MethodGraph,
-  type Question,
-} from '../method.ts';
+import { defineMethod, type Method } from '../define.ts';
+import type { AdapterSettings, Embeddings, GraphOptions, MethodGraph, Question } from '../method.ts';
 import { carriedOn, noMemory } from '../shared/carried.ts';
 import { SampleRows } from '../shared/experts.ts';
-import { largestAbsolute, largestDifference } from '../shared/matrices.ts';
 import { expertProblems } from '../shared/problems.ts';
+import { smoloraClaims } from './claims.ts';
 
 const settings = z.strictObject({
   gradient: z
@@ -47,10 +39,13 @@ const settings = z.strictObject({
     .default('straight-through')
     .describe('how the gates learn from a choice of one expert; none is what released code does'),
 });
+
 type Settings = z.output<typeof settings>;
 
 const GATE = /\.gate_(visual|instruction)\.weight$/;
+
 const halves = ['visual', 'instruction'] as const;
+
 const rowName = (half: (typeof halves)[number]) => `smolora.${half}`;
 
 export const smolora: Method = defineMethod({
@@ -118,67 +113,7 @@ export const smolora: Method = defineMethod({
       route: async (queries, { embeddings }) => queries.map((query) => ({ rows: rowsOf(query, embeddings) })),
     }),
   }),
-  claims: () => [
-    {
-      statement: 'the gates have gradient; with a bare one-hot they have none',
-      check: async (laboratory) => {
-        const found = async (gradient: string) => {
-          const { stages } = await laboratory.run(smolora, { own: { gradient }, adapter: { experts: 4 } });
-          const [first] = stages as [ExperimentStage];
-          const gradients = await first.gradients(first.examples.slice(0, 6), first.trained);
-          return Math.max(
-            ...[...gradients]
-              .filter(([name]) => GATE.test(name))
-              .map(([, { data }]) => largestAbsolute(data)),
-          );
-        };
-        const [through, bare] = [await found('straight-through'), await found('none')];
-        return { found: `${through.toPrecision(2)}, bare ${bare}`, holds: through > 0 && bare === 0 };
-      },
-    },
-    {
-      statement: 'the gates learn in the first task and are the same bytes after the second',
-      check: async (laboratory) => {
-        const own = { gradient: 'straight-through' };
-        const { stages } = await laboratory.run(smolora, { own, adapter: { experts: 4 } });
-        const [first, second] = stages as [ExperimentStage, ExperimentStage];
-        const way = ({ initial, trained }: ExperimentStage) =>
-          Math.max(
-            ...[...trained]
-              .filter(([name]) => GATE.test(name))
-              .map(([name, { data }]) => largestDifference(data, initial.get(name)?.data ?? [])),
-          );
-        const [learnt, after] = [way(first), way(second)];
-        return {
-          found: `moved by ${learnt.toPrecision(2)}, then by ${after}`,
-          holds: learnt > 0 && after === 0,
-        };
-      },
-    },
-    {
-      statement: 'training and inference graphs agree, and the instruction chooses',
-      check: async (laboratory) => {
-        const own = { gradient: 'straight-through' };
-        const { last, tasks } = await laboratory.run(smolora, { own, adapter: { experts: 4 } });
-        const batch = last.examples.slice(0, 6);
-        const trained = await last.trainingLogits(batch, last.trained);
-        const off = largestDifference(trained, await last.inferenceLogits(batch));
-        const gates = [...last.trained].filter(([name]) => name.endsWith('.gate_instruction.weight'));
-        const routes = await last.route(
-          tasks.slice(0, 2).flatMap((task) => last.questions(task).slice(0, 1)),
-        );
-        const choices = routes.map(({ rows }) =>
-          gates
-            .map(([, { data, shape }]) => chosen(data, shape, rows?.['smolora.instruction'] ?? []))
-            .join(''),
-        );
-        return {
-          found: `logits differ by ${off.toPrecision(2)}; experts by layer ${choices.join(' and ')}`,
-          holds: off < 1e-4 && choices[0] !== choices[1],
-        };
-      },
-    },
-  ],
+  claims: smoloraClaims,
 });
 
 function dualGraph(
@@ -248,14 +183,4 @@ function rowsOf(question: Question, embeddings: Embeddings): Record<string, Floa
 /** The last line, where there are several. */
 function instructionOf(text: string): string {
   return text.slice(text.lastIndexOf('\n') + 1);
-}
-
-function chosen(gate: ArrayLike<number>, [experts, size]: readonly number[], row: ArrayLike<number>): number {
-  const scores = Array.from({ length: experts as number }, (_, expert) => {
-    let total = 0;
-    for (let i = 0; i < row.length; i++)
-      total += (gate[expert * (size as number) + i] as number) * (row[i] as number);
-    return total;
-  });
-  return scores.indexOf(Math.max(...scores));
 }

@@ -1,13 +1,8 @@
 // Zero-shot: the model as it came, trained on nothing. What the methods are measured against.
 import { z } from 'zod';
-import { input } from '../../tensor/ops.ts';
-import { defineMethod, type Method, type MethodGraph } from '../method.ts';
-
-const untouched = (): MethodGraph => ({
-  parameters: new Map(),
-  trainsProjector: false,
-  adapt: (_, __, y) => y,
-});
+import { defineMethod, type Method } from '../define.ts';
+import { zeroShotClaims } from './claims.ts';
+import { untouched } from './graph.ts';
 
 export const zeroShot: Method = defineMethod({
   name: 'zero-shot',
@@ -23,24 +18,5 @@ export const zeroShot: Method = defineMethod({
     finishTask: (_, trained) => ({ trained, memory: { tensors: new Map(), notes: {} } }),
     inference: ({ trained }) => ({ parameters: trained }),
   }),
-  claims: () => [
-    {
-      statement: 'nothing trains',
-      check: async () => {
-        const { parameters, trainsProjector } = untouched();
-        return {
-          found: `${parameters.size} parameters, projector ${trainsProjector ? 'trained' : 'left alone'}`,
-          holds: parameters.size === 0 && !trainsProjector,
-        };
-      },
-    },
-    {
-      statement: 'the graph of an adapted layer is that of the plain one',
-      check: async () => {
-        const y = input('y', 'float32', [1, 4]);
-        const adapted = untouched().adapt('model.language_model.layers.0.self_attn.q_proj', y, y);
-        return { found: adapted === y ? 'the same tensor' : 'another tensor', holds: adapted === y };
-      },
-    },
-  ],
+  claims: zeroShotClaims,
 });
