@@ -91,25 +91,23 @@ describe('a run of two stages', () => {
     expect(outcome(whole)).toEqual(before);
   });
 
-  it('trains adapter and projector, and carries both from stage to stage', () => {
+  it('trains adapter and projector, and carries both from stage to stage', async () => {
+    // The second stage takes one step, the first of a warm-up, at a rate of zero: it ends where it begins.
+    const folder = join(root, 'carried');
+    const more = { methods: ['lora'], 'training.taskBatchSizes': { GQA: 8 }, 'training.warmupRatio': 0.25 };
+    await run(folder, { more });
     const base = openLlava(model).weights;
     const expected = new Map(projectorNames.map((name) => [name, { shape: base.values(name).shape }]));
     const read = (stage: string) => {
-      const folder = join(whole, 'lora', stage, 'adapter');
-      return new Map([...readAdapter(folder).values, ...readProjector(folder, expected)]);
+      const adapter = join(folder, 'lora', stage, 'adapter');
+      return { adapter: readAdapter(adapter).values, projector: readProjector(adapter, expected) };
     };
     const [first, second] = [read('1-ImageNet'), read('2-GQA')];
-    const bias = 'model.multi_modal_projector.linear_1.bias';
-    const distance = (a: ArrayLike<number>, b: ArrayLike<number>) =>
-      Math.max(...Array.from(a, (value, i) => Math.abs(value - (b[i] as number))));
-    const moved = distance(first.get(bias)!.data, base.values(bias).data);
-    expect(moved).toBeGreaterThan(0);
-    // The second stage begins at the first one's end: it lies nearer to it than to the base model.
-    const fromFirst = distance(second.get(bias)!.data, first.get(bias)!.data);
-    const fromBase = distance(second.get(bias)!.data, base.values(bias).data);
-    expect(fromFirst).toBeGreaterThan(0);
-    expect(fromBase).toBeGreaterThan(fromFirst / 2);
-    expect([...second.keys()].sort()).toEqual([...first.keys()].sort());
+    for (const [name, { data }] of first.projector) expect(data, name).not.toEqual(base.values(name).data);
+    for (const [name, { data }] of first.adapter) {
+      if (name.endsWith('lora_B.weight')) expect(Math.max(...data.map(Math.abs)), name).toBeGreaterThan(0);
+    }
+    expect(second).toEqual(first);
   });
 
   it('gives the same bytes when it is stopped in the middle of a stage', async () => {
