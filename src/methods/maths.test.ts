@@ -174,7 +174,7 @@ describe('O-LoRA and RegLoRA', () => {
       [OUTPUTS, INPUTS],
     );
     const feeds = { ...factors, share, [`marked/${LAYER}`]: mask };
-    const update = product(b, a, 2);
+    const update = product(b, a, 1);
     const expected = update.reduce(
       (sum, value, i) => sum + Math.abs(value) * (mask.data[i] as number) * 0.5,
       0,

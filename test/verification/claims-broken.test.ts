@@ -117,6 +117,22 @@ const cases: readonly {
     claim: /2 %/,
   },
   {
+    method: 'reglora',
+    broken: 'the places of the last task only are marked',
+    sabotage: (open) => ({
+      finishTask: async (context, trained, plan) => {
+        const state = await open.finishTask(context, trained, plan);
+        const alone = await open.finishTask({ ...context, previous: undefined }, trained, plan);
+        const marks = [...alone.memory.tensors].filter(([name]) => name.startsWith('marked/'));
+        return {
+          ...state,
+          memory: { ...state.memory, tensors: new Map([...state.memory.tensors, ...marks]) },
+        };
+      },
+    }),
+    claim: /all earlier tasks/,
+  },
+  {
     method: 'mrlora',
     broken: 'the router’s letter is read in the order of names',
     sabotage: changedState(({ trained, memory }) => ({

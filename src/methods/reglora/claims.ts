@@ -51,6 +51,28 @@ export const regloraClaims: Claims = (method) => [
     },
   },
   {
+    statement:
+      'the penalty is λ times the mean over modules of the mean |B·A| over the places of all earlier tasks',
+    check: async (laboratory) => {
+      const lambda = 40;
+      const { last, stages } = await laboratory.run(method, { own: { lambda, rewritten: 0 } });
+      const earlier = stages.slice(0, -1);
+      const layers = [...layerSizes(last.trained).keys()];
+      let byHand = 0;
+      for (const layer of layers) {
+        const places = new Set(earlier.flatMap(({ trained }) => largestPlaces(updateOf(trained, layer))));
+        const update = updateOf(last.trained, layer);
+        const mean = [...places].reduce((sum, i) => sum + Math.abs(update[i] as number) / 2, 0) / places.size;
+        byHand += (lambda * mean) / layers.length;
+      }
+      const { extra } = await last.losses(last.examples, last.trained);
+      return {
+        found: `${extra.toPrecision(5)}, by hand ${byHand.toPrecision(5)}`,
+        holds: byHand > 0 && Math.abs(extra / byHand - 1) < 1e-4,
+      };
+    },
+  },
+  {
     statement: 'marked entries end smaller beside the others than without the penalty',
     check: async (laboratory) => {
       const ratio = async (lambda: number) => {
@@ -96,6 +118,14 @@ function markedRatio([first, second]: readonly [ExperimentStage, ExperimentStage
     });
   }
   return inside / marked / (outside / others);
+}
+
+/** Places of the largest 2 % of |values|, rounded up. */
+function largestPlaces(values: Float64Array): readonly number[] {
+  const order = [...values.keys()].sort(
+    (a, b) => Math.abs(values[b] as number) - Math.abs(values[a] as number) || a - b,
+  );
+  return order.slice(0, Math.ceil(0.02 * values.length));
 }
 
 /** (α/r)·B·A; the toy's α/r is 2. */

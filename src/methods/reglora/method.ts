@@ -1,10 +1,10 @@
 // RegLoRA with answer style diversification (SEFE, Chen et al., ICML 2025). After each task the largest entries of its
 // update ΔW are marked, ΔW is merged, and a new adapter begins, whose update is held small where earlier ones were large:
-//   CE + λ·mean_modules( mean_{(p,q) ∈ S} |ΔW_new[p,q]| ),  S the union over tasks.
+//   CE + λ·mean_modules( mean_{(p,q) ∈ S} |(B·A)_new[p,q]| ),  S the union over tasks; α/r is not in it.
 // The data side (asd.ts) rewrites a share of the answers in other styles, so that a change of format is not what is learnt.
 import { z } from 'zod';
 import type { Adapter } from '../../adapters/index.ts';
-import { float32, type HostTensor } from '../../tensor/dtype.ts';
+import { float32, type HostTensor, int32 } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/graph.ts';
 import { input, matmul, mul, sum } from '../../tensor/ops.ts';
 import { defineMethod, type Method } from '../define.ts';
@@ -46,7 +46,7 @@ export const reglora: Method = defineMethod({
       adapter,
       onTop: true,
       trainsProjector: true,
-      extraLoss: (fresh, _, traced) => penalty(fresh, traced, scale),
+      extraLoss: (fresh, _, traced) => penalty(fresh, traced),
     });
     return {
       ...kept,
@@ -65,7 +65,7 @@ export const reglora: Method = defineMethod({
           const places = [...new Set([...before, ...largestEntries(update, own.share)])].sort(
             (a, b) => a - b,
           );
-          return [MARKED + layer, float32(places, [places.length])] as const;
+          return [MARKED + layer, int32(places, [places.length])] as const;
         });
         return { trained: left, memory: { ...memory, tensors: new Map([...memory.tensors, ...marks]) } };
       },
@@ -74,8 +74,8 @@ export const reglora: Method = defineMethod({
   claims: regloraClaims,
 });
 
-/** Σ mask·|ΔW|, the mask with λ and the means in it. */
-function penalty(own: Adapter, { share }: TracedLoss, scale: number): Tensor {
+/** Σ mask·|B·A|, the mask with λ and the means in it. */
+function penalty(own: Adapter, { share }: TracedLoss): Tensor {
   const terms = [...own.parameters].flatMap(([name, { tensor: a }]) => {
     const layer = name.slice(0, -'.lora_A.weight'.length);
     const b = name.endsWith('.lora_A.weight')
@@ -83,7 +83,7 @@ function penalty(own: Adapter, { share }: TracedLoss, scale: number): Tensor {
       : undefined;
     if (b === undefined) return [];
     const mask = input(MARKED + layer, 'float32', [b.staticDim(0), a.staticDim(1)]);
-    return [sum(mul(mask, absolute(mul(matmul(b, a), scale))))];
+    return [sum(mul(mask, absolute(matmul(b, a))))];
   });
   return mul(total(terms), share);
 }
@@ -92,7 +92,7 @@ function weights(memory: Values, initial: Values, { lambda }: Settings): Values 
   const layers = layerSizes(initial);
   return new Map(
     [...layers].map(([layer, [inputs, outputs]]) => {
-      const places = memory.get(MARKED + layer)?.data ?? new Float32Array();
+      const places = memory.get(MARKED + layer)?.data ?? new Int32Array();
       const mask = new Float32Array(outputs * inputs);
       for (const place of places) mask[place] = lambda / (layers.size * places.length);
       return [MARKED + layer, float32(mask, [outputs, inputs])];

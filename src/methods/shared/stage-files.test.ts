@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { normal } from '../../../test/support/plain.ts';
 import { DataError } from '../../base/errors.ts';
 import { serializeSafetensors } from '../../formats/weights/safetensors.ts';
-import type { HostTensor } from '../../tensor/dtype.ts';
+import { type HostTensor, int32 } from '../../tensor/dtype.ts';
 import { methods } from '../index.ts';
 import { MEMORY_VERSION, type StageState, type Values } from '../method.ts';
 import { largestDifference, product } from './matrices.ts';
@@ -32,9 +32,11 @@ const state: StageState = {
     ['model.multi_modal_projector.linear_1.bias', normal('bias', [3])],
   ]),
   memory: {
-    tensors: new Map([
+    tensors: new Map<string, HostTensor>([
       ['fisher/x', normal('fisher', [2, 2])],
       ['nothing', normal('nothing', [0])],
+      // Above 2²⁴, where float32 has no odd numbers.
+      ['places', int32([3, 16_777_217], [2])],
     ]),
     notes: { kept: ['a', 'b'] },
     sampleBytes: 100,
@@ -58,7 +60,7 @@ describe('the state of a stage', () => {
     const read = readStage(written('whole', files), options);
     expect(new Map([...read.trained].sort())).toEqual(new Map([...state.trained].sort()));
     expect(read.memory).toEqual(state.memory);
-    expect(memoryBytes(read)).toBe(4 * 4 + 100);
+    expect(memoryBytes(read)).toBe(4 * (4 + 2) + 100);
     expect(serializeStage(read, options)).toEqual(files);
   });
 

@@ -13,8 +13,8 @@ import {
 import { DataError } from '../../base/errors.ts';
 import { isObject, parseJson } from '../../formats/records/json.ts';
 import { openSafetensors, serializeSafetensors } from '../../formats/weights/safetensors.ts';
-import { readFloat32 } from '../../formats/weights/tensor-file.ts';
-import { float32, type HostTensor } from '../../tensor/dtype.ts';
+import { readFloat32, readTensor, type TensorFile } from '../../formats/weights/tensor-file.ts';
+import { float32, type HostTensor, int32 } from '../../tensor/dtype.ts';
 import type { Method } from '../define.ts';
 import { MEMORY_VERSION, type OpenMethod, type StageState, type Values } from '../method.ts';
 
@@ -82,8 +82,9 @@ function serializeMemory(
     ...[...trained].map(([name, value]) => [`trained.${name}`, value] as const),
     ...[...tensors].map(([name, value]) => [`memory.${name}`, value] as const),
   ].map(([name, { dtype, shape, data }]) => {
-    if (dtype !== 'float32') throw new Error(`method state: ${name}: expected float32, found ${dtype}`);
-    return [name, { dtype: 'F32', shape, data: data as Float32Array }] as const;
+    if (data instanceof Float32Array) return [name, { dtype: 'F32', shape, data }] as const;
+    if (data instanceof Int32Array) return [name, { dtype: 'I32', shape, data }] as const;
+    throw new Error(`method state: ${name}: expected float32 or int32, found ${dtype}`);
   });
   return serializeSafetensors(Object.fromEntries(all), {
     method,
@@ -112,10 +113,8 @@ function readMemory(path: string, method: string): { trained: Values; memory: St
     throw new DataError({ file: path, field: 'notes', message: 'expected keys and values' });
   const part = (prefix: string): Map<string, HostTensor> =>
     new Map(
-      [...file.tensors].flatMap(([name, { shape }]) =>
-        name.startsWith(prefix)
-          ? [[name.slice(prefix.length), float32(readFloat32(file, name), shape)] as const]
-          : [],
+      [...file.tensors.keys()].flatMap((name) =>
+        name.startsWith(prefix) ? [[name.slice(prefix.length), readValue(file, name)] as const] : [],
       ),
     );
   const { sampleBytes } = metadata;
@@ -127,6 +126,13 @@ function readMemory(path: string, method: string): { trained: Values; memory: St
       ...(sampleBytes === undefined ? {} : { sampleBytes: Number(sampleBytes) }),
     },
   };
+}
+
+/** Numbers as float32; whole ones, such as places in a matrix, as int32: float32 rounds those above 2²⁴. */
+function readValue(file: TensorFile, name: string): HostTensor {
+  const { dtype, shape = [] } = file.tensors.get(name) ?? {};
+  if (dtype !== 'I32') return float32(readFloat32(file, name), shape);
+  return int32(readTensor(file, name) as Int32Array, shape);
 }
 
 function requiredValue(values: Values, name: string): HostTensor {
