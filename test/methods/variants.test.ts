@@ -12,7 +12,7 @@ const variants: readonly (readonly [BuiltInMethod, Readonly<Record<string, unkno
   ['ewc', { online: true, gamma: 0.5 }],
   ['ewc', { estimator: 'batch' }],
   ['lwf', { topK: 3 }],
-  ['olora', { normalise: false, lambda1: 0.5, lambda2: 0.01 }],
+  ['olora', { normalise: true, lambda1: 50, lambda2: 0.01 }],
   ['hide', { fusion: 'mean' }],
   ['modalprompt', { top: 2 }],
   ['clmoe', { roles: 'code', top: 1 }],

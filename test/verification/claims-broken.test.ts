@@ -94,6 +94,21 @@ const cases: readonly {
     claim: /orthogonal to the old ones/,
   },
   {
+    method: 'olora',
+    broken: 'the penalty is a mean over the old tasks',
+    sabotage: (open) => ({
+      beginTask: async (context) => {
+        const plan = await open.beginTask(context);
+        const weight = (plan.feeds?.get('olora.weight')?.data[0] ?? 0) / Math.max(1, context.stage - 1);
+        return {
+          ...plan,
+          feeds: new Map([...(plan.feeds ?? []), ['olora.weight', float32([weight], [1, 1])]]),
+        };
+      },
+    }),
+    claim: /by hand/,
+  },
+  {
     method: 'merge-then-new',
     broken: 'the merge matches no name',
     sabotage: (open) => ({

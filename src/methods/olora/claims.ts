@@ -9,7 +9,7 @@ export const oloraClaims: Claims = (method) => [
     statement: 'at a large λ₁ the new subspaces end orthogonal to the old ones; without it they do not',
     check: async (laboratory) => {
       const options = { epochs: 30, learningRate: 0.01 };
-      const { last } = await laboratory.run(method, { ...options, own: { lambda1: 2000 } });
+      const { last } = await laboratory.run(method, { ...options, own: { lambda1: 4 } });
       const { last: free } = await laboratory.run(method, { ...options, own: { lambda1: 1e-9 } });
       const [tied, loose] = [overlap(last), overlap(free)];
       return {
@@ -28,6 +28,29 @@ export const oloraClaims: Claims = (method) => [
       return {
         found: extras.map((value) => value.toPrecision(3)).join(', then '),
         holds: extras[0] === 0 && (extras[1] as number) > 0,
+      };
+    },
+  },
+  {
+    statement:
+      'the penalty is λ₁ times the sum of |A·A_jᵀ| over modules, entries and all earlier tasks, by hand',
+    check: async (laboratory) => {
+      const lambda1 = 0.3;
+      const { last, stages } = await laboratory.run(method, { own: { lambda1 } });
+      let byHand = 0;
+      for (const { trained } of stages.slice(0, -1)) {
+        for (const [name, old] of trained) {
+          const fresh = last.trained.get(name);
+          if (!name.endsWith('.lora_A.weight') || fresh === undefined) continue;
+          for (const u of rowsOf(fresh)) {
+            for (const v of rowsOf(old)) byHand += lambda1 * Math.abs(innerProduct(u, v));
+          }
+        }
+      }
+      const { extra } = await last.losses(last.examples, last.trained);
+      return {
+        found: `${extra.toPrecision(5)}, by hand ${byHand.toPrecision(5)}`,
+        holds: byHand > 0 && Math.abs(extra / byHand - 1) < 1e-4,
       };
     },
   },

@@ -1,7 +1,7 @@
 // O-LoRA (Wang et al., EMNLP 2023): a new pair (A_t, B_t) per task beside frozen old ones, which are summed; the new A is
 // pushed to be orthogonal to the old ones:
-//   CE + λ₁·mean_modules( mean_entries |A_t·A_jᵀ| ) + λ₂·Σ‖·‖₂ of the new pair.
-// paper: sums over entries and modules, so that λ₁ depends on width and rank / here: means; `normalise: false` sums.
+//   CE + λ₁·Σ_modules Σ_j Σ_entries |A_t·A_jᵀ| + λ₂·Σ‖·‖₂ of the new pair.
+// The sum grows with modules, rank and old tasks; `normalise: true` takes means, whose λ₁ must be larger by as much.
 import { z } from 'zod';
 import type { Adapter } from '../../adapters/index.ts';
 import { float32 } from '../../tensor/dtype.ts';
@@ -16,12 +16,12 @@ import { absolute, total } from '../shared/terms.ts';
 import { oloraClaims } from './claims.ts';
 
 const settings = z.strictObject({
-  lambda1: z.number().min(0).default(50).describe('weight of the orthogonality'),
+  lambda1: z.number().min(0).default(0.5).describe('weight of the orthogonality'),
   lambda2: z.number().min(0).default(0).describe('weight of the norms of the new factors'),
   normalise: z
     .boolean()
-    .default(true)
-    .describe('means over entries and modules; false sums them, as the paper does'),
+    .default(false)
+    .describe('means over entries, modules and old tasks; by default their sum, as in the paper'),
 });
 
 type Settings = z.output<typeof settings>;
@@ -33,10 +33,8 @@ export const olora: Method = defineMethod({
   costs: { keeps: 'an adapter per task', answering: 'the adapters of all tasks' },
   origin: {
     source: 'Wang et al., O-LoRA, EMNLP 2023',
-    deviations: [
-      'the penalty is a mean over entries and modules, not their sum, so its weight (50) is not the paper’s (0.5)',
-    ],
-    variants: ['normalise: false: the paper’s sum'],
+    deviations: [],
+    variants: ['normalise: true: means over entries, modules and old tasks, in place of the paper’s sum'],
   },
   settings,
   problems: ({ own }) =>
