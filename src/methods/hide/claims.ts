@@ -2,7 +2,7 @@
 import type { HostTensor } from '../../tensor/dtype.ts';
 import type { Claims, ExperimentStage } from '../claim.ts';
 import { expertTasks, factorsOf } from '../shared/experts.ts';
-import { largestAbsolute, largestDifference, product } from '../shared/matrices.ts';
+import { innerProduct, largestAbsolute, largestDifference, product } from '../shared/matrices.ts';
 import { routingClaim } from '../shared/routing-claim.ts';
 
 export const hideClaims: Claims = (method) => [
@@ -24,6 +24,24 @@ export const hideClaims: Claims = (method) => [
       return {
         found: `off by ${off.toPrecision(2)} of ${largestAbsolute(wanted).toPrecision(2)}; released code by ${across.toPrecision(2)}`,
         holds: off < 1e-5 && across > 1e-3,
+      };
+    },
+  },
+  {
+    statement: 'the fused update is scaled by its weight, and a mean divides it by the tasks',
+    check: async (laboratory) => {
+      const { last, tasks } = await laboratory.run(method);
+      const [layer = ''] = factorsOf(last.state.memory.tensors, last.task).keys();
+      const whole = mergedUpdate(last, layer);
+      const ratioOf = async (own: Readonly<Record<string, unknown>>) => {
+        const { last: other } = await laboratory.run(method, { own });
+        const update = mergedUpdate(other, layer);
+        return innerProduct(update, whole) / innerProduct(whole, whole);
+      };
+      const [quarter, mean] = [await ratioOf({ mergeWeight: 0.25 }), await ratioOf({ fusion: 'mean' })];
+      return {
+        found: `${quarter.toPrecision(5)} of the whole at 0.25, ${mean.toPrecision(5)} as a mean of ${tasks.length}`,
+        holds: Math.abs(quarter - 0.25) < 1e-5 && Math.abs(mean - 1 / tasks.length) < 1e-5,
       };
     },
   },

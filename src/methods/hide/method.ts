@@ -17,7 +17,10 @@ const settings = z.strictObject({
     .enum(['sum', 'mean', 'code'])
     .default('sum')
     .describe('of the other layers: Σ B·A, its mean, or ΣB · ΣA as released'),
+  mergeWeight: z.number().gt(0).default(1).describe('of what the other layers add; 1 in released code'),
 });
+
+type Settings = z.output<typeof settings>;
 
 export const hide: Method = defineMethod({
   name: 'hide',
@@ -29,7 +32,11 @@ export const hide: Method = defineMethod({
     deviations: [
       'text vectors are mean word embeddings of the model, as its checkpoints lack CLIP’s text half: they know words, not their order',
     ],
-    variants: ['fusion: code: ΣB · ΣA, as released', 'fusion: mean: the experts’ mean in place of their sum'],
+    variants: [
+      'fusion: code: ΣB · ΣA, as released',
+      'fusion: mean: the experts’ mean in place of their sum',
+      'mergeWeight: the fused update is scaled by it',
+    ],
   },
   settings,
   open: ({ adapter, own }) => {
@@ -55,8 +62,7 @@ export const hide: Method = defineMethod({
         const parameters = new Map(keptParameters(state, scale));
         for (const layer of factorsOf(tensors, tasks[0] ?? '').keys()) {
           if (layerIndex(layer) === model.text.layers - 1) continue;
-          for (const [name, value] of fused(state.memory, layer, own.fusion, scale))
-            parameters.set(name, value);
+          for (const [name, value] of fused(state.memory, layer, own, scale)) parameters.set(name, value);
         }
         return {
           parameters,
@@ -81,11 +87,10 @@ export const hide: Method = defineMethod({
 function fused(
   memory: Memory,
   layer: string,
-  fusion: 'sum' | 'mean' | 'code',
+  { fusion, mergeWeight }: Settings,
   scale: number,
 ): [string, HostTensor][] {
   const pairs = expertTasks(memory).flatMap((task) => factorsOf(memory.tensors, task).get(layer) ?? []);
-  if (fusion === 'sum') return [];
   const names = [`${layer}.kept_A`, `${layer}.kept_B`] as const;
   const summed = (tensorsOf: readonly HostTensor[], factor: number) =>
     float32(
@@ -107,12 +112,13 @@ function fused(
         names[1],
         summed(
           pairs.map(({ b }) => b),
-          scale,
+          scale * mergeWeight,
         ),
       ],
     ];
   }
-  const { a, b } = stacked(pairs, scale / pairs.length);
+  const share = fusion === 'mean' ? 1 / pairs.length : 1;
+  const { a, b } = stacked(pairs, scale * mergeWeight * share);
   return [
     [names[0], a],
     [names[1], b],
