@@ -5,6 +5,8 @@
 // Online (Schwarz et al., 2018): F ← γ·F + F_t, with the last θ* as the only anchor.
 // The reference's term has no gradient and its F is of batches (reference.md, Defects of its training); `estimator:
 // batch` gives such an F.
+// paper: the expectation is over the model's own answers / here: over the data's, the empirical Fisher. log p is summed over
+// an answer's tokens while CE is a mean, so at one λ a task of long answers holds more.
 import { z } from 'zod';
 import type { Adapter } from '../../adapters/index.ts';
 import { float32, type HostTensor } from '../../tensor/dtype.ts';
@@ -51,7 +53,10 @@ export const ewc: Method = defineMethod({
   costs: { keeps: 'two numbers per parameter that is held' },
   origin: {
     source: 'Kirkpatrick et al., PNAS 2017',
-    deviations: [],
+    deviations: [
+      'the Fisher is the empirical one, of the answers in the data; the paper’s is of the model’s own answers',
+      'log p is summed over an answer’s tokens, so tasks of long answers hold more at the same λ',
+    ],
     variants: [
       'online: one decaying Fisher and the last anchor (Schwarz et al., ICML 2018)',
       'space: weights: ΔW is held instead of A and B',

@@ -2,6 +2,9 @@
 // directions that are kept. Before a task the gradient G of its loss for W₀ is averaged over a share of the samples, what
 // lies in U is taken out, G − G·Uᵀ·U, and its first r right singular vectors become A, which is frozen; only B trains.
 // After it, B·A is merged and U grows by the update's directions. U begins with W₀'s own principal directions.
+// paper: U grows by the dominant directions of the task's features (arXiv 2601.19659); released code takes them from the
+// gradient at the merged model, to 99 % of its energy / here: by those of the task's own update, which are spanned by the A
+// it chose: what is protected is what was written, not all that was seen.
 // All layers' gradients are held at once: as many numbers as the adapted weights have.
 import { z } from 'zod';
 import { ParameterTable, targetPattern, zeroValues } from '../../adapters/index.ts';
@@ -62,7 +65,9 @@ export const keeplora: Method = defineMethod({
   origin: {
     source: 'KeepLoRA',
     deviations: [
-      'the thresholds of energy (0.3 of the base weights, 0.95 of an update) are ours',
+      'the kept subspace grows by the directions of a task’s update; the paper’s grows by those of its features',
+      'the thresholds of energy (0.3 of the base weights, 0.95 of an update) are ours; released code has 0.6 of the base weights',
+      'the gradient is of 5 % of the samples, released code’s of 20 %; α/r is the run’s, released code’s a quarter',
       'the projector trains along and is not kept in the subspace',
     ],
   },

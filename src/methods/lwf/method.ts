@@ -3,6 +3,8 @@
 // The teacher is the model as the stage before left it, run on each batch beside the student, without gradient. With
 // `topK` only the k largest probabilities and the mass of the rest are compared, which is what a cache would hold.
 // TRACE's code has the arguments of KL reversed and lets gradient into the teacher; CoIN's has the term on 100 samples.
+// paper: no factor T², which is Hinton's et al. (2015) for distillation, and a warm-up of the new task's head / here: T²
+// keeps the gradient's size as T grows, and there is no new head.
 import { z } from 'zod';
 import { float32, type HostTensor } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/graph.ts';
@@ -29,7 +31,7 @@ export const lwf: Method = defineMethod({
   summary: 'the model before the task is the teacher on the new task’s inputs',
   origin: {
     source: 'Li and Hoiem, Learning without Forgetting, ECCV 2016',
-    deviations: [],
+    deviations: ['the term has the factor T² of Hinton et al. (2015), which the paper’s has not'],
     variants: ['topK: the k largest probabilities and the mass of the rest'],
   },
   settings,

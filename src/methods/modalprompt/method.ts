@@ -3,6 +3,8 @@
 //   CE + (1 − cos(image, prototype)) + (1 − cos(text, prototype)).
 // A question is given the tokens of the `top` tasks whose prototypes it is nearest to, ½cos(image) + ½cos(text).
 // paper: one space, CLIP's / here: a prototype has a part for images and one for texts (embeddings.ts).
+// paper: in training the nearest earlier tasks' tokens stand before the task's own, and three tasks' at inference / here:
+// the task's own alone, and `top` (1) at inference.
 import { z } from 'zod';
 import { kaimingUniform, ParameterTable, zeroValues } from '../../adapters/index.ts';
 import type { LlavaConfig } from '../../models/llava/config.ts';
@@ -61,6 +63,9 @@ export const modalprompt: Method = defineMethod({
   origin: {
     source: 'ModalPrompt, Zeng et al., EMNLP 2025',
     deviations: [
+      'a task trains with its own tokens alone; the paper puts those of the two nearest earlier tasks before them',
+      'a question is given the tokens of one task by default, not of three',
+      'it trains as long as every other method; the authors train ten epochs, on a model that is instruction-tuned already',
       'a prototype has a part for images and one for texts; the paper’s stands in CLIP’s one space',
       'text vectors are mean word embeddings of the model, as its checkpoints lack CLIP’s text half: they know words, not their order',
       'prompt tokens train at ten times the run’s rate, which is ours',

@@ -1,6 +1,8 @@
 // MR-LoRA (Zhao et al., 2025): an adapter per task, each trained alone on the base model, and a router that is the model
 // itself: with a small adapter of its own, trained on a few samples of every seen task, it is asked which expert should
 // answer and says its letter. Then the expert answers. Two passes per question; how often the router is right is measured.
+// paper: the question lists the pool of experts, a description by letter, and an answer that is no letter goes to a random
+// expert / here: the question alone, as tasks have no descriptions, and the last expert.
 import { z } from 'zod';
 import { RandomStream } from '../../tensor/random.ts';
 import { defineMethod, type Method } from '../define.ts';
@@ -34,7 +36,12 @@ export const mrlora: Method = defineMethod({
   },
   origin: {
     source: 'MR-LoRA, Zhao et al., 2025',
-    deviations: ['the router trains 10 epochs at the run’s rate; the paper’s 40 at 5e-6'],
+    deviations: [
+      'the router’s question does not list the pool of experts with a description each, as the paper’s does',
+      'an answer that is no expert’s letter goes to the last expert; the paper’s to a random one',
+      'the router trains 10 epochs at the run’s rate; the paper’s 40 at 5e-6',
+      'experts train as long as every other method’s adapters; the paper’s three epochs',
+    ],
   },
   settings,
   open: ({ adapter, own }) => {

@@ -5,6 +5,7 @@
 // gradient reaches the gates: `gradient: none`; here the choice is straight-through.
 // paper: v from the mean of the layer's input tokens, i from a sentence encoder / here: from the mean patch feature and
 // the mean word embedding of the question (embeddings.ts), which are there also when a single token is decoded.
+// paper: the two are blended by scores of the experts' outputs / here: by scores of the layer's input.
 import { z } from 'zod';
 import { kaimingUniform, ParameterTable, targetPattern, zeroValues } from '../../adapters/index.ts';
 import { DropoutSites } from '../../nn/dropout.ts';
@@ -57,6 +58,7 @@ export const smolora: Method = defineMethod({
     source: 'SMoLoRA, Wang et al., ICCV 2025',
     deviations: [
       'the visual expert is chosen by the mean patch feature, the instruction’s by mean word embeddings; the paper takes the mean of a layer’s tokens and a sentence encoder',
+      'the blend is a softmax of scores of a layer’s input; the paper’s is of scores of the two experts’ outputs',
       'the choice passes gradient straight through, which is our reading',
       'the metric of instruction following is left out',
     ],
