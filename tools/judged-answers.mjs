@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { sha256, sha256OfFile } from '../dist/formats/files/files.js';
+import { builtIn } from '../dist/config/catalogue.js';
 import { configSchema } from '../dist/config/schema.js';
 import { judgingOrigin } from '../dist/runs/judge-files.js';
 import { planRun } from '../dist/config/plan.js';
@@ -36,7 +37,7 @@ try {
     write(join(root, 'Instructions_Original', task, 'train.json'), '[]');
   }
   const config = {
-    ...configSchema.parse({ model: 'nano', benchmark: root, methods: ['lora', 'moelora'] }),
+    ...configSchema(builtIn).parse({ model: 'nano', benchmark: root, methods: ['lora', 'moelora'] }),
     tasks,
     name: 'many',
     output: folder,
@@ -50,7 +51,7 @@ try {
   const place = join(folder, 'judging', 'made-up');
   write(join(place, 'judge.json'), JSON.stringify({ id: 'made-up', label: 'made up', standIn: false, settings: {}, identity }));
   const at = new Date(0).toISOString();
-  for (const step of planRun(config)) {
+  for (const step of planRun(config, builtIn)) {
     const record = (kind, from, files) => ({ kind, key: step.key, at, from, files, measured: {} });
     const lines = { journal: '', judged: '' };
     if (step.kind === 'evaluate') {

@@ -1,6 +1,6 @@
 // Shoots a page (a report) with Chromium as PNG, as the images in docs/images were made.
-//   node tools/screenshot.mjs REPORT.html IMAGE.png [--width 1280] [--height PIXELS | --full] [--dark] [--scale 2]
-//                             [--section ID]
+//   node tools/screenshot.mjs REPORT.html IMAGE.png [--width 1280] [--height PIXELS | --full] [--dark] [--print]
+//                             [--scale 2] [--section ID]
 // Without --height and --full it shoots the first 900 pixels. --section shoots one section of the page.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -17,13 +17,14 @@ const { values, positionals } = parseArgs({
     section: { type: 'string' },
     full: { type: 'boolean', default: false },
     dark: { type: 'boolean', default: false },
+    print: { type: 'boolean', default: false },
   },
 });
 const [page, image] = positionals;
 const sizes = [values.width, values.height, values.scale].map(Number);
 if (page === undefined || image === undefined || sizes.some((size) => !(size > 0))) {
   console.error('usage: node tools/screenshot.mjs REPORT.html IMAGE.png [--width 1280] [--height 900 | --full]');
-  console.error('                                [--dark] [--scale 2] [--section ID]');
+  console.error('                                [--dark] [--print] [--scale 2] [--section ID]');
   process.exit(2);
 }
 if (!existsSync(page)) {
@@ -42,6 +43,7 @@ try {
   });
   context.setDefaultTimeout(0);
   const tab = await context.newPage();
+  if (values.print) await tab.emulateMedia({ media: 'print' });
   await tab.goto(pathToFileURL(resolve(page)).href);
   if (values.section === undefined) {
     await tab.screenshot({ path: image, fullPage: values.full });

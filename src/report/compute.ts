@@ -2,7 +2,9 @@
 // Nothing here trusts a figure that was computed before; the journal gives only times and which steps are there.
 
 import { existsSync, readFileSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
 import type { Catalogue } from '../config/catalogue.ts';
+import { changedSettings } from '../config/changed-settings.ts';
 import type { MethodName, RunConfig } from '../config/schema.ts';
 import { judgeResults } from '../followups/judging/judge-results.ts';
 import { routingResults } from '../followups/observatory-file.ts';
@@ -58,10 +60,12 @@ export async function computeResults(
   const intervals = intervalResults(run, stages);
   return {
     title: config.name,
+    folder: basename(resolve(folder)),
     tasks: config.tasks,
     modes: { reference: resultsOf('reference'), strict: resultsOf('strict') },
     methods: begun.map((method) => methodInfo(run, method)),
-    configuration: { ...config },
+    configuration: withoutOthers(config),
+    changed: changedSettings(config, run.catalogue),
     provenance: describeProvenance(config, provenance),
     examples: await exampleResults(config.tasks, aspects, samplesPerFate),
     ...(judges.length === 0 ? {} : { judges }),
@@ -93,6 +97,12 @@ export function metricsAgree(folder: string, results: RunResults): boolean | und
 function methodInfo(run: OpenedRun, method: MethodName): MethodInfo {
   const { method: name, ...cost } = methodCost([run], method);
   return { name, ...cost };
+}
+
+/** Settings of methods that the run does not have are none of its own. */
+function withoutOthers({ methodSettings, ...config }: RunConfig): Readonly<Record<string, unknown>> {
+  const own = Object.entries(methodSettings).filter(([method]) => config.methods.includes(method));
+  return { ...config, methodSettings: Object.fromEntries(own) };
 }
 
 function describeProvenance(config: RunConfig, provenance: Provenance): Readonly<Record<string, string>> {

@@ -20,12 +20,17 @@ export interface MethodInfo extends Costs {
 }
 
 export interface RunResults {
+  /** The configuration's name. */
   readonly title: string;
+  /** The last part of the run's folder, which tells runs of one configuration apart. */
+  readonly folder: string;
   /** Task names in training order. */
   readonly tasks: readonly string[];
   readonly modes: Readonly<Record<ScoringMode, ModeResults>>;
   readonly methods: readonly MethodInfo[];
   readonly configuration: Readonly<Record<string, unknown>>;
+  /** Dotted keys of the settings that are not the defaults of the model and the stream. */
+  readonly changed: readonly string[];
   /** Versions, hashes of data and weights, seed, provider: shown as a two-column table. */
   readonly provenance: Readonly<Record<string, string>>;
   readonly examples: readonly ExampleResult[];

@@ -180,6 +180,7 @@ describe.skipIf(executablePath === undefined)(`the report in Chromium${why}`, ()
       {
         ...awkward,
         title: long,
+        folder: long,
         provenance: { ...awkward.provenance, [long]: long },
         examples: awkward.examples.map((example, index) =>
           index === 0 ? { ...example, id: long, question: long, truth: long } : example,
@@ -233,6 +234,7 @@ describe.skipIf(executablePath === undefined)(`the report in Chromium${why}`, ()
     const { page, complaints } = await open({
       ...results,
       title: hostile,
+      folder: hostile,
       examples: results.examples.map((example) => ({
         ...example,
         question: hostile,

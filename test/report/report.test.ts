@@ -39,6 +39,8 @@ function hostileResults(): RunResults {
   };
   return {
     title: hostile,
+    folder: hostile,
+    changed: [hostile],
     tasks,
     modes: { strict: mode, reference: mode },
     methods: results.methods.map((method) => ({ ...method, name: method.name + hostile, label: hostile })),

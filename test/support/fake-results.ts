@@ -94,6 +94,8 @@ export function fakeResults({ stages = [8, 8], examplesPerTask = 3 }: FakeOption
   });
   return {
     title: 'CoIN on nano, original instructions',
+    folder: 'CoIN on nano, original instructions',
+    changed: ['training.batchSize', 'adapter.rank'],
     tasks: fakeTasks,
     modes: { strict: modeResults('strict'), reference: modeResults('reference') },
     methods: [

@@ -4,7 +4,7 @@ import type { JudgeResults } from '../../followups/judging/judge-results.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
 import type { RunResults } from '../results.ts';
 import { besideFigures } from '../words/beside.ts';
-import { headline, methodFigures, scoringModes, subline } from '../words/figures.ts';
+import { headline, methodFigures, runName, scoringModes, subline } from '../words/figures.ts';
 import { html, type Markup } from './markup.ts';
 import { navigation, type PageSection, renderPage } from './page.ts';
 import { scoringComparison, unreadableTable } from './section-answers.ts';
@@ -32,7 +32,7 @@ import { stylesheet } from './styles.ts';
 export function renderReport(results: RunResults): string {
   const all = sections(results);
   return renderPage({
-    title: `${results.title}: what was forgotten`,
+    title: `${runName(results)}: what was forgotten`,
     css: `${stylesheet()}\n${exampleFilterRules(results)}\n`,
     bar: bar(all),
     hero: hero(results),
@@ -60,7 +60,7 @@ function hero(results: RunResults): Markup {
   const state =
     states.length > 3 ? `${states.length} methods have not finished all their stages` : states.join('; ');
   return html`<header class="hero" id="top">
-<h1>${results.title}</h1>
+<h1>${runName(results)}</h1>
 ${both((mode) => {
   const second = subline(results, mode);
   return html`<p class="headline">${headline(results, mode)}</p>${second !== '' && html`<p class="subline">${second}</p>`}`;
@@ -133,7 +133,8 @@ function sections(results: RunResults): readonly PageSection[] {
       id: 'setup',
       short: 'Set-up',
       title: 'Set-up',
-      introduction: 'The resolved configuration, and the versions and hashes of everything that went in.',
+      introduction:
+        'What was chosen otherwise than by default, the whole configuration, and the versions and hashes of everything that went in.',
       body: setupTables(results),
     },
   ];

@@ -9,13 +9,13 @@ export function besideTables(figures: BesideFigures): Markup {
     const rows = columns.map((column, position) => {
       const { zeroShot, justTrained, final, change } = column.tasks[index] ?? {};
       const head = position === 0 && html`<th scope="rowgroup" rowspan="${columns.length}">${task}</th>`;
-      return html`<tr>${head}<th scope="row">${column.label}</th><td class="number">${formatScore(zeroShot)}</td><td class="number">${formatScore(justTrained)}</td><td class="number"><b>${formatScore(final)}</b></td><td class="number">${formatChange(change)}</td></tr>`;
+      return html`<tr>${head}<th scope="row">${column.label}</th><td class="number">${formatScore(zeroShot)}</td><td class="number">${formatScore(justTrained)}</td><td class="number">${formatScore(final)}</td><td class="number">${formatChange(change)}</td></tr>`;
     });
     return html`<tbody>${rows}</tbody>`;
   });
   const summaries = columns.map(
     ({ label, summary }) =>
-      html`<tr><th scope="row">${label}</th><td class="number"><b>${formatScore(summary?.finalAverage)}</b></td><td class="number">${formatScore(summary?.maa)}</td><td class="number">${formatChange(summary?.bwt)}</td></tr>`,
+      html`<tr><th scope="row">${label}</th><td class="number">${formatScore(summary?.finalAverage)}</td><td class="number">${formatScore(summary?.maa)}</td><td class="number">${formatChange(summary?.bwt)}</td></tr>`,
   );
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Figures beside the published row"><table class="plain">
 <caption class="sr">ACC, MAA and BWT over the shared tasks</caption>

@@ -5,7 +5,7 @@ import type { ScoringMode } from '../../tasks/task.ts';
 import type { RunResults } from '../results.ts';
 import { costColumns, unmatchedNote } from '../words/costs.ts';
 import { definitions } from '../words/definitions.ts';
-import { type MethodFigures, methodFigures, mostForgotten, own } from '../words/figures.ts';
+import { type MethodFigures, methodFigures, mostForgotten, nothingLearnt, own } from '../words/figures.ts';
 import { comparisonSentences, intervalNote } from '../words/intervals.ts';
 import { formatChange, formatInterval, formatScore, formatShort } from '../words/numbers.ts';
 import { capitalised } from '../words/text.ts';
@@ -16,12 +16,15 @@ import { bar, changeTrack, curvePanel, radarChart, shorten, swatch } from './svg
 /** ACC, MAA and BWT: a card each, with a bar per method and the formula. */
 export function figureCards(results: RunResults, mode: ScoringMode): Markup {
   const methods = methodFigures(results, mode);
+  const nothing = methods.flatMap((method) => {
+    const words = nothingLearnt(method);
+    return words === undefined ? [] : [html`<p class="nothing">${method.label}: ${words}.</p>`];
+  });
   const cards = definitions.map(({ key, symbol, name, meaning, formula }) => {
     const values = methods.map((method) => method.results[key]);
-    const comparable = new Set(methods.map(({ stages }) => stages.length)).size === 1;
-    const best = comparable ? bestOf(values) : undefined;
     const isChange = key === 'bwt';
     const figure = key === 'finalAverage' ? 'acc' : key;
+    const best = methods.findIndex(({ name }) => isAboveAll(results, mode, name, figure));
     const domain = isChange ? changeDomain(values) : ([0, 100] as const);
     return html`<article class="card figure">
 <h3><span class="symbol">${symbol}</span> ${name}</h3>
@@ -30,6 +33,7 @@ export function figureCards(results: RunResults, mode: ScoringMode): Markup {
       return html`<tr${index === best && html` class="best"`}><th scope="row">${swatch(index)}<span>${method.label}</span></th>
 <td class="bars">${bar(value, domain, index)}</td><td class="number">${isChange ? formatChange(value) : formatScore(value)}${index === best && html`<span class="sr"> (best)</span>`}${method.intervals !== undefined && html`<span class="interval">${formatInterval(method.intervals[figure])}</span>`}</td></tr>`;
     })}</tbody></table>
+${isChange && nothing}
 <div class="formula">${formula}</div><p>${meaning}</p></article>`;
   });
   return html`<div class="cards">${cards}</div>${comparison(results, mode)}`;
@@ -81,7 +85,8 @@ function heatMap(
   { id = 'heat', what = ACCURACY }: HeatWords,
 ): Markup {
   const zeroShot = results.tasks.map((task) => own(results.modes[mode].zeroShot, task));
-  const upright = results.tasks.some((task) => task.length > 10) || results.tasks.length > 9;
+  const many = results.tasks.length > 4;
+  const upright = many && (results.tasks.some((task) => task.length > 12) || results.tasks.length > 9);
   const intervalOf = (after: string, task: string | undefined) =>
     what === ACCURACY
       ? method.intervals?.cells.find((candidate) => candidate.after === after && candidate.task === task)
@@ -89,7 +94,7 @@ function heatMap(
   const cell = (score: number | undefined, column: number, place: string, mark = '', interval?: Interval) => {
     if (score === undefined) return html`<td class="unseen"></td>`;
     const title = `${results.tasks[column]}, ${place}: ${formatScore(score)}${interval === undefined ? '' : ` ${formatInterval(interval)}`}`;
-    return html`<td class="h${heatStep(score)}${mark}" title="${title}">${formatShort(score)}</td>`;
+    return html`<td class="h${heatStep(score)}${mark}" title="${title}">${inCell(formatShort(score))}</td>`;
   };
   const rows = method.stages.map(({ after, scores, mean }, stage) => {
     const cells = scores.map((score, column) =>
@@ -111,17 +116,27 @@ function heatMap(
     );
   const changes = method.tasks.map(
     ({ change }, column) =>
-      html`<td>${column === method.stages.length - 1 ? '' : change === undefined ? '' : formatChange(change, 1)}</td>`,
+      html`<td>${column === method.stages.length - 1 ? '' : change === undefined ? '' : inCell(formatChange(change, 1))}</td>`,
   );
   return html`<figure class="heat-figure">
 <figcaption id="${id}-${mode}-${index}">${swatch(index)} <b>${method.label}</b> <span class="muted">ACC ${formatShort(method.results.finalAverage)}, BWT ${formatChange(method.results.bwt, 1)}</span></figcaption>
-<div class="scroll" tabindex="0" role="region" aria-labelledby="${id}-${mode}-${index}"><table class="heat${upright && ' upright'}">
+<div class="scroll" tabindex="0" role="region" aria-labelledby="${id}-${mode}-${index}"><table class="heat${many && ' many'}${upright && ' upright'}">
 <caption class="sr">${what} of ${method.label} in percent, ${mode} scoring. Rows: after a stage. Columns: tasks.</caption>
-<thead><tr><td class="corner">after</td>${results.tasks.map((task) => html`<th scope="col" title="${task}"><span>${task}</span></th>`)}<th scope="col" class="mean"><span>mean</span></th></tr></thead>
+<thead><tr><td class="corner">after</td>${results.tasks.map((task) => html`<th scope="col" title="${task}"><span>${breakable(task)}</span></th>`)}<th scope="col" class="mean"><span>mean</span></th></tr></thead>
 <tbody class="zero-shot"><tr><th scope="row">zero-shot</th>${zeroShot.map((score, column) => cell(score, column, 'zero-shot'))}<td></td></tr></tbody>
 <tbody>${rows}${waiting}</tbody>
 ${method.stages.length > 1 && html`<tfoot><tr><th scope="row">change</th>${changes}<td></td></tr></tfoot>`}
 </table></div></figure>`;
+}
+
+/** `100` for `100.0`: three digits and a point are more than a narrow cell holds. */
+function inCell(text: string): string {
+  return text.replace(/^([+\u2212]?100)\.0$/, '$1');
+}
+
+/** A name that may be broken where a new word begins, as in `Science|QA`. */
+function breakable(name: string): Markup {
+  return html`${name.split(/(?<=[a-z])(?=[A-Z])/).map((part, index) => (index === 0 ? html`${part}` : html`<wbr>${part}`))}`;
 }
 
 /** The scale of the heat maps. */
@@ -164,7 +179,7 @@ function changeTable(results: RunResults, methods: readonly MethodFigures[]): Ma
       // Half gone or more: said in the section's introduction.
       const halfGone = change !== undefined && justTrained !== undefined && change < -justTrained / 2;
       const loss = halfGone && html` class="loss"`;
-      return html`<tr>${head}<th scope="row">${swatch(index)}<span>${method.label}</span></th><td class="number">${formatScore(justTrained)}</td><td class="number"><b>${formatScore(final)}</b></td><td class="number"><span${loss}>${formatChange(change)}</span></td><td class="track">${track}</td></tr>`;
+      return html`<tr>${head}<th scope="row">${swatch(index)}<span>${method.label}</span></th><td class="number">${formatScore(justTrained)}</td><td class="number">${formatScore(final)}</td><td class="number"><span${loss}>${formatChange(change)}</span></td><td class="track">${track}</td></tr>`;
     });
     return html`<tbody>${rows}</tbody>`;
   });
@@ -206,12 +221,22 @@ export function taskChain(results: RunResults): Markup {
   return html`<ol class="chain" aria-label="Tasks in training order">${results.tasks.map((task) => html`<li>${task}</li>`)}</ol>`;
 }
 
-/** The number of the best value; none when there is nothing to compare or the best is shared. */
-function bestOf(values: readonly number[]): number | undefined {
-  const known = values.filter(Number.isFinite);
-  const best = Math.max(...known);
-  if (known.length < 2 || known.filter((value) => value === best).length > 1) return undefined;
-  return values.indexOf(best);
+/** Whether the test images tell a method apart from every other, and it is the higher: only then is its figure bold. */
+function isAboveAll(
+  { intervals, methods }: RunResults,
+  mode: ScoringMode,
+  name: string,
+  figure: 'acc' | 'maa' | 'bwt',
+): boolean {
+  const pairs = intervals?.[mode].comparison?.pairs ?? [];
+  const own = pairs.filter(({ first, second }) => first === name || second === name);
+  return (
+    own.length > 0 &&
+    own.length === methods.length - 1 &&
+    own.every(
+      ({ first, [figure]: { value, distinguishable } }) => distinguishable && value > 0 === (first === name),
+    )
+  );
 }
 
 /** From the worst loss, rounded to tens, to zero, or further if there is a gain. */

@@ -17,11 +17,20 @@ export function flatten(value: unknown, prefix = ''): readonly (readonly [string
   return [[prefix, value === undefined ? 'not set' : String(value)]];
 }
 
-/** Both tables side by side. */
-export function setupTables({ configuration, provenance }: RunResults): Markup {
+/** What was chosen first, beside what it was run on; the rest of the settings can be unfolded. */
+export function setupTables({ configuration, changed, provenance }: RunResults): Markup {
   const settings = Object.keys(configuration).length === 0 ? [] : flatten(configuration);
-  return html`<div class="pair">${table('Configuration', settings)}${table('Provenance', Object.entries(provenance))}</div>`;
+  const isMain = ([key]: readonly [string, string]) =>
+    mainSettings.has(key) || changed.some((chosen) => key === chosen || key.startsWith(`${chosen}.`));
+  const [main, others] = [settings.filter(isMain), settings.filter((row) => !isMain(row))];
+  const rest =
+    others.length > 0 &&
+    html`<details class="more"><summary>${others.length} settings that are the defaults of the model and the stream</summary>${table('Defaults', others)}</details>`;
+  return html`<div class="pair"><div>${table('Chosen', main)}${rest}</div>${table('Provenance', Object.entries(provenance))}</div>`;
 }
+
+/** Shown whatever the defaults are: what the run is of. */
+const mainSettings = new Set(['model', 'benchmark', 'tasks', 'methods', 'seed']);
 
 function table(caption: string, rows: readonly (readonly [string, string])[]): Markup {
   const body = rows.map(

@@ -32,7 +32,7 @@ function whatIfTable({ whatIf, tasks }: RunResults, mode: ScoringMode): Markup {
       return html`<td class="number">${score === undefined ? absent : formatScore(score)}</td>`;
     });
     const acc = formatScore(average);
-    return html`<tr><th scope="row">${row.label}</th><td>${modelInWords(row)}</td>${cells}<td class="number">${row.isTrained ? html`<b>${acc}</b>` : acc}</td></tr>`;
+    return html`<tr><th scope="row">${row.label}</th><td>${modelInWords(row)}</td>${cells}<td class="number">${acc}</td></tr>`;
   });
   const headings = tasks.map((task) => html`<th scope="col" class="number">${task}</th>`);
   return html`<div class="scroll" tabindex="0" role="region" aria-label="What if"><table class="plain">

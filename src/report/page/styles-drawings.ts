@@ -42,7 +42,7 @@ figcaption .swatch { margin-right: 6px; } figcaption .muted { font-size: 13px; m
 .heat tr > :first-child { width: 72px; text-align: left; padding: 0 6px 0 0; font-size: 12.5px; color: var(--soft); font-weight: 400; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .heat tr > :last-child { width: 40px; } .heat thead td.corner { height: 26px; vertical-align: bottom; padding-bottom: 5px; }
 .heat tbody th[scope=row] { color: var(--ink); font-weight: 500; }
-.heat thead th { padding: 0; font-size: 11px; font-weight: 500; color: var(--ink); height: 26px; vertical-align: bottom; padding-bottom: 5px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.heat thead th { padding: 0; font-size: 11px; font-weight: 500; color: var(--ink); height: 26px; vertical-align: bottom; padding-bottom: 5px; line-height: 1.15; font-size: 10.5px; letter-spacing: -.02em; }
 .heat td[class^=h] { border-radius: 3px; }
 .heat td.own { box-shadow: inset 0 0 0 1.5px var(--ink), inset 0 0 0 2.5px var(--paper); font-weight: 700; }
 .heat td.unseen { background: none; }
@@ -52,13 +52,14 @@ figcaption .swatch { margin-right: 6px; } figcaption .muted { font-size: 13px; m
 .heat .waiting th[scope=row] { color: var(--soft); font-weight: 400; }
 .heat td.mean { font-weight: 650; } .heat thead th.mean { color: var(--soft); font-weight: 400; }
 .heat tfoot td { font-size: 12px; color: var(--soft); }
-.heat.upright thead th { height: 92px; } .heat.upright thead th span { writing-mode: vertical-rl; transform: rotate(180deg); max-height: 86px; overflow: hidden; text-overflow: ellipsis; line-height: 1.2; display: inline-block; }
+.heat.upright thead th { height: 92px; } .heat.upright thead th span { writing-mode: vertical-rl; transform: rotate(180deg); white-space: nowrap; max-height: 86px; overflow: hidden; text-overflow: ellipsis; line-height: 1.2; display: inline-block; }
 .heat.upright { min-width: 0; }
 @container (max-width: 585px) {
   .heat { font-size: 11px; border-spacing: 1px; } .heat th, .heat td { padding: 0; height: 30px; }
   .heat tr > :first-child { width: 61px; font-size: 11px; padding-right: 2px; }
-  .heat thead th { height: 66px; font-size: 11px; } .heat tfoot td { font-size: 10px; letter-spacing: -.03em; }
-  .heat thead th span { writing-mode: vertical-rl; transform: rotate(180deg); max-height: 62px; overflow: hidden; text-overflow: ellipsis; display: inline-block; line-height: 1.2; }
+  .heat.many thead th { height: 70px; font-size: 11px; } .heat tfoot td { font-size: 10px; letter-spacing: -.03em; }
+  .heat.many thead th span { writing-mode: vertical-rl; transform: rotate(180deg); white-space: nowrap; display: inline-block; line-height: 1.2; }
+  .heat { font-size: 10.5px; letter-spacing: -.03em; }
   .heat td.own { box-shadow: inset 0 0 0 1.5px var(--ink), inset 0 0 0 2.5px var(--paper); }
 }
 .radars { justify-items: center; } .radar-figure { width: 100%; max-width: 470px; } .radar-figure figcaption { text-align: center; margin-bottom: 4px; }

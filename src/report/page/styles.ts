@@ -32,7 +32,11 @@ b { font-weight: 650; }
 .skip { position: absolute; left: 12px; top: -60px; z-index: 3; padding: 8px 14px; background: var(--ink); color: var(--paper); border-radius: 0 0 6px 6px; }
 .skip:focus { top: 0; }
 .number { text-align: right; }
-.scroll { overflow-x: auto; position: relative; }
+.scroll { overflow-x: auto; position: relative; background:
+  linear-gradient(to right, var(--paper) 40%, transparent) left / 36px 100% no-repeat local, linear-gradient(to left, var(--paper) 40%, transparent) right / 36px 100% no-repeat local,
+  linear-gradient(to right, var(--strong), transparent) left / 10px 100% no-repeat scroll, linear-gradient(to left, var(--strong), transparent) right / 10px 100% no-repeat scroll; }
+.more { margin-top: 18px; } .more summary { color: var(--soft); cursor: pointer; } .more .setup h3 { display: none; }
+.figure .nothing { color: var(--unsure); min-height: 0; margin-top: 8px; }
 .empty { color: var(--soft); padding: 14px 0; }
 .note { color: var(--soft); margin-top: 10px; }
 `;
@@ -93,7 +97,7 @@ const tables = `
 .plain tbody th:has(.swatch) { white-space: nowrap; }
 .plain tbody th .swatch, .plain .method .swatch, .answers .swatch { margin-right: 8px; }
 .cards + .scroll, .apart-words + .scroll { margin-top: 28px; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 310px), 1fr)); gap: 20px; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 262px), 1fr)); gap: 20px; }
 .card { background: var(--raised); border: 1px solid var(--line); border-radius: 10px; padding: 20px 22px; box-shadow: var(--shade); }
 .figure { display: flex; flex-direction: column; }
 .figure h3 { margin: 0 0 12px; font-weight: 400; color: var(--soft); }
@@ -159,7 +163,11 @@ body:has(#only-forgotten:checked) .example:not(.forgotten) { display: none; }
 `;
 
 const phone = `
-@media (max-width: 1000px) { .bar-top nav { display: none; } }
+@media (max-width: 1000px) {
+  html { scroll-padding-top: 104px; }
+  .bar-inner { flex-wrap: wrap; height: auto; gap: 0 20px; padding-top: 9px; }
+  .bar-top nav { order: 3; flex: 0 0 100%; gap: 18px; overflow-x: auto; white-space: nowrap; padding: 5px 28px 9px 0; scrollbar-width: none; mask-image: linear-gradient(to left, transparent, #000 44px); }
+}
 @media (max-width: 620px) {
   main, .bar-inner { padding: 0 16px; } footer { padding: 20px 16px 40px; }
   .hero { padding-top: 34px; } section { padding-top: 48px; }
@@ -178,12 +186,19 @@ const print = `
   :root { color-scheme: light; }
   .bar-top, .skip, .filters { display: none; }
   body { font-size: 10.5pt; background: #ffffff; }
-  .cards { grid-template-columns: repeat(3, 1fr); gap: 10px; } .card { padding: 12px 14px; } .figure td.number { font-size: 15px; }
+  main { padding: 0; }
+  .cards { grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 10px; } .card { padding: 12px; min-width: 0; } .figure td.number { font-size: 15px; padding-left: 6px; }
+  .figure td.bars { display: none; } .figure .interval { font-size: 8pt; } .figure math { font-size: 12px; }
   .hero { padding-top: 0; } section { padding-top: 26px; }
   .card, .example, figure, .plain tr { break-inside: avoid; } h2, .section-head { break-after: avoid; }
   .card, .example { box-shadow: none; }
   .heat td, .answers td, .ramp i { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  .scroll { overflow: visible; }
+  .scroll { overflow: visible; background: none; }
+  .plain { font-size: 8pt; } .plain th, .plain td { padding: 3px 6px 3px 0; } .plain .number, .plain .number:last-child { padding: 3px 5px 3px 2px; }
+  .plain th, .plain td, .plain thead th, .plain thead .number, .plain .method, .plain tbody th:has(.swatch), .study td, .study tbody th { white-space: normal; }
+  .plain thead th { font-size: 7.5pt; } .plain td.muted { min-width: 0; } .changes td.track, .changes th.track { min-width: 90px; width: 26%; }
+  .pair { display: block; } .pair > * { margin-bottom: 22px; } .legend { break-after: avoid; } .setup table { break-inside: auto; }
+  .heat-figure .heat { max-width: 150mm; } .radar-figure { max-width: 100mm; margin-left: auto; margin-right: auto; }
 }
 `;
 

@@ -63,7 +63,7 @@ test('an unfinished run says so and invents no figure', () => {
 });
 
 test('names cannot drive the terminal', () => {
-  const hostile = { ...results, title: 'run\u001b[2J\u0007\u202e' };
+  const hostile = { ...results, title: 'run\u001b[2J\u0007\u202e', folder: 'run\u001b[2J\u0007\u202e' };
   const text = renderTables(hostile);
   expect(text).not.toContain('\u001b');
   expect(text.split('\n')[0]).toBe('run\ufffd[2J\ufffd\ufffd');

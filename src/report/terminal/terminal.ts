@@ -8,6 +8,8 @@ import {
   headline,
   type MethodFigures,
   methodFigures,
+  nothingLearnt,
+  runName,
   scoringDifferences,
   subline,
   unreadableByTask,
@@ -34,7 +36,7 @@ export function renderTables(results: RunResults, { width = 100, color = false }
   const methods = methodFigures(results, shownMode);
   const sections = [
     [
-      ...wrap(printable(results.title), width).map((line) => style(line, 'bold', color)),
+      ...wrap(printable(runName(results)), width).map((line) => style(line, 'bold', color)),
       ...wrap(printable(headline(results, shownMode)), width),
       ...[printable(subline(results, shownMode))]
         .filter((line) => line !== '')
@@ -75,10 +77,8 @@ function matrixSection(results: RunResults, method: MethodFigures, options: Grid
   ];
 }
 
-function formulas(
-  { results, complete, stages, intervals }: MethodFigures,
-  { width, color }: GridOptions,
-): readonly string[] {
+function formulas(method: MethodFigures, { width, color }: GridOptions): readonly string[] {
+  const { results, complete, stages, intervals } = method;
   const entries = [
     ['ACC', formatScore(results.finalAverage), '(1/T) Σ_i A[T][i]', 'mean of the last row', intervals?.acc],
     [
@@ -106,7 +106,12 @@ function formulas(
     return (start + style(words, 'dim', color)).trimEnd();
   });
   const note = `T = ${stages.length}: the stages finished so far. Compare with runs of the same length only.`;
-  return complete ? lines : [...lines, ...wrap(note, width)];
+  const nothing = nothingLearnt(method);
+  return [
+    ...lines,
+    ...(nothing === undefined ? [] : wrap(`${printable(method.label)}: ${nothing}.`, width)),
+    ...(complete ? [] : wrap(note, width)),
+  ];
 }
 
 function summarySection(method: MethodFigures, options: GridOptions): readonly string[] {

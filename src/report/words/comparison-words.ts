@@ -2,13 +2,8 @@
 // "is the second better than the first?".
 import type { Interval } from '../../metrics/bootstrap.ts';
 import type { Difference, Estimate } from '../../metrics/comparison.ts';
-import { absent, formatChange, formatScore } from './numbers.ts';
+import { absent, formatChange, formatChangeInterval, formatInterval, formatScore } from './numbers.ts';
 
-/** Every draw of the images gave the same: that says nothing of other images. */
-export const noVariation = '[no variation]';
-
-const changes = ({ low, high }: Interval) => `[${formatChange(low)}, ${formatChange(high)}]`;
-const scores = ({ low, high }: Interval) => `[${formatScore(low)}, ${formatScore(high)}]`;
 const mirrored = ({ low, high }: Interval): Interval => ({ low: -high, high: -low });
 
 /** `47.20 [41.00, 53.10] ±12.30`: the interval over the test images, and after ± that over the seeds. */
@@ -16,7 +11,7 @@ export function withInterval(estimate: Estimate | undefined): string {
   if (estimate === undefined) return absent;
   const { value, low, high, overSeeds } = estimate;
   const seeds = overSeeds === undefined ? '' : ` ±${formatScore(overSeeds.margin)}`;
-  return `${formatScore(value)} ${low === high ? noVariation : scores(estimate)}${seeds}`;
+  return `${formatScore(value)} ${formatInterval({ low, high })}${seeds}`;
 }
 
 /** `+3.10 [+1.00, +5.20]` */
@@ -25,7 +20,7 @@ export function differenceWithInterval({
   low,
   high,
 }: Pick<Difference, 'value' | 'low' | 'high'>): string {
-  return `${formatChange(value)} ${low === high ? noVariation : changes({ low, high })}`;
+  return `${formatChange(value)} ${formatChangeInterval({ low, high })}`;
 }
 
 /** "ACC: LoRA is higher by 3.10 [1.00, 5.20]", or that the two are not distinguishable. */
@@ -33,8 +28,8 @@ export function inWords(difference: Difference, first: string, second: string): 
   const { name, value, low, distinguishable, overSeeds } = difference;
   const higher =
     low > 0
-      ? `${first} is higher by ${formatScore(value)} ${scores(difference)}`
-      : `${second} is higher by ${formatScore(-value)} ${scores(mirrored(difference))}`;
+      ? `${first} is higher by ${formatScore(value)} ${formatInterval(difference)}`
+      : `${second} is higher by ${formatScore(-value)} ${formatInterval(mirrored(difference))}`;
   const words = distinguishable ? higher : `not distinguishable: ${differenceWithInterval(difference)}`;
   if (overSeeds === undefined) return `${name}: ${words}`;
   const seeds = `over seeds ${formatChange(overSeeds.mean)} ±${formatScore(overSeeds.margin)}`;
@@ -54,8 +49,8 @@ export function answerInWords(difference: Difference, first: string, second: str
   }
   const by =
     value < 0
-      ? `${formatScore(-value)} ${scores(mirrored(difference))}`
-      : `${formatScore(value)} ${scores(difference)}`;
+      ? `${formatScore(-value)} ${formatInterval(mirrored(difference))}`
+      : `${formatScore(value)} ${formatInterval(difference)}`;
   const answer = value < 0 ? `Yes: ${name} is higher by ${by}` : `No: ${name} is lower by ${by}`;
   return `${question} ${answer}${seedsLeaveOpen(difference) ? '; but other seeds may say otherwise' : ''}.`;
 }

@@ -164,3 +164,25 @@ test('labels of curves keep their distance, their order and the limits', () => {
   expect(Math.max(...places)).toBeLessThanOrEqual(120);
   expect(spread([10, 60], 12, 0, 120)).toEqual([10, 60]);
 });
+
+describe('a method that learnt nothing', () => {
+  const rows = [[0], [0, 0], [0, 0, 0]];
+
+  test('is said to have learnt nothing, never to be level', () => {
+    const sentence = headline(small(rows), 'strict');
+    expect(sentence).toBe(
+      'M stands at 40.0: nothing was learnt, 0 % right just after training; its BWT says nothing.',
+    );
+    expect(headline(small([[20], [20, 30], [20, 30, 40]]), 'strict')).toContain('level with');
+  });
+
+  test('by what it could do before, or as it trains nothing', () => {
+    const results = small([[20], [20, 30], [20, 30, 40]]);
+    const known: ModeResults = { ...results.modes.strict, zeroShot: { a: 20, b: 31, c: 40 } };
+    const before = { ...results, modes: { strict: known, reference: known } };
+    expect(headline(before, 'strict')).toContain('no task is better just after training than before any');
+    const untrained = { ...results, methods: results.methods.map((m) => ({ ...m, trainableParameters: 0 })) };
+    expect(headline(untrained, 'strict')).toContain('it trains nothing');
+    expect(headline(results, 'strict')).not.toContain('nothing was learnt');
+  });
+});

@@ -88,6 +88,28 @@ function taskFigures(
   return { task, zeroShot, justTrained, final, change };
 }
 
+/**
+ * That there is nothing to forget, in words: the method trains nothing, no answer was right just after learning, or no
+ * task was better then than before any training. Undefined where something was learnt, or no stage is finished.
+ */
+export function nothingLearnt({
+  info,
+  tasks,
+}: Pick<MethodFigures, 'label' | 'info' | 'tasks'>): string | undefined {
+  const learned = tasks.filter(({ justTrained }) => justTrained !== undefined);
+  if (learned.length === 0) return undefined;
+  if (info.trainableParameters === 0) return 'it trains nothing, so that nothing can be forgotten';
+  if (learned.every(({ justTrained }) => justTrained === 0)) {
+    return 'nothing was learnt, 0 % right just after training; its BWT says nothing';
+  }
+  const isGained = learned.some(
+    ({ justTrained = 0, zeroShot }) => zeroShot === undefined || justTrained > zeroShot,
+  );
+  return isGained
+    ? undefined
+    : 'nothing was learnt, no task is better just after training than before any; its BWT says nothing';
+}
+
 /** The task that lost most, if any lost at all. */
 export function mostForgotten(method: MethodFigures): TaskFigures | undefined {
   let worst: TaskFigures | undefined;
@@ -140,6 +162,11 @@ export function scoringDifferences(results: RunResults): readonly ScoringDiffere
   return differences;
 }
 
+/** The configuration's name, with the folder where it is called otherwise. */
+export function runName({ title, folder }: Pick<RunResults, 'title' | 'folder'>): string {
+  return folder === title ? title : `${title} (${folder})`;
+}
+
 /** One sentence that says what was forgotten, out of the figures. */
 export function headline(results: RunResults, mode: ScoringMode): string {
   const methods = methodFigures(results, mode).filter(({ stages }) => stages.length > 0);
@@ -171,10 +198,13 @@ function extremes(methods: readonly MethodFigures[]): readonly [MethodFigures, M
 }
 
 function clause(
-  { label, results, stages, tasks, complete }: MethodFigures,
+  { label, info, results, stages, tasks, complete }: MethodFigures,
   isFirst: boolean,
   rank = '',
 ): string {
+  const nothing = nothingLearnt({ label, info, tasks });
+  if (nothing !== undefined)
+    return `${label}${rank} stands at ${formatShort(results.finalAverage)}: ${nothing}`;
   const verb = complete ? 'ends' : `stands after ${stages.length} of ${tasks.length} tasks`;
   const figures = `${label} ${verb}${rank} at ${formatShort(results.finalAverage)}${isFirst ? ' on average' : ''}`;
   const reached = isFirst ? 'what it had just after learning each task' : 'what it had';

@@ -4,7 +4,7 @@
 import type { IntervalResults, PairDifference, PairDifferences } from '../../results/intervals.ts';
 import type { ScoringMode } from '../../tasks/task.ts';
 import type { RunResults } from '../results.ts';
-import { formatChange, formatCount, formatInterval, formatScore } from './numbers.ts';
+import { formatChange, formatChangeInterval, formatCount, formatInterval, formatScore } from './numbers.ts';
 import { enumerated } from './text.ts';
 
 const figures = [
@@ -33,7 +33,7 @@ function pairSentence(pair: PairDifferences, label: (name: string) => string, pa
   const same = figures.filter(([key]) => !pair[key].distinguishable);
   const apart = figures.filter(([key]) => pair[key].distinguishable);
   const difference = ({ value, low, high }: PairDifference) =>
-    `${formatChange(value)} [${formatChange(low)}, ${formatChange(high)}]`;
+    `${formatChange(value)} ${formatChangeInterval({ low, high })}`;
   const clauses = [
     ...(same.length === 0
       ? []

@@ -24,11 +24,24 @@ export function formatChange(value: number | undefined, decimals: 1 | 2 = 2): st
   return value > 0 && !isZero ? `+${text}` : text;
 }
 
+/** Every draw of the images gave the same figure, which says nothing of other images. */
+export const noVariation = '[no variation]';
+
+interface Ends {
+  readonly low: number;
+  readonly high: number;
+}
+
 /** `[27.40, 33.12]`; empty where there is none. */
-export function formatInterval(
-  interval: { readonly low: number; readonly high: number } | undefined,
-): string {
-  return interval === undefined ? '' : `[${formatScore(interval.low)}, ${formatScore(interval.high)}]`;
+export function formatInterval(interval: Ends | undefined): string {
+  if (interval === undefined) return '';
+  const { low, high } = interval;
+  return low === high ? noVariation : `[${formatScore(low)}, ${formatScore(high)}]`;
+}
+
+/** `[−3.00, +1.75]`: of changes and differences. */
+export function formatChangeInterval({ low, high }: Ends): string {
+  return low === high ? noVariation : `[${formatChange(low)}, ${formatChange(high)}]`;
 }
 
 /** A count with thousands separators. */
