@@ -9,8 +9,9 @@ import type { BaseWeights } from '../src/config/schema.ts';
 import { baseWeightRewrites } from '../src/engine/base-weights.ts';
 import { methods } from '../src/methods/index.ts';
 import type { Example } from '../src/methods/method.ts';
-import { ImageEncoder } from '../src/models/llava/image-encoder.ts';
+import { ImageEncoder } from '../src/models/image-encoder.ts';
 import { type LlavaModel, openLlava } from '../src/models/llava/model.ts';
+import { sequenceInOrder } from '../src/models/sequence.ts';
 import { StageTrainer } from '../src/training/stage.ts';
 import { shapes } from './shapes.ts';
 import { trainOn } from './steps.ts';
@@ -50,8 +51,7 @@ async function trainings(model: LlavaModel, workload: Workload): Promise<void> {
     const warm = await timed(round);
     const compiled = await timed(() =>
       StageTrainer.compile({
-        config: model.config,
-        weights: model.weights,
+        model,
         open: methods.lora.open({ adapter: workload.adapter, own: {} }),
         settings: workload.training,
         program: { rewrites: warm.result },
@@ -72,10 +72,10 @@ async function steps(trainer: StageTrainer, model: LlavaModel, workload: Workloa
   const { imageTokens, vision } = model.config;
   const features = new Float32Array(imageTokens * vision.hiddenSize).fill(0.1);
   const one = workload.train.slice(0, workload.training.batchSize).map(
-    ({ inputIds, trained = [], image }, index): Example => ({
+    ({ inputIds, imageAt, trained = [], image }, index): Example => ({
       sample: { id: String(index), image: workload.images[image], turns: [] },
       task: 'GQA',
-      inputIds: Int32Array.from(inputIds),
+      ...sequenceInOrder(Int32Array.from(inputIds), imageAt),
       trained: Uint8Array.from(trained),
     }),
   );
@@ -87,10 +87,10 @@ async function steps(trainer: StageTrainer, model: LlavaModel, workload: Workloa
 }
 
 /** Features of images: through the tower, and from the cache on disk. */
-async function images({ config, weights, transform }: LlavaModel, { images }: Workload): Promise<void> {
+async function images(model: LlavaModel, { images }: Workload): Promise<void> {
   const disk = { folder: join(folder, 'features'), maxBytes: 1e10 };
   const encode = async () => {
-    const encoder = await ImageEncoder.open({ config, weights, transform, disk });
+    const encoder = await ImageEncoder.open({ model, disk });
     const { seconds } = await timed(() => encoder.encode(images));
     const { computed } = encoder.counts;
     await encoder.dispose();

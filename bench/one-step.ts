@@ -8,6 +8,7 @@ import { baseWeightRewrites } from '../src/engine/base-weights.ts';
 import { methods } from '../src/methods/index.ts';
 import type { Example } from '../src/methods/method.ts';
 import { openLlava } from '../src/models/llava/model.ts';
+import { sequenceInOrder } from '../src/models/sequence.ts';
 import { normalArray, RandomStream } from '../src/tensor/random.ts';
 import { StageTrainer } from '../src/training/stage.ts';
 import { trainOn } from './steps.ts';
@@ -53,8 +54,7 @@ async function main(): Promise<void> {
   const adapter = { rank, alpha: 2 * rank, dropout: 0, experts: 1 };
   const trainer = await timed('compile', () =>
     StageTrainer.compile({
-      config: model.config,
-      weights: model.weights,
+      model,
       open: methods.lora.open({ adapter, own: {} }),
       settings: { ...trainingSettings(1), recompute: !values.keep },
       program: { rewrites },
@@ -88,7 +88,7 @@ function example(
   return {
     sample: { id: '0', image: 'an image', turns: [] },
     task: 'GQA',
-    inputIds,
+    ...sequenceInOrder(inputIds, { at: before, rows: imageTokens }),
     trained: new Uint8Array(tokens).fill(1, tokens - answer),
   };
 }

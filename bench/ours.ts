@@ -6,12 +6,13 @@ import { baseWeightRewrites } from '../src/engine/base-weights.ts';
 import { Generator } from '../src/evaluation/generation/generator.ts';
 import { type BuiltInMethod, methods, type OpenMethod } from '../src/methods/index.ts';
 import type { Example, StageState } from '../src/methods/method.ts';
-import { ImageEncoder } from '../src/models/llava/image-encoder.ts';
+import { ImageEncoder } from '../src/models/image-encoder.ts';
 import { type LlavaModel, openLlava } from '../src/models/llava/model.ts';
+import { ownAlongside } from '../src/models/model-adapter.ts';
+import { sequenceInOrder } from '../src/models/sequence.ts';
 import { float32 } from '../src/tensor/dtype.ts';
 import type { ProgramOptions, Value } from '../src/tensor/program.ts';
 import { StageTrainer } from '../src/training/stage.ts';
-import { projectorNames } from '../src/training/traced.ts';
 import { peakLine } from './peak.ts';
 import type { Line, Round } from './protocol.ts';
 import { sideBySide } from './side-by-side.ts';
@@ -51,20 +52,13 @@ async function training(
   open: OpenMethod,
   program: ProgramOptions,
 ): Promise<Job> {
-  const { config, weights } = model;
-  const trainer = await StageTrainer.compile({
-    config,
-    weights,
-    open,
-    settings: workload.training,
-    program,
-  });
+  const trainer = await StageTrainer.compile({ model, open, settings: workload.training, program });
   const features = await featuresOf(model, workload.images);
   const examples = workload.train.map(
-    ({ inputIds, trained = [], image }, index): Example => ({
+    ({ inputIds, imageAt, trained = [], image }, index): Example => ({
       sample: { id: String(index), image: workload.images[image], turns: [] },
       task: TASK,
-      inputIds: Int32Array.from(inputIds),
+      ...sequenceInOrder(Int32Array.from(inputIds), imageAt),
       trained: Uint8Array.from(trained),
     }),
   );
@@ -97,26 +91,16 @@ async function evaluation(
   open: OpenMethod,
   program: ProgramOptions,
 ): Promise<Job> {
-  const { config, weights } = model;
   const { slots, maxNewTokens } = workload;
-  const adapter = open.graph({ use: 'inference', model: config });
-  const generator = await Generator.compile({
-    config,
-    weights: weights.provider(new Set(projectorNames)),
-    adapter,
-    slots,
-    program,
-  });
+  const adapter = open.graph({ use: 'inference', model: model.shape });
+  const generator = await Generator.compile({ model, adapter, slots, program });
   const parameters: Record<string, Value> = Object.fromEntries([
     ...[...adapter.parameters.values()].map((p) => [p.name, float32(p.initialise(0), p.shape)] as const),
-    ...projectorNames.map((name) => {
-      const { data, shape } = weights.values(name);
-      return [name, float32(data, shape)] as const;
-    }),
+    ...ownAlongside(model),
   ]);
   const features = await featuresOf(model, workload.images);
-  const prompts = workload.test.map(({ inputIds, image }) => ({
-    inputIds: Int32Array.from(inputIds),
+  const prompts = workload.test.map(({ inputIds, imageAt, image }) => ({
+    ...sequenceInOrder(Int32Array.from(inputIds), imageAt),
     features: features[image] as Float32Array,
     image: workload.images[image] as string,
   }));
@@ -132,16 +116,15 @@ async function evaluation(
 
 /** Every image that is trained on, once: decoded, transformed and run through the tower; nothing is cached before. */
 async function encoding(model: LlavaModel, workload: Workload): Promise<Job> {
-  const { config, weights, transform } = model;
   const images = [...new Set(workload.train.map(({ image }) => workload.images[image] as string))];
   return async () => {
-    const encoder = await ImageEncoder.open({ config, weights, transform });
+    const encoder = await ImageEncoder.open({ model });
     const started = performance.now();
     await encoder.encode(images);
     const seconds = (performance.now() - started) / 1000;
     await encoder.dispose();
     const samples = images.length;
-    return { seconds, samples, tokens: samples * config.imageTokens };
+    return { seconds, samples, tokens: samples * model.config.imageTokens };
   };
 }
 
@@ -155,11 +138,8 @@ function featuresOf(model: LlavaModel, images: readonly string[]): Promise<Float
   return known;
 }
 
-async function encodeAll(
-  { config, weights, transform }: LlavaModel,
-  images: readonly string[],
-): Promise<Float32Array[]> {
-  const encoder = await ImageEncoder.open({ config, weights, transform });
+async function encodeAll(model: LlavaModel, images: readonly string[]): Promise<Float32Array[]> {
+  const encoder = await ImageEncoder.open({ model });
   const features = await encoder.encode(images);
   await encoder.dispose();
   return features;

@@ -7,16 +7,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { serializeSafetensors, type TensorSource } from '../src/formats/weights/safetensors.ts';
 import { openLlava } from '../src/models/llava/model.ts';
-import {
-  decodeSequence,
-  imageFeatures,
-  mergedEmbeddings,
-  projectFeatures,
-  vocabularyLogits,
-} from '../src/models/llava/network.ts';
+import { imageFeatures } from '../src/models/llava/network.ts';
+import { mergedEmbeddings } from '../src/models/network.ts';
 import { Scope } from '../src/nn/scope.ts';
-import { float32, type HostTensor } from '../src/tensor/dtype.ts';
-import { input } from '../src/tensor/ops.ts';
+import { float32, type HostTensor, int32 } from '../src/tensor/dtype.ts';
+import { flatten, input } from '../src/tensor/ops.ts';
 import { Program } from '../src/tensor/program.ts';
 import { normalArray } from '../src/tensor/random.ts';
 import { batchOptions, promptBatch } from '../src/training/batches.ts';
@@ -48,14 +43,19 @@ async function compare(model: string, command: string): Promise<number> {
 
 /** Two questions about images of noise, of different lengths: ids, lengths, pixels, and the logits of every position. */
 async function ourLogits(model: string): Promise<Record<string, TensorSource>> {
-  const { config, weights, processor } = openLlava(model);
+  const opened = openLlava(model);
+  const { config, network, prompts: asked, weights } = opened;
   const { imageSize } = config.vision;
   const questions = ['What is in the image?', 'Is it red, or is it blue? Answer with one word.'];
   const prompts = questions.map((question) => ({
-    inputIds: processor.processPrompt(question, { hasImage: true }),
+    ...asked.ask(question, { image: { rows: config.imageTokens } }),
     features: new Float32Array(config.imageTokens * config.vision.hiddenSize),
   }));
-  const { ids, imageRows, lengths } = promptBatch(prompts, batchOptions(config));
+  const { ids, positions, imageRows } = promptBatch(prompts, batchOptions(opened));
+  const lengths = int32(
+    prompts.map(({ inputIds }) => inputIds.length),
+    [prompts.length],
+  );
   const shape = [prompts.length, 3, imageSize, imageSize];
   const noise = normalArray(prompts.length * 3 * imageSize ** 2, { seed: 0, purpose: 'parity pixels' });
   const pixels = float32(noise, shape);
@@ -66,17 +66,16 @@ async function ourLogits(model: string): Promise<Record<string, TensorSource>> {
     config,
     input('pixels', 'float32', ['images', 3, imageSize, imageSize]),
   );
-  const embeddings = mergedEmbeddings(
-    root,
-    config,
-    input('ids', 'int32', ['batch', 'tokens']),
-    projectFeatures(root, config, features),
-    input('imageRows', 'int32', ['batch', 'tokens']),
-  );
-  const program = await Program.compile({
-    logits: vocabularyLogits(root, config, decodeSequence(root, config, embeddings)),
+  const embeddings = mergedEmbeddings(network, root, {
+    ids: input('ids', 'int32', ['batch', 'tokens']),
+    images: network.images(root, flatten(features, 2)),
+    imageRows: input('imageRows', 'int32', ['batch', 'tokens']),
   });
-  const { logits } = await program.runOnHost({ pixels, ids, imageRows });
+  const places = input('positions', 'int32', [1, 'batch', 'tokens']);
+  const program = await Program.compile({
+    logits: network.logits(root, network.decode(root, embeddings, { positions: places })),
+  });
+  const { logits } = await program.runOnHost({ pixels, ids, positions, imageRows });
   await program.dispose();
   const source = ({ data, shape: sizes }: HostTensor): TensorSource => ({
     dtype: data instanceof Float32Array ? 'F32' : 'I32',

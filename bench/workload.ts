@@ -16,6 +16,8 @@ import type { Shape } from './shapes.ts';
 
 export interface WorkloadSample {
   readonly inputIds: readonly number[];
+  /** Where its image's rows stand. */
+  readonly imageAt: { readonly at: number; readonly rows: number };
   /** 1 where the token is to be learnt; training samples only. */
   readonly trained?: readonly number[];
   /** Index of its image. */
@@ -71,16 +73,24 @@ export async function writeWorkload(options: {
   const testSamples = tasks.Grounding.loadTest(source).slice(0, shape.testSamples);
   const images = [...new Set([...trainSamples, ...testSamples].map(({ image }) => image as string))];
   const indexOf = new Map(images.map((path, index) => [path, index]));
+  const layout = { rows: model.config.imageTokens };
   const train = trainSamples.map(({ turns, image }): WorkloadSample => {
-    const { inputIds, trained } = model.processor.processTraining(turns, { hasImage: true });
-    return { inputIds: [...inputIds], trained: [...trained], image: indexOf.get(image as string) as number };
-  });
-  const test = testSamples.map(
-    ({ text, image }): WorkloadSample => ({
-      inputIds: [...model.processor.processPrompt(text, { hasImage: true })],
+    const { inputIds, imageRows, trained } = model.prompts.conversation(turns, { image: layout });
+    return {
+      inputIds: [...inputIds],
+      imageAt: placeOf(imageRows),
+      trained: [...trained],
       image: indexOf.get(image as string) as number,
-    }),
-  );
+    };
+  });
+  const test = testSamples.map(({ text, image }): WorkloadSample => {
+    const { inputIds, imageRows } = model.prompts.ask(text, { image: layout });
+    return {
+      inputIds: [...inputIds],
+      imageAt: placeOf(imageRows),
+      image: indexOf.get(image as string) as number,
+    };
+  });
   const training = trainingSettings(shape.batchSize);
   const lengths = train.map(({ inputIds }) => inputIds.length);
   const order = new RandomStream(plan.seed, 'random batches').shuffle(lengths.map((_, index) => index));
@@ -161,4 +171,10 @@ export function trainingSettings(batchSize: number): TrainingSettings {
     clipNorm: 1,
     checkpointEverySteps: 0,
   };
+}
+
+/** The rows of an image stand together. */
+function placeOf(imageRows: Int32Array): WorkloadSample['imageAt'] {
+  const rows = imageRows.filter((row) => row >= 0).length;
+  return { at: imageRows.indexOf(0), rows };
 }

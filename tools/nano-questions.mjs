@@ -17,11 +17,12 @@ import { NANO_IMAGE, normalisePixels } from '../dist/nano/pretraining/nano-confi
 const SLOTS = 32;
 const questions = Number(process.argv[2] ?? 192);
 const world = await loadWorld();
-const { config, weights, tokenizer, processor } = openLlava(resolve(fileURLToPath(import.meta.url), '../../assets/nano'));
+const model = openLlava(resolve(fileURLToPath(import.meta.url), '../../assets/nano'));
+const { config, weights, tokenizer, prompts: asking } = model;
 const { size } = NANO_IMAGE;
 const features = imageFeatures(new Scope(weights.provider()), config, input('pixels', 'float32', ['images', 3, size, size]));
 const tower = await Program.compile({ features });
-const generator = await Generator.compile({ config, weights: weights.provider(), slots: SLOTS });
+const generator = await Generator.compile({ model, weights: weights.provider(), slots: SLOTS });
 
 let right = 0;
 const byKind = new Map();
@@ -33,7 +34,8 @@ for (let start = 0; start < questions; start += SLOTS) {
   const prompts = [];
   for (const { sample, turn } of asked) {
     const hasImage = sample.pixels !== undefined;
-    const prompt = { inputIds: processor.processPrompt(turn.question, { hasImage }) };
+    const image = hasImage ? { rows: config.imageTokens } : undefined;
+    const prompt = { ...asking.ask(turn.question, { image }) };
     if (hasImage) {
       const pixels = new Float32Array(3 * size * size);
       normalisePixels(sample.pixels, pixels, 0);

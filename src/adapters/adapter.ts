@@ -1,5 +1,6 @@
-// What every adapter shares: which linear layers it targets, and the parameters it adds to them. Parameters are graph
-// inputs in training and in evaluation alike, so one program serves every stage.
+// What every adapter shares: which linear layers it changes, and the parameters it adds to them. Parameters are graph
+// inputs in training and in evaluation alike, so one program serves every stage. Which layers a model offers, and what
+// they are called, is the model's: nothing here knows a layer by its name.
 import type { LinearAdapter } from '../nn/scope.ts';
 import { elementCount } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/graph.ts';
@@ -20,7 +21,7 @@ export interface AdapterSpec {
   readonly rankStabilized?: boolean;
   /**
    * Exactly these layers are adapted, each with a rank and an alpha of its own, by path ("model.language_model.layers.0.…").
-   * Absent: every layer of `targetPattern`, all alike.
+   * Absent: every layer that the model offers, all alike.
    */
   readonly layers?: Readonly<Record<string, LayerSize>>;
 }
@@ -30,14 +31,48 @@ export interface LayerSize {
   readonly alpha: number;
 }
 
-/** How a layer is adapted: its rank and what its update is multiplied by; undefined when it is left as it is. */
+/** The linear layers that a model offers to adapters, by canonical path. */
+export interface AdaptableLayers {
+  has(layer: string): boolean;
+}
+
+/** What a model's family says of adapters on it, for PEFT's files: the layers that are offered, and settings' names for them. */
+export interface AdapterTargets {
+  readonly adaptable: ReadonlyMap<string, LinearSize>;
+  /** PEFT's `target_modules`: a pattern that fits the paths of those layers and no other module's. */
+  readonly targetModules: string;
+  /** What trains alongside and may be saved whole, by the last part of a module's path; the first is what is written. */
+  readonly savedModules: readonly string[];
+}
+
+export interface LinearSize {
+  readonly inputs: number;
+  readonly outputs: number;
+}
+
+/** A layer's rank and what its update is multiplied by. */
+export interface Adaptation {
+  readonly rank: number;
+  readonly scale: number;
+}
+
+/** How a layer is adapted; undefined when it is left as it is. */
 export function adaptationOf(
-  { rank, alpha, rankStabilized = false, layers }: AdapterSpec,
+  spec: AdapterSpec,
   layer: string,
-): { readonly rank: number; readonly scale: number } | undefined {
-  const own = layers !== undefined && Object.hasOwn(layers, layer) ? layers[layer] : undefined;
-  if (layers === undefined ? !targetPattern.test(layer) : own === undefined) return undefined;
-  const size = own ?? { rank, alpha };
+  adaptable: AdaptableLayers,
+): Adaptation | undefined {
+  const { layers } = spec;
+  const isAdapted = layers === undefined ? adaptable.has(layer) : Object.hasOwn(layers, layer);
+  return isAdapted ? sizeOfAdapted(spec, layer) : undefined;
+}
+
+/** As `adaptationOf`, of a layer that is known to be adapted: its tensors are there. */
+export function sizeOfAdapted(
+  { rank, alpha, rankStabilized = false, layers = {} }: AdapterSpec,
+  layer: string,
+): Adaptation {
+  const size = (Object.hasOwn(layers, layer) ? layers[layer] : undefined) ?? { rank, alpha };
   return { rank: size.rank, scale: size.alpha / (rankStabilized ? Math.sqrt(size.rank) : size.rank) };
 }
 
@@ -54,13 +89,6 @@ export interface Adapter extends LinearAdapter {
   /** Filled while the model is traced, in that order. */
   readonly parameters: ReadonlyMap<string, AdapterParameter>;
 }
-
-/**
- * The linear layers of the language model: q, k, v, o, gate, up and down of every layer, not the head
- * (reference.md, MoELoRA).
- */
-export const targetPattern =
-  /^model\.language_model\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)$/;
 
 /** Collects parameters by name; a layer that is traced twice gets the same tensors. */
 export class ParameterTable {

@@ -12,7 +12,7 @@ const layer = 'model.language_model.layers.0.self_attn.v_proj';
 const [rows, inputs, outputs, rank, alpha] = [5, 16, 6, 4, 10];
 
 function traced(dropout = 0, dropoutKey?: Tensor) {
-  const adapter = new LoraAdapter({ kind: 'lora', rank, alpha, dropout }, dropoutKey);
+  const adapter = new LoraAdapter({ kind: 'lora', rank, alpha, dropout }, new Set([layer]), dropoutKey);
   const x = input('x', 'float32', ['rows', inputs]);
   const base = matmul(x, input('W0', 'float32', [outputs, inputs]), { transposeB: true });
   return { adapter, x, base, y: adapter.adapt(layer, x, base) };

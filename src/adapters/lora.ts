@@ -3,6 +3,7 @@ import { DropoutSites } from '../nn/dropout.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import { add, matmul, mul } from '../tensor/ops.ts';
 import {
+  type AdaptableLayers,
   type Adapter,
   type AdapterSpec,
   adaptationOf,
@@ -18,6 +19,7 @@ export class LoraAdapter implements Adapter {
   /** `dropoutKey`: int32 [] fed per step while training; undefined in evaluation. */
   constructor(
     readonly spec: AdapterSpec,
+    readonly adaptable: AdaptableLayers,
     dropoutKey?: Tensor,
   ) {
     this.#dropout = new DropoutSites(spec.dropout, dropoutKey);
@@ -28,7 +30,7 @@ export class LoraAdapter implements Adapter {
   }
 
   adapt(name: string, x: Tensor, y: Tensor): Tensor {
-    const adaptation = adaptationOf(this.spec, name);
+    const adaptation = adaptationOf(this.spec, name, this.adaptable);
     if (adaptation === undefined) return y;
     const { rank, scale } = adaptation;
     const shapeA = [rank, x.staticDim(-1)];

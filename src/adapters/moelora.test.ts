@@ -16,7 +16,7 @@ const size = rank / experts;
 
 function traced(changes: Partial<AdapterSpec> = {}, dropoutKey?: Tensor) {
   const spec: AdapterSpec = { kind: 'moelora', rank, alpha, dropout: 0, experts, ...changes };
-  const adapter = new MoeLoraAdapter(spec, dropoutKey);
+  const adapter = new MoeLoraAdapter(spec, new Set([layer]), dropoutKey);
   const x = input('x', 'float32', ['batch', 'tokens', inputs]);
   const base = matmul(x, input('W0', 'float32', [outputs, inputs]), { transposeB: true });
   const y = adapter.adapt(layer, x, base);
@@ -132,7 +132,10 @@ describe('MoELoRA', () => {
 
   it('begins with A ~ N(0, 0.01²), B = 0 and a uniform router, from the seed alone', () => {
     const { adapter } = traced();
-    const wide = new MoeLoraAdapter({ kind: 'moelora', rank: 64, alpha: 1, dropout: 0, experts: 8 });
+    const wide = new MoeLoraAdapter(
+      { kind: 'moelora', rank: 64, alpha: 1, dropout: 0, experts: 8 },
+      new Set([layer]),
+    );
     const x = input('x', 'float32', ['rows', 256]);
     wide.adapt(layer, x, x);
     const initial = (part: string, seed: number, of = wide) =>
@@ -156,8 +159,8 @@ describe('MoELoRA', () => {
 
   it.each([5, 0, undefined])('refuses %s experts for rank 12', (count) => {
     const spec = { kind: 'moelora', rank, alpha, dropout: 0 } as const;
-    expect(() => new MoeLoraAdapter(count === undefined ? spec : { ...spec, experts: count })).toThrow(
-      'do not divide rank 12',
-    );
+    expect(
+      () => new MoeLoraAdapter(count === undefined ? spec : { ...spec, experts: count }, new Set()),
+    ).toThrow('do not divide rank 12');
   });
 });

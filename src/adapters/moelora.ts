@@ -9,6 +9,7 @@ import { add, matmul, mul, reshape, softmax, transpose } from '../tensor/ops.ts'
 import { normalArray } from '../tensor/random.ts';
 import { multiplyDims, sizeOf } from '../tensor/shape.ts';
 import {
+  type AdaptableLayers,
   type Adapter,
   type AdapterSpec,
   adaptationOf,
@@ -30,6 +31,7 @@ export class MoeLoraAdapter implements Adapter {
   /** `blend` may change the router's gates before they are used. */
   constructor(
     readonly spec: AdapterSpec,
+    readonly adaptable: AdaptableLayers,
     dropoutKey?: Tensor,
     blend: GateBlend = (_, __, gates) => gates,
   ) {
@@ -53,7 +55,7 @@ export class MoeLoraAdapter implements Adapter {
   }
 
   adapt(name: string, x: Tensor, y: Tensor): Tensor {
-    const adaptation = adaptationOf(this.spec, name);
+    const adaptation = adaptationOf(this.spec, name, this.adaptable);
     if (adaptation === undefined) return y;
     const { rank, scale } = adaptation;
     const inputs = x.staticDim(-1);

@@ -5,15 +5,10 @@ import { z } from 'zod';
 import { type Issue, UserError } from '../base/errors.ts';
 import { shown } from '../base/shown.ts';
 import { readJsonObject } from '../formats/records/json.ts';
-import type { AdapterKind, AdapterSpec } from './adapter.ts';
+import type { AdapterKind, AdapterSpec, AdapterTargets } from './adapter.ts';
 import { isTargeted, type ModuleRules, pythonPattern, type SizeRules } from './peft-modules.ts';
 
 export const CONFIG_FILE = 'adapter_config.json';
-
-/** Restricted to the language model: a list of names would also fit the vision tower's q_proj, k_proj and v_proj. */
-const TARGET_MODULES = String.raw`.*language_model.*\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)`;
-
-const PROJECTOR_MODULE = 'multi_modal_projector';
 
 export const peftTypes: { readonly [K in AdapterKind]: string } = { lora: 'LORA', moelora: 'MOELORA' };
 
@@ -32,10 +27,13 @@ export interface PeftConfig {
 }
 
 /**
- * Reads `adapter_config.json` of a folder.
+ * Reads `adapter_config.json` of a folder; with the model's targets, modules are saved whole only where it trains them.
  * @throws UserError naming every setting that is not supported.
  */
-export function readPeftConfig(folder: string): PeftConfig {
+export function readPeftConfig(
+  folder: string,
+  { savedModules }: Partial<Pick<AdapterTargets, 'savedModules'>> = {},
+): PeftConfig {
   const file = join(folder, CONFIG_FILE);
   const config = readJsonObject(file, { hint: 'name a folder that holds an adapter as PEFT saves it' });
   const type = config.peft_type;
@@ -52,7 +50,8 @@ export function readPeftConfig(folder: string): PeftConfig {
   for (const [field, value] of Object.entries(config)) {
     const forOther = kind !== 'moelora' && expertSettings.has(field);
     const setting = Object.hasOwn(settings, field) && !forOther ? settings[field] : undefined;
-    if (setting === undefined ? isOff(value) : setting.safeParse(value).success) continue;
+    const known = setting === undefined ? isOff(value) : setting.safeParse(value).success;
+    if (known && (field !== 'modules_to_save' || areSaved(value, savedModules))) continue;
     const reason = Object.hasOwn(reasons, field) ? `: ${reasons[field]}` : '';
     issues.push({ file, field, message: `${shown(value)} is not supported${reason}` });
   }
@@ -75,6 +74,12 @@ export function readPeftConfig(folder: string): PeftConfig {
   return read;
 }
 
+/** Whether a model that trains these modules alongside trains all that are named; without it they may be any. */
+function areSaved(named: unknown, savedModules: readonly string[] | undefined): boolean {
+  if (!Array.isArray(named) || savedModules === undefined) return true;
+  return named.every((name: string) => savedModules.includes(name.split('.').at(-1) ?? ''));
+}
+
 /** As `readPeftConfig`, what it says of the adapter alone. */
 export function readAdapterSpec(folder: string): AdapterSpec {
   return readPeftConfig(folder).spec;
@@ -88,7 +93,15 @@ export function adapts(config: PeftConfig, path: string): boolean {
 /** The content of `adapter_config.json`. With `projector` it is saved whole, beside the adapter's tensors. */
 export function peftConfigOf(
   spec: AdapterSpec,
-  { baseModel, projector = false }: { readonly baseModel?: string; readonly projector?: boolean } = {},
+  {
+    targets,
+    baseModel,
+    projector = false,
+  }: {
+    readonly targets: AdapterTargets;
+    readonly baseModel?: string | undefined;
+    readonly projector?: boolean;
+  },
 ): Readonly<Record<string, unknown>> {
   const { layers } = spec;
   const differing = (key: 'rank' | 'alpha') =>
@@ -106,11 +119,11 @@ export function peftConfigOf(
     inference_mode: true,
     lora_alpha: spec.alpha,
     lora_dropout: spec.dropout,
-    modules_to_save: projector ? [PROJECTOR_MODULE] : null,
+    modules_to_save: projector ? targets.savedModules.slice(0, 1) : null,
     peft_type: peftTypes[spec.kind],
     r: spec.rank,
     rank_pattern: differing('rank'),
-    target_modules: layers === undefined ? TARGET_MODULES : Object.keys(layers).sort(),
+    target_modules: layers === undefined ? targets.targetModules : Object.keys(layers).sort(),
     task_type: null,
     use_dora: false,
     use_rslora: spec.rankStabilized === true,
@@ -162,7 +175,7 @@ const settings: Readonly<Record<string, z.ZodType>> = {
   layers_pattern: z.union([pattern, z.array(pattern)]).nullable(),
   rank_pattern: z.record(pattern, count).nullable(),
   alpha_pattern: z.record(pattern, factor).nullable(),
-  modules_to_save: z.array(z.string().regex(/^([\w.]+\.)?(multi_modal_projector|mm_projector)$/)).nullable(),
+  modules_to_save: z.array(z.string().regex(/^[\w.]+$/)).nullable(),
   // Of no effect on a linear layer's result, or only beside a setting that must be off.
   auto_mapping: anything,
   base_model_name_or_path: anything,
@@ -182,7 +195,7 @@ const reasons: Readonly<Record<string, string>> = {
   use_dora: 'DoRA rescales the whole weight, not its update alone',
   bias: 'biases train along in PEFT, here they are frozen',
   init_lora_weights: 'this initialisation changes the base weights too',
-  modules_to_save: 'only the projector can be saved whole',
+  modules_to_save: 'only what the model trains alongside, its projector, can be saved whole',
   lora_bias: 'the update has no bias here',
   trainable_token_indices: 'embeddings are frozen here',
   layer_replication: 'layers are not repeated here',

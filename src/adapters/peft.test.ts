@@ -7,6 +7,8 @@ import {
   batchFeeds,
   fixture,
   projectorNames,
+  shape,
+  config as tinyConfig,
   traceLlava,
   weights,
   withoutPadding,
@@ -14,6 +16,7 @@ import {
 import { expectParity, fixturePath } from '../../test/support/parity.ts';
 import { UserError } from '../base/errors.ts';
 import { openSafetensors, serializeSafetensors } from '../formats/weights/safetensors.ts';
+import { llavaShape } from '../models/llava/shape.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { Program } from '../tensor/program.ts';
 import type { AdapterSpec } from './adapter.ts';
@@ -22,7 +25,6 @@ import {
   CONFIG_FILE,
   PROJECTOR_FILE,
   readAdapter,
-  readAdapterSpec,
   readProjector,
   serializeAdapter,
   serializeProjector,
@@ -42,7 +44,7 @@ const published = fixturePath('llava-tiny', 'adapter');
 
 /** An adapter of the fixture's model with values that are all different. */
 function adapterOf(spec: AdapterSpec) {
-  const adapter = createAdapter(spec);
+  const adapter = createAdapter(spec, shape.adaptable);
   traceLlava(adapter);
   let next = 0;
   const values = new Map(
@@ -59,7 +61,7 @@ function adapterOf(spec: AdapterSpec) {
 
 function write(spec: AdapterSpec, values: TensorValues): void {
   cpSync(published, folder, { recursive: true });
-  for (const [name, content] of Object.entries(serializeAdapter({ spec, values })))
+  for (const [name, content] of Object.entries(serializeAdapter({ spec, values, targets: shape })))
     writeFileSync(join(folder, name), content);
 }
 
@@ -98,9 +100,9 @@ const moelora: AdapterSpec = { kind: 'moelora', rank: 8, alpha: 16, dropout: 0.0
 
 describe('readAdapter', () => {
   it('reads an adapter that PEFT wrote, to the same logits', async () => {
-    const { spec, values } = readAdapter(published);
+    const { spec, values } = readAdapter(published, { targets: shape });
     expect(spec).toEqual({ kind: 'lora', rank: 4, alpha: 8, dropout: 0 });
-    const { logits } = traceLlava(createAdapter(spec));
+    const { logits } = traceLlava(createAdapter(spec, shape.adaptable));
     const program = await Program.compile({ logits });
     const result = await program.runOnHost({ ...batchFeeds(), ...Object.fromEntries(values) });
     await program.dispose();
@@ -111,14 +113,14 @@ describe('readAdapter', () => {
     const { adapter, values } = adapterOf(spec);
     write(spec, values);
     for (const options of [{}, { expected: adapter.parameters }]) {
-      const read = readAdapter(folder, options);
+      const read = readAdapter(folder, { targets: shape, ...options });
       expect(read.spec).toEqual(spec);
       expect(Object.fromEntries(read.values)).toEqual(Object.fromEntries(values));
     }
   });
 
   it('writes the same names and settings as PEFT', () => {
-    const { spec, values } = readAdapter(published);
+    const { spec, values } = readAdapter(published, { targets: shape });
     write(spec, values);
     const names = (path: string) => [...openSafetensors(join(path, WEIGHTS_FILE)).tensors.keys()].sort();
     expect(names(folder)).toEqual(names(published));
@@ -136,8 +138,8 @@ describe('readAdapter', () => {
   it('writes the same bytes from the same values', () => {
     const { values } = adapterOf(moelora);
     const reversed = new Map([...values].reverse());
-    expect(serializeAdapter({ spec: moelora, values: reversed })).toEqual(
-      serializeAdapter({ spec: moelora, values }),
+    expect(serializeAdapter({ spec: moelora, values: reversed, targets: shape })).toEqual(
+      serializeAdapter({ spec: moelora, values, targets: shape }),
     );
   });
 
@@ -165,7 +167,7 @@ describe('readAdapter', () => {
     [{ bias: 'all' }, 'bias: "all" is not supported: biases train along in PEFT, here they are frozen'],
     [
       { modules_to_save: ['lm_head'] },
-      'modules_to_save: ["lm_head"] is not supported: only the projector can be saved whole',
+      'modules_to_save: ["lm_head"] is not supported: only what the model trains alongside, its projector, can be',
     ],
     [{ modules_to_save: ['(.mm_projector'] }, 'modules_to_save: ["(.mm_projector"] is not supported'],
     [
@@ -188,8 +190,8 @@ describe('readAdapter', () => {
     ],
   ])('refuses the setting %o by name', (changes, message) => {
     changeConfig(changes);
-    expect(messageOf(() => readAdapterSpec(folder))).toContain(join(folder, CONFIG_FILE));
-    expect(messageOf(() => readAdapterSpec(folder))).toContain(message);
+    expect(messageOf(() => readAdapter(folder, { targets: shape }))).toContain(join(folder, CONFIG_FILE));
+    expect(messageOf(() => readAdapter(folder, { targets: shape }))).toContain(message);
   });
 
   it('names all settings that it refuses at once', () => {
@@ -224,25 +226,24 @@ describe('readAdapter', () => {
     changeTensors((name) => (name.includes('layers.1.') ? undefined : name));
     const expected = adapterOf({ ...lora, dropout: 0 }).adapter.parameters;
     expect(readAdapter(folder).values.size).toBe(14);
+    expect(messageOf(() => readAdapter(folder, { targets: shape }))).toContain('layers.1.');
     expect(messageOf(() => readAdapter(folder, { expected }))).toContain('layers.1.');
     changeTensors((name) => (name.includes('layers.0.') ? undefined : name));
-    expect(messageOf(() => readAdapter(folder))).toContain('layers.0.');
+    expect(messageOf(() => readAdapter(folder, { targets: shape }))).toContain('layers.0.');
   });
 
   it('misses what the configuration targets, not what it leaves out', () => {
     const missing = 'layers.1.mlp.up_proj.lora_A.weight: tensor is missing';
     changeTensors((name) => (name.includes('layers.1.mlp.up_proj') ? undefined : name));
-    expect(messageOf(() => readAdapter(folder))).toContain(missing);
+    expect(messageOf(() => readAdapter(folder, { targets: shape }))).toContain(missing);
     const config = JSON.parse(readFileSync(join(folder, CONFIG_FILE), 'utf8')) as Record<string, unknown>;
     const left = { ...config, exclude_modules: String.raw`.*layers\.1\.mlp\.up_proj` };
     writeFileSync(join(folder, CONFIG_FILE), JSON.stringify(left));
-    const { spec, values } = readAdapter(folder, { layers: 2 });
+    const { spec, values } = readAdapter(folder, { targets: shape });
     expect(values.size).toBe(26);
     expect(Object.keys(spec.layers ?? {})).toHaveLength(13);
-    expect(messageOf(() => readAdapter(folder, { layers: 3 }))).toContain('layers.2.self_attn.q_proj');
-    expect(messageOf(() => readAdapter(folder, { layers: 1 }))).toContain(
-      "layers.1: a layer of this number among the model's 1 layers",
-    );
+    const deeper = llavaShape({ ...tinyConfig, text: { ...tinyConfig.text, layers: 3 } });
+    expect(messageOf(() => readAdapter(folder, { targets: deeper }))).toContain('layers.2.self_attn.q_proj');
     writeFileSync(join(folder, CONFIG_FILE), JSON.stringify({ ...config, target_modules: ['q_proj'] }));
     expect(messageOf(() => readAdapter(folder))).toContain(
       'unknown tensor in a LORA adapter: target_modules of adapter_config.json does not name its layer',
@@ -273,8 +274,10 @@ describe('serializeAdapter', () => {
     const { values } = adapterOf(moelora);
     const [first] = values.keys();
     values.delete(first as string);
-    expect(() => serializeAdapter({ spec: moelora, values })).toThrow(`${first}: tensor is missing`);
-    expect(() => serializeAdapter({ spec: lora, values: adapterOf(moelora).values })).toThrow(
+    expect(() => serializeAdapter({ spec: moelora, values, targets: shape })).toThrow(
+      `${first}: tensor is missing`,
+    );
+    expect(() => serializeAdapter({ spec: lora, values: adapterOf(moelora).values, targets: shape })).toThrow(
       'lora_router.weight: unknown tensor in a LORA adapter',
     );
   });

@@ -7,7 +7,7 @@ import { openSafetensors, serializeSafetensors } from '../formats/weights/safete
 import { readFloat32, type TensorEntry, type TensorFile } from '../formats/weights/tensor-file.ts';
 import { openTorchFile } from '../formats/weights/torch-checkpoint.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
-import { type AdapterSpec, adaptationOf, type LayerSize, targetPattern } from './adapter.ts';
+import { type AdapterSpec, type AdapterTargets, adaptationOf, type LayerSize } from './adapter.ts';
 import {
   joinValues,
   type LayerTensors,
@@ -52,33 +52,35 @@ export interface ReadAdapter extends StoredAdapter {
 export interface ReadAdapterOptions {
   /** The parameters of the traced adapter: the tensors must be exactly those. */
   readonly expected?: ExpectedTensors;
-  /** Decoder layers of the model; by default as many as the file has. */
-  readonly layers?: number;
+  /** Of the model: what the settings ask for of its layers must be there. Without it an adapter is what its file holds. */
+  readonly targets?: AdapterTargets;
   /** A weight's name in our spelling, of one in that of another version or layout. */
   readonly canonicalName?: (name: string) => string;
 }
 
 /**
- * The files of an adapter folder. `baseModel`: name or path of the model it adapts, for the reader's information.
- * `projector`: its trained weights by canonical name, which PEFT then loads along; without, they are a file of their own.
+ * The files of an adapter folder. `targets`: those of the model it adapts; `baseModel`: the model's name or path, for the
+ * reader's information. `projector`: its trained weights by canonical name, which PEFT then loads along; without, they are a file of their own.
  * Throws when the tensors do not make up an adapter of this specification (a bug of the caller).
  */
 export function serializeAdapter({
   spec,
   values,
+  targets,
   baseModel,
   projector = new Map(),
-}: StoredAdapter & { readonly baseModel?: string; readonly projector?: TensorValues }): {
+}: StoredAdapter & {
+  readonly targets: AdapterTargets;
+  readonly baseModel?: string | undefined;
+  readonly projector?: TensorValues;
+}): {
   readonly [CONFIG_FILE]: string;
   readonly [WEIGHTS_FILE]: Uint8Array;
 } {
-  const [problem] = problemsOfValues(spec, values);
+  const [problem] = problemsOfValues(spec, values, targets);
   if (problem !== undefined) throw new Error(`adapter: ${problem.field}: ${problem.message}`);
   const prefixed = new Map([...values, ...projector].map(([name, tensor]) => [PREFIX + name, tensor]));
-  const config = peftConfigOf(spec, {
-    projector: projector.size > 0,
-    baseModel,
-  });
+  const config = peftConfigOf(spec, { targets, projector: projector.size > 0, baseModel });
   return {
     [CONFIG_FILE]: `${JSON.stringify(config, undefined, 2)}\n`,
     [WEIGHTS_FILE]: tensorBytes(prefixed),
@@ -86,13 +88,13 @@ export function serializeAdapter({
 }
 
 /**
- * Reads an adapter folder. With `expected` the tensors must be exactly those; without, they must be a complete adapter of
- * some model, or of one with as many `layers`.
+ * Reads an adapter folder. With `expected` the tensors must be exactly those; with `targets` they must be a complete
+ * adapter of that model.
  * @throws UserError naming every setting that is not supported and every tensor that is missing, unknown or misshapen.
  */
 export function readAdapter(folder: string, options: ReadAdapterOptions = {}): ReadAdapter {
-  const { expected, layers, canonicalName = (name) => name } = options;
-  const config = readPeftConfig(folder);
+  const { expected, targets, canonicalName = (name) => name } = options;
+  const config = readPeftConfig(folder, targets);
   const file = openTensors(folder, WEIGHTS_FILE);
   const { modulesToSave } = config.modules;
   const sorted = sortTensors(file.tensors.values(), {
@@ -101,7 +103,7 @@ export function readAdapter(folder: string, options: ReadAdapterOptions = {}): R
   });
   const issues = [...sorted.issues];
   if (expected !== undefined) issues.push(...differences(shapesOf(sorted), expected));
-  refuse(file, issues.length > 0 ? issues : adapterProblems(config, sorted, layers));
+  refuse(file, issues.length > 0 ? issues : adapterProblems(config, sorted, targets));
   const values = [...sorted.layers].flatMap(([path, { parts }]) =>
     [...parts].map(([name, part]) => {
       const whole = joinValues(
@@ -119,7 +121,7 @@ export function readAdapter(folder: string, options: ReadAdapterOptions = {}): R
       ]),
     );
   return {
-    spec: specOf(config, sorted.layers),
+    spec: specOf(config, sorted.layers, targets),
     values: new Map(values),
     saved: read(sorted.saved),
     copies: read(sorted.copies),
@@ -181,29 +183,26 @@ const torchName = (name: string): string => name.replace(/\.safetensors$/, '.bin
 type Layers = ReadonlyMap<string, LayerTensors>;
 type Shapes = ReadonlyMap<string, { readonly shape: readonly number[] }>;
 
-const LAYERS = 'model.language_model.layers';
-const decoderModules = [
-  ...['q', 'k', 'v', 'o'].map((name) => `self_attn.${name}_proj`),
-  ...['gate', 'up', 'down'].map((name) => `mlp.${name}_proj`),
-];
-
-/** The specification with the layers that are really there; without them where it is every decoder layer, all alike. */
-function specOf({ spec, sizes }: PeftConfig, layers: Layers): AdapterSpec {
+/** The specification with the layers that are really there; without them where it is all that the model offers, alike. */
+function specOf(
+  { spec, sizes }: PeftConfig,
+  layers: Layers,
+  targets: AdapterTargets | undefined,
+): AdapterSpec {
   const own = [...layers].map(([path, { filePath }]): [string, LayerSize] => [path, sizeOf(filePath, sizes)]);
-  const alike = own.every(
-    ([path, { rank, alpha }]) => targetPattern.test(path) && rank === spec.rank && alpha === spec.alpha,
-  );
-  const whole = decoderLayers(layers) * decoderModules.length;
-  return alike && layers.size === whole ? spec : { ...spec, layers: Object.fromEntries(own) };
-}
-
-function decoderLayers(layers: Layers): number {
-  const numbers = [...layers.keys()].map((path) => /^model\.language_model\.layers\.(\d+)\./.exec(path)?.[1]);
-  return numbers.reduce((most, number) => Math.max(most, number === undefined ? 0 : Number(number) + 1), 0);
+  const { adaptable } = targets ?? {};
+  const isWhole =
+    layers.size === adaptable?.size &&
+    own.every(([path, { rank, alpha }]) => adaptable.has(path) && rank === spec.rank && alpha === spec.alpha);
+  return isWhole ? spec : { ...spec, layers: Object.fromEntries(own) };
 }
 
 /** What keeps the tensors of a file from being the adapter that its configuration describes. */
-function adapterProblems(config: PeftConfig, { layers }: SortedTensors, modelLayers?: number): Issue[] {
+function adapterProblems(
+  config: PeftConfig,
+  { layers }: SortedTensors,
+  targets: AdapterTargets | undefined,
+): Issue[] {
   if (layers.size === 0) return [{ field: 'lora_A', message: 'the file holds no adapted layer' }];
   const issues: Issue[] = [];
   const { kind, experts } = config.spec;
@@ -225,32 +224,32 @@ function adapterProblems(config: PeftConfig, { layers }: SortedTensors, modelLay
     }
     issues.push(...layerProblems(kind, size, shapes, path));
   }
-  return [...issues, ...missingLayers(config, layers, modelLayers)];
+  return targets === undefined ? issues : [...issues, ...missingLayers(config, layers, targets)];
 }
 
-/** Decoder layers that the configuration asks for and the file does not have. */
-function missingLayers(config: PeftConfig, layers: Layers, modelLayers?: number): Issue[] {
-  const found = decoderLayers(layers);
-  if (found === 0) return [];
-  // A damaged name must not make us list a million layers.
-  const tensors = [...layers.values()].reduce((sum, { parts }) => sum + parts.size, 0);
-  if (found > tensors || (modelLayers !== undefined && found > modelLayers)) {
-    const place = modelLayers === undefined ? `${tensors} tensors` : `the model's ${modelLayers} layers`;
-    return [{ field: `layers.${found - 1}`, message: `a layer of this number among ${place}` }];
+/** Layers of the model that the configuration asks for and the file does not have. */
+function missingLayers(config: PeftConfig, layers: Layers, { adaptable }: AdapterTargets): Issue[] {
+  const known = [...layers].find(([path]) => adaptable.has(path));
+  if (known === undefined) return [];
+  const [canonical, inFile] = prefixes(known[0], known[1].filePath);
+  return [...adaptable.keys()].flatMap((wanted) => {
+    if (layers.has(wanted) || !wanted.startsWith(canonical)) return [];
+    if (!adapts(config, inFile + wanted.slice(canonical.length))) return [];
+    return partNames[config.spec.kind].map((part) => ({
+      field: `${wanted}.${part}.weight`,
+      message: 'tensor is missing',
+    }));
+  });
+}
+
+/** What stands before the end that two spellings of a path share. */
+function prefixes(path: string, other: string): readonly [string, string] {
+  const [mine, theirs] = [path.split('.'), other.split('.')];
+  while (mine.length > 0 && mine.at(-1) === theirs.at(-1)) {
+    mine.pop();
+    theirs.pop();
   }
-  const [path = '', { filePath = '' } = {}] = [...layers].find(([path]) => path.startsWith(LAYERS)) ?? [];
-  const rest = path.slice(LAYERS.length);
-  const fileLayers = filePath.slice(0, filePath.length - rest.length);
-  return Array.from({ length: modelLayers ?? found }, (_, layer) => layer).flatMap((layer) =>
-    decoderModules.flatMap((module) => {
-      const wanted = `${LAYERS}.${layer}.${module}`;
-      if (layers.has(wanted) || !adapts(config, `${fileLayers}.${layer}.${module}`)) return [];
-      return partNames[config.spec.kind].map((part) => ({
-        field: `${wanted}.${part}.weight`,
-        message: 'tensor is missing',
-      }));
-    }),
-  );
+  return [mine, theirs].map((parts) => parts.map((part) => `${part}.`).join('')) as [string, string];
 }
 
 function layerProblems(
@@ -281,17 +280,17 @@ function layerProblems(
 }
 
 /** What keeps values from being a complete adapter of a specification: every adapted layer has all parts. */
-function problemsOfValues(spec: AdapterSpec, values: Shapes): Issue[] {
+function problemsOfValues(spec: AdapterSpec, values: Shapes, { adaptable }: AdapterTargets): Issue[] {
   const issues: Issue[] = [];
   const paths = new Set(Object.keys(spec.layers ?? {}));
   for (const name of values.keys()) {
     const [, path = '', part = ''] = /^(.*)\.([^.]+)\.weight$/.exec(name) ?? [];
-    if (adaptationOf(spec, path) === undefined || !partNames[spec.kind].includes(part)) {
+    if (adaptationOf(spec, path, adaptable) === undefined || !partNames[spec.kind].includes(part)) {
       issues.push({ field: name, message: `unknown tensor in a ${peftTypes[spec.kind]} adapter` });
     } else paths.add(path);
   }
   for (const path of paths) {
-    const { rank } = adaptationOf(spec, path) ?? spec;
+    const { rank } = adaptationOf(spec, path, adaptable) ?? spec;
     issues.push(...layerProblems(spec.kind, { rank, experts: spec.experts }, values, path));
   }
   return issues;

@@ -2,7 +2,7 @@
 // Reading files, and saying where an error stands, is `load.ts`; what no single key can say is `cross-check.ts`.
 import { z } from 'zod';
 import type { MethodName } from '../methods/index.ts';
-import { templateChoices } from '../models/llava/model.ts';
+import { families } from '../models/index.ts';
 import type { ScheduleName } from '../nn/schedule.ts';
 import { slimTestCount } from '../streams/coin/facts.ts';
 import type { TaskName } from '../tasks/index.ts';
@@ -194,7 +194,7 @@ export const configSchema = (catalogue: Catalogue) =>
       .default(['lora', 'moelora'])
       .describe(`compared in this run: ${catalogue.methods.names.join(', ')}`),
     promptTemplate: z
-      .enum(['auto', ...templateChoices])
+      .enum(['auto', ...new Set(families.flatMap(({ templates }) => templates))])
       .default('auto')
       .describe(
         "auto: as the model's folder says; or one of LLaVA's by name; or chat, the chat template of the model's folder",

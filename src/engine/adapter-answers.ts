@@ -4,20 +4,20 @@ import { rmSync } from 'node:fs';
 import { type AdapterSpec, createAdapter } from '../adapters/index.ts';
 import type { TensorValues } from '../adapters/peft.ts';
 import type { RunConfig } from '../config/schema.ts';
-import { featureCache } from '../config/sources.ts';
 import { Generator } from '../evaluation/generation/generator.ts';
-import { ImageEncoder } from '../models/llava/image-encoder.ts';
-import type { LlavaModel } from '../models/llava/model.ts';
+import { ImageEncoder } from '../models/image-encoder.ts';
+import type { ModelShape, OpenModel } from '../models/index.ts';
+import { layoutsOf } from '../models/layouts.ts';
+import { openModelAdapter, ownAlongside } from '../models/model-adapter.ts';
 import { readPartialPredictions, writePredictions } from '../tasks/predictions.ts';
 import type { Task, TestSample } from '../tasks/task.ts';
-import { float32 } from '../tensor/dtype.ts';
-import { projectorNames } from '../training/traced.ts';
-import { answerSamples, aspectOf, openModel } from './answering.ts';
+import { answerSamples, aspectOf, openRunModel } from './answering.ts';
 import { programOptions } from './base-weights.ts';
+import { featureCache } from './feature-cache.ts';
 
 export interface AdaptedModel {
   readonly spec: AdapterSpec;
-  /** Of the adapter, and of the projector where it is another than the model's. */
+  /** Of the adapter, and of what trains alongside where it is another than the model's. */
   readonly values: TensorValues;
 }
 
@@ -34,32 +34,29 @@ export interface AnswerRequest {
 
 export class AdapterAnswers {
   readonly #config: RunConfig;
-  readonly #model: LlavaModel;
+  readonly #model: OpenModel;
   readonly #encoder: ImageEncoder;
-  /** The model's own. */
-  readonly projector: TensorValues;
+  /** The model's own values of what trains alongside. */
+  readonly alongside: TensorValues;
   #generator: { readonly spec: string; readonly generator: Generator } | undefined;
 
-  private constructor(config: RunConfig, model: LlavaModel, encoder: ImageEncoder) {
+  private constructor(config: RunConfig, model: OpenModel, encoder: ImageEncoder) {
     this.#config = config;
     this.#model = model;
     this.#encoder = encoder;
-    this.projector = new Map(
-      projectorNames.map((name) => {
-        const { data, shape } = model.weights.values(name);
-        return [name, float32(data, shape)] as const;
-      }),
-    );
+    this.alongside = ownAlongside(model);
+  }
+
+  get shape(): ModelShape {
+    return this.#model.shape;
   }
 
   /** `config` says how many slots and tokens; what it says of training plays no part. */
   static async open(config: RunConfig, modelFolder: string): Promise<AdapterAnswers> {
-    const model = openModel(config, modelFolder);
+    const model = openRunModel(config, modelFolder);
     const disk = featureCache(config);
     const encoder = await ImageEncoder.open({
-      config: model.config,
-      weights: model.weights,
-      transform: model.transform,
+      model,
       program: { provider: config.provider },
       memoryBytes: config.cache.memoryBytes,
       disk,
@@ -70,17 +67,19 @@ export class AdapterAnswers {
   async answer({ adapted, task, samples, predictionFile, signal, onAnswer }: AnswerRequest): Promise<void> {
     const partialFile = `${predictionFile}.partial`;
     rmSync(partialFile, { force: true });
+    const aspect = aspectOf(this.#config, task);
+    const layouts = await layoutsOf(this.#model, samples, aspect);
     await answerSamples({
       model: this.#model,
       encoder: this.#encoder,
-      aspect: aspectOf(this.#config, task),
+      aspect,
       generator: await this.#generatorOf(adapted?.spec),
       // Another object for each task, so that nothing is kept of images that were fitted otherwise.
-      parameters: Object.fromEntries([...this.projector, ...(adapted?.values ?? [])]),
+      parameters: Object.fromEntries([...this.alongside, ...(adapted?.values ?? [])]),
       samples,
-      prompts: samples.map(({ text, image }) => ({
-        inputIds: this.#model.processor.processPrompt(text, { hasImage: image !== undefined }),
-      })),
+      prompts: samples.map(({ text }, i) =>
+        this.#model.prompts.ask(text, { image: layouts[i], task: task.name }),
+      ),
       maxNewTokens: Math.min(this.#config.evaluation.maxNewTokens, task.maxNewTokens),
       predictionFile: partialFile,
       ...(onAnswer === undefined ? {} : { onAnswer }),
@@ -101,15 +100,19 @@ export class AdapterAnswers {
     if (this.#generator?.spec === key) return this.#generator.generator;
     await this.#generator?.generator.dispose();
     this.#generator = undefined;
-    const { config, weights } = this.#model;
     const generator = await Generator.compile({
-      config,
-      weights: weights.provider(new Set(projectorNames)),
+      model: this.#model,
       slots: this.#config.evaluation.slots,
       program: await programOptions(this.#config, this.#model),
-      ...(spec === undefined ? {} : { adapter: createAdapter(spec) }),
+      adapter: spec && createAdapter(spec, this.#model.shape.adaptable),
     });
     this.#generator = { spec: key, generator };
     return generator;
+  }
+
+  /** An adapter's folder as `answer` takes it. @throws UserError naming what of it does not fit the model. */
+  read(folder: string): AdaptedModel {
+    const { spec, values, alongside } = openModelAdapter(this.#model, folder);
+    return { spec, values: new Map([...values, ...alongside]) };
   }
 }

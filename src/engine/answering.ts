@@ -4,11 +4,10 @@ import { appendFileSync } from 'node:fs';
 import { killableWrite } from '../base/kill-points.ts';
 import type { RunConfig } from '../config/schema.ts';
 import type { GenerationStatistics, Generator, Prompt } from '../evaluation/generation/generator.ts';
-import type { ImageEncoder } from '../models/llava/image-encoder.ts';
-import { type LlavaModel, openLlava } from '../models/llava/model.ts';
-import type { ImageAspect } from '../models/parts/clip/processor.ts';
+import type { ImageEncoder } from '../models/image-encoder.ts';
+import { families, type OpenModel, openModel } from '../models/index.ts';
 import { strip } from '../tasks/python.ts';
-import type { Prediction, Task, TestSample } from '../tasks/task.ts';
+import type { ImageAspect, Prediction, Task, TestSample } from '../tasks/task.ts';
 import type { Value } from '../tensor/program.ts';
 
 /** How images of a task are shown in its evaluation; in training they are always padded. */
@@ -17,12 +16,15 @@ export function aspectOf({ imageTransform }: Pick<RunConfig, 'imageTransform'>, 
 }
 
 /** A model folder, with the prompt template that the configuration asks for. */
-export function openModel({ promptTemplate }: Pick<RunConfig, 'promptTemplate'>, folder: string): LlavaModel {
-  return openLlava(folder, promptTemplate === 'auto' ? {} : { template: promptTemplate });
+export function openRunModel(
+  { promptTemplate }: Pick<RunConfig, 'promptTemplate'>,
+  folder: string,
+): OpenModel {
+  return openModel(folder, { families, template: promptTemplate === 'auto' ? undefined : promptTemplate });
 }
 
 export interface AnsweringOptions {
-  readonly model: LlavaModel;
+  readonly model: OpenModel;
   readonly encoder: ImageEncoder;
   /** How images are fitted into the tower's square. */
   readonly aspect: ImageAspect;
@@ -48,7 +50,7 @@ export async function answerSamples(options: AnsweringOptions): Promise<Generati
     return image === undefined ? prompt : { ...prompt, image };
   });
   // What the template puts before a question: prompts without an image begin with it.
-  const textPrefix = model.processor.processPrompt('a', { hasImage: false });
+  const textPrefix = model.prompts.ask('a').inputIds;
   let done = 0;
   const answer = (some: readonly number[]) =>
     generator.generate(

@@ -1,11 +1,8 @@
 // How a run's programs are compiled: on which provider, and with the frozen weights in how many bits.
 import { dirname, join } from 'node:path';
 import type { BaseWeights, RunConfig } from '../config/schema.ts';
-import type { LlavaModel } from '../models/llava/model.ts';
-import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
-import { layerMatrices } from '../models/parts/llama/matrices.ts';
-import { openQuantizedWeights } from '../models/parts/quantized-weights.ts';
-import { Scope } from '../nn/scope.ts';
+import type { ModelOutline } from '../models/index.ts';
+import { openQuantizedWeights } from '../models/quantized-weights.ts';
 import { exactBytes } from '../tensor/exact-products.ts';
 import type { ProgramOptions } from '../tensor/program.ts';
 import { quantizeWeights } from '../tensor/quantization.ts';
@@ -18,22 +15,24 @@ const bitsOf = { float32: undefined, int8: 8, int4: 4 } as const;
  * @throws UserError for int8 on a processor that does not multiply such integers exactly.
  */
 export async function baseWeightRewrites(
-  { weights, config }: Pick<LlavaModel, 'weights' | 'config'>,
+  { weights, matrices }: Pick<ModelOutline, 'weights' | 'matrices'>,
   baseWeights: BaseWeights,
   folder: string,
 ): Promise<readonly Rewrite[]> {
   const bits = bitsOf[baseWeights];
   if (bits === undefined) return [];
-  const scope = new Scope(weights.provider(), LANGUAGE_MODEL);
-  const matrices = layerMatrices(scope, config.text);
+  const provide = weights.provider();
+  const frozen = [...matrices].map(([path, { inputs, outputs }]) =>
+    provide(`${path}.weight`, [outputs, inputs]),
+  );
   const bytes = bits === 8 ? await exactBytes() : undefined;
-  return [quantizeWeights(openQuantizedWeights(matrices, { bits, bytes, folder }))];
+  return [quantizeWeights(openQuantizedWeights(frozen, { bits, bytes, folder }))];
 }
 
 /** The options of a run's training and generation. Rounded weights are kept beside the runs. */
 export async function programOptions(
   { provider, baseWeights, output }: Pick<RunConfig, 'provider' | 'baseWeights' | 'output'>,
-  model: LlavaModel,
+  model: ModelOutline,
 ): Promise<ProgramOptions> {
   const folder = join(dirname(output), 'weight-cache');
   return { provider, rewrites: await baseWeightRewrites(model, baseWeights, folder) };

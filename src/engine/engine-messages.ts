@@ -1,7 +1,7 @@
 // What a run and an engine in another thread say to each other, and how errors travel.
 import { UserError } from '../base/errors.ts';
 import type { RunConfig } from '../config/schema.ts';
-import type { FeatureCounts } from '../models/llava/image-encoder.ts';
+import type { FeatureCounts } from '../models/image-encoder.ts';
 import type { TaskSource } from '../tasks/task.ts';
 import type { EvaluateProgress, EvaluateRequest, TrainProgress, TrainRequest } from './contract.ts';
 import type { EvaluateMeasurements, TrainMeasurements } from './measurements.ts';

@@ -2,7 +2,7 @@
 // do needs none. Not how many engines a run has: that is `runs/start.ts`.
 import type { Catalogue } from '../config/catalogue.ts';
 import type { RunConfig } from '../config/schema.ts';
-import { locateModel } from '../config/sources.ts';
+import { families, locateModel } from '../models/index.ts';
 import type { ObservingEngine } from './contract.ts';
 import type { EngineOptions } from './engine.ts';
 
@@ -11,7 +11,7 @@ export async function engineOf(
   { config, catalogue }: { readonly config: RunConfig; readonly catalogue?: Catalogue },
   options: Pick<EngineOptions, 'onClose'> = {},
 ): Promise<ObservingEngine> {
-  const modelFolder = locateModel(config);
+  const modelFolder = locateModel(config.model, families);
   const { openEngine } = await import('./engine.ts');
   return openEngine({ config, catalogue, modelFolder, ...options });
 }

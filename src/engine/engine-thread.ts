@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { present } from '../base/errors.ts';
 import { catalogueOf } from '../config/plugins.ts';
 import { trainSamples } from '../config/samples.ts';
-import type { FeatureCounts } from '../models/llava/image-encoder.ts';
+import type { FeatureCounts } from '../models/image-encoder.ts';
 import type { EvaluateProgress, RunEngine, TrainProgress } from './contract.ts';
 import { openEngine } from './engine.ts';
 import { type FromThread, type ThreadData, type ToThread, toPlainError } from './engine-messages.ts';

@@ -1,22 +1,22 @@
-// The engine of a run: a LLaVA model behind the interface of `contract.ts`. Opens what the run's configuration names and
+// The engine of a run: a model of any family behind the interface of `contract.ts`. Opens what the run's configuration names and
 // writes predictions and measurements; how a method trains and answers is the driver's matter.
 import type { Catalogue } from '../config/catalogue.ts';
 import { openMethod } from '../config/open-method.ts';
 import type { TrainedStage } from '../config/plan.ts';
 import { catalogueOf } from '../config/plugins.ts';
 import type { MethodName, RunConfig } from '../config/schema.ts';
-import { featureCache } from '../config/sources.ts';
 import { GateReader } from '../evaluation/generation/gate-reader.ts';
 import type { GenerationStatistics } from '../evaluation/generation/generator.ts';
 import type { Route } from '../methods/method.ts';
 import { withInserted } from '../methods/shared/insertion.ts';
-import { type FeatureCounts, ImageEncoder } from '../models/llava/image-encoder.ts';
-import type { LlavaModel } from '../models/llava/model.ts';
+import { type FeatureCounts, ImageEncoder } from '../models/image-encoder.ts';
+import type { OpenModel } from '../models/index.ts';
+import { layoutsOf } from '../models/layouts.ts';
 import type { ProgramOptions } from '../tensor/program.ts';
-import { projectorNames } from '../training/traced.ts';
-import { answerSamples, aspectOf, openModel } from './answering.ts';
+import { answerSamples, aspectOf, openRunModel } from './answering.ts';
 import { programOptions } from './base-weights.ts';
 import type { EvaluateRequest, GateRequest, ObservingEngine, TrainRequest } from './contract.ts';
+import { featureCache } from './feature-cache.ts';
 import { type EvaluateMeasurements, recordChoices, type TrainMeasurements } from './measurements.ts';
 import { type Asked, type DrivenMethod, type DrivenStage, MethodDriver } from './method-driver.ts';
 import { trainStage } from './stage-training.ts';
@@ -25,7 +25,7 @@ export interface EngineOptions {
   readonly config: RunConfig;
   /** By default what the package and the configuration's plug-ins bring. */
   readonly catalogue?: Catalogue;
-  /** In the llava-hf layout. */
+  /** Of any family that is known. */
   readonly modelFolder: string;
   /** Of one operator on the CPU; by default as many as there are cores. */
   readonly threads?: number;
@@ -36,25 +36,22 @@ export interface EngineOptions {
 export async function openEngine(options: EngineOptions): Promise<ObservingEngine> {
   const { config, modelFolder, threads } = options;
   const threading = threads === undefined ? {} : { threads };
-  const model = openModel(config, modelFolder);
-  const { config: llava, weights, transform } = model;
+  const model = openRunModel(config, modelFolder);
   const disk = featureCache(config);
   const encoder = await ImageEncoder.open({
-    config: llava,
-    weights,
-    transform,
+    model,
     program: { provider: config.provider, ...threading },
     ...(disk === undefined ? {} : { disk }),
     memoryBytes: config.cache.memoryBytes,
   });
   const program = { ...(await programOptions(config, model)), ...threading };
-  return new LlavaEngine(options, model, program, encoder);
+  return new ModelEngine(options, model, program, encoder);
 }
 
-class LlavaEngine implements ObservingEngine {
+class ModelEngine implements ObservingEngine {
   readonly #config: RunConfig;
   readonly #catalogue: Catalogue;
-  readonly #model: LlavaModel;
+  readonly #model: OpenModel;
   readonly #encoder: ImageEncoder;
   readonly #program: ProgramOptions;
   readonly #onClose: EngineOptions['onClose'];
@@ -63,7 +60,7 @@ class LlavaEngine implements ObservingEngine {
 
   constructor(
     { config, catalogue = catalogueOf(config), onClose }: EngineOptions,
-    model: LlavaModel,
+    model: OpenModel,
     program: ProgramOptions,
     encoder: ImageEncoder,
   ) {
@@ -122,18 +119,19 @@ class LlavaEngine implements ObservingEngine {
     const { task, samples, signal, onGates } = request;
     const reader = await this.#gateReaderOf(request.trained.method);
     const { parameters, routes } = await this.#ask(this.#drivenStage(request.trained), request);
+    const aspect = aspectOf(this.#config, this.#catalogue.tasks.get(task));
+    const layouts = await layoutsOf(this.#model, samples, aspect);
     for (const [i, { text, answer, image }] of samples.entries()) {
       signal.throwIfAborted();
-      const aspect = aspectOf(this.#config, this.#catalogue.tasks.get(task));
       const [features] = image === undefined ? [] : await this.#encoder.encode([image], { aspect });
       const { insert = [], rows } = routes?.[i] ?? {};
       const turns = [{ question: text, answer }];
-      const whole = this.#model.processor.processTraining(turns, { hasImage: image !== undefined });
-      const { inputIds, trained } = withInserted(whole, insert);
+      const whole = this.#model.prompts.conversation(turns, { image: layouts[i], task });
+      const sequence = withInserted(whole, insert);
       onGates({
-        image: Uint8Array.from(inputIds, (id) => (id === this.#model.config.imageTokenId ? 1 : 0)),
-        answer: trained,
-        gates: await reader.read({ inputIds, features, rows }, parameters),
+        image: Uint8Array.from(sequence.imageRows, (row) => (row < 0 ? 0 : 1)),
+        answer: sequence.trained,
+        gates: await reader.read({ ...sequence, features, rows }, parameters),
       });
     }
   }
@@ -171,12 +169,10 @@ class LlavaEngine implements ObservingEngine {
   async #gateReaderOf(method: MethodName): Promise<GateReader> {
     if (this.#gateReader?.method === method) return this.#gateReader.reader;
     await this.#gateReader?.reader.dispose();
-    const { config, weights } = this.#model;
     const { open } = this.#driven(method);
     const reader = await GateReader.compile({
-      config,
-      weights: weights.provider(new Set(projectorNames)),
-      graph: open.graph({ use: 'inference', model: config }),
+      model: this.#model,
+      graph: open.graph({ use: 'inference', model: this.#model.shape }),
       program: this.#program,
     });
     this.#gateReader = { method, reader };

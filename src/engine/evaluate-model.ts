@@ -2,17 +2,15 @@
 // no run. A run's own evaluations are `execute.ts`.
 
 import { join } from 'node:path';
-import { hasProjector, readAdapter, readProjector, type TensorValues } from '../adapters/peft.ts';
 import type { Catalogue } from '../config/catalogue.ts';
 import { catalogueOf } from '../config/plugins.ts';
 import { testSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { makeFolder } from '../formats/files/files.ts';
-import { canonicalName } from '../models/llava/weights.ts';
 import type { TaskName } from '../tasks/index.ts';
 import { readPredictions } from '../tasks/predictions.ts';
 import type { ScoringMode, TaskSource } from '../tasks/task.ts';
-import { type AdaptedModel, AdapterAnswers } from './adapter-answers.ts';
+import { AdapterAnswers } from './adapter-answers.ts';
 
 export interface EvaluateModelOptions {
   readonly modelFolder: string;
@@ -44,7 +42,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<read
   makeFolder(options.outputFolder);
   const evaluated: EvaluatedTask[] = [];
   try {
-    const adapted = adapterFolder === undefined ? undefined : readFolder(adapterFolder, answers.projector);
+    const adapted = adapterFolder === undefined ? undefined : answers.read(adapterFolder);
     for (const task of config.tasks.map((name) => catalogue.tasks.get(name))) {
       const started = performance.now();
       const samples = testSamples(config, source, task);
@@ -71,11 +69,4 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<read
     await answers.close();
   }
   return evaluated;
-}
-
-/** An adapter and its values; with those of the projector where the folder has it. */
-function readFolder(folder: string, projector: TensorValues): AdaptedModel {
-  const { spec, values, saved } = readAdapter(folder, { canonicalName });
-  const beside = hasProjector(folder) ? readProjector(folder, projector, { canonicalName }) : new Map();
-  return { spec, values: new Map([...values, ...saved, ...beside]) };
 }

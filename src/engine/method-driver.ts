@@ -21,26 +21,24 @@ import type {
   Values,
 } from '../methods/method.ts';
 import { createEmbeddings } from '../methods/shared/embeddings.ts';
-import { idsWithInserted } from '../methods/shared/insertion.ts';
 import { readStage, serializeStage } from '../methods/shared/stage-files.ts';
 import { tasksUpTo } from '../methods/stream.ts';
-import type { LlavaModel } from '../models/llava/model.ts';
-import type { TrainingTokens } from '../models/llava/processor.ts';
-import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
-import type { ImageAspect } from '../models/parts/clip/processor.ts';
+import type { OpenModel } from '../models/family.ts';
+import { layoutsOf } from '../models/layouts.ts';
+import { ownAlongside } from '../models/model-adapter.ts';
+import { tableOf } from '../models/network.ts';
+import { type TokenSequence, truncated, withWords } from '../models/sequence.ts';
 import { strip } from '../tasks/python.ts';
-import type { TrainSample } from '../tasks/task.ts';
-import { float32 } from '../tensor/dtype.ts';
+import type { ImageAspect, TrainSample } from '../tasks/task.ts';
 import type { ProgramOptions } from '../tensor/program.ts';
 import type { TrainingSettings } from '../training/course.ts';
 import type { LearnerState } from '../training/learner.ts';
 import { type StageResult, StageTrainer } from '../training/stage.ts';
-import { projectorNames } from '../training/traced.ts';
 import type { TrainProgress } from './contract.ts';
 
 export interface DriverOptions {
   readonly model: DrivenModel;
-  /** Features of images, [patches, visionHidden] each, in the order asked for; by default padded to a square. */
+  /** Features of images, [rows, featureSize] each, in the order asked for; by default padded to a square. */
   readonly features: (
     images: readonly string[],
     options?: { readonly aspect?: ImageAspect },
@@ -59,7 +57,18 @@ export interface DriverOptions {
   readonly baseModel?: string;
 }
 
-export type DrivenModel = Pick<LlavaModel, 'config' | 'weights' | 'tokenizer' | 'processor'>;
+export type DrivenModel = Pick<
+  OpenModel,
+  | 'shape'
+  | 'network'
+  | 'weights'
+  | 'matrices'
+  | 'tokenizer'
+  | 'images'
+  | 'prompts'
+  | 'padTokenId'
+  | 'endTokenIds'
+>;
 
 /** A method with its settings. They are the same whenever a driver is given a method of this name. */
 export interface DrivenMethod {
@@ -130,20 +139,15 @@ const ROUTED_TOGETHER = 64;
 /** Programs are compiled once per method and serve all its stages; those of one method at a time are held. */
 export class MethodDriver {
   readonly #options: DriverOptions;
-  /** The base model's projector: what every method's adapter is trained beside. */
-  readonly projector: Values;
+  /** The base model's own values of what trains alongside: its projector, or nothing. */
+  readonly alongside: Values;
   readonly #embeddings: Embeddings;
   #trainer: { readonly method: string; readonly trainer: StageTrainer } | undefined;
   #generator: { readonly method: string | undefined; readonly generator: Generator } | undefined;
 
   constructor(options: DriverOptions) {
     this.#options = options;
-    this.projector = new Map(
-      projectorNames.map((name) => {
-        const { data, shape } = options.model.weights.values(name);
-        return [name, float32(data, shape)];
-      }),
-    );
+    this.alongside = ownAlongside(options.model);
     this.#embeddings = embeddingsOf(options.model);
   }
 
@@ -189,12 +193,12 @@ export class MethodDriver {
 
   /** What a stage left behind in a folder. */
   read({ method, open }: DrivenMethod, folder: string): StageState {
-    return readStage(folder, { method, open, projector: this.projector });
+    return readStage(folder, { method, open, model: this.#options.model.shape });
   }
 
   /** What the stage's model is fed when it answers, from its folder; without a stage, the base model. */
   inference(trained: DrivenStage | undefined): Inference {
-    if (trained === undefined) return { parameters: this.projector };
+    if (trained === undefined) return { parameters: this.alongside };
     return trained.open.inference(this.read(trained, trained.folder), this.#context(trained));
   }
 
@@ -205,10 +209,12 @@ export class MethodDriver {
     { aspect, signal }: AskOptions = {},
   ): Promise<Asked> {
     const { parameters, route } = this.inference(trained);
-    const prompts = questions.map(({ text, image }) => this.#promptOf(text, image !== undefined));
-    if (route === undefined) {
-      return { parameters, prompts: prompts.map((ids) => routedPrompt(ids)), routes: undefined };
-    }
+    const { model } = this.#options;
+    const layouts = await layoutsOf(model, questions, aspect);
+    const prompts = questions.map(({ text, task }, i) =>
+      model.prompts.ask(text, { image: layouts[i], task }),
+    );
+    if (route === undefined) return { parameters, prompts, routes: undefined };
     const routes: Route[] = [];
     for (let start = 0; start < questions.length; start += ROUTED_TOGETHER) {
       signal?.throwIfAborted();
@@ -218,14 +224,15 @@ export class MethodDriver {
       const queries = part.map(
         ({ text, image, task }, i): Query => ({
           text,
-          inputIds: prompts[start + i] as Int32Array,
+          inputIds: (prompts[start + i] as TokenSequence).inputIds,
           task,
+          layout: layouts[start + i],
           features: image === undefined ? undefined : features.next().value,
         }),
       );
-      routes.push(...(await route(queries, this.#inferenceTools(trained))));
+      routes.push(...(await route(queries, this.#inferenceTools(trained, part[0]?.task))));
     }
-    return { parameters, prompts: prompts.map((ids, i) => routedPrompt(ids, routes[i])), routes };
+    return { parameters, prompts: prompts.map((prompt, i) => routedPrompt(prompt, routes[i])), routes };
   }
 
   /** The method's trainer. That of another method is let go. */
@@ -234,8 +241,7 @@ export class MethodDriver {
     await this.#trainer?.trainer.dispose();
     this.#trainer = undefined;
     const { model, training, program } = this.#options;
-    const { config, weights } = model;
-    const trainer = await StageTrainer.compile({ config, weights, open, settings: training, program });
+    const trainer = await StageTrainer.compile({ model, open, settings: training, program });
     this.#trainer = { method: method.name, trainer };
     return trainer;
   }
@@ -248,11 +254,10 @@ export class MethodDriver {
     this.#generator = undefined;
     const { model, slots, program } = this.#options;
     const generator = await Generator.compile({
-      config: model.config,
-      weights: model.weights.provider(new Set(projectorNames)),
+      model,
       slots,
       program,
-      adapter: driven?.open.graph({ use: 'inference', model: model.config }),
+      adapter: driven?.open.graph({ use: 'inference', model: model.shape }),
     });
     this.#generator = { method: name, generator };
     return generator;
@@ -265,28 +270,24 @@ export class MethodDriver {
 
   #context({ method, stage }: Omit<DrivenStage, 'folder'>): StageContext {
     const { seed, tasks, model } = this.#options;
-    return { seed, stage, tasks: tasksUpTo(method.stream, stage, tasks), model: model.config };
+    return { seed, stage, tasks: tasksUpTo(method.stream, stage, tasks), model: model.shape };
   }
 
-  #inferenceTools(driven: DrivenMethod | undefined): InferenceTools {
-    const { tokenizer } = this.#options.model;
+  #inferenceTools(driven: DrivenMethod | undefined, task: string | undefined): InferenceTools {
+    const { tokenizer, prompts } = this.#options.model;
     return {
       embeddings: this.#embeddings,
       generate: async (questions, parameters, maxNewTokens) => {
-        const prompts = questions.map(({ text, features, rows }) => ({
-          inputIds: this.#promptOf(text, features !== undefined),
+        const asked = questions.map(({ text, features, layout, rows }) => ({
+          ...prompts.ask(text, { image: layout, task }),
           features,
           rows,
         }));
         const generator = await this.generator(driven);
-        const answers = await generator.generate(prompts, Object.fromEntries(parameters), maxNewTokens);
+        const answers = await generator.generate(asked, Object.fromEntries(parameters), maxNewTokens);
         return answers.map((ids) => strip(tokenizer.decode(ids)));
       },
     };
-  }
-
-  #promptOf(text: string, hasImage: boolean): Int32Array {
-    return this.#options.model.processor.processPrompt(text, { hasImage });
   }
 
   async #tokenize(
@@ -299,9 +300,13 @@ export class MethodDriver {
       // Lets signals come in.
       await setImmediate();
       signal?.throwIfAborted();
-      for (const one of stream.slice(start, start + TOKENIZED_TOGETHER)) {
-        const { turns, image } = one.sample;
-        const whole = model.processor.processTraining(turns, { hasImage: image !== undefined });
+      const some = stream.slice(start, start + TOKENIZED_TOGETHER);
+      const layouts = await layoutsOf(
+        model,
+        some.map(({ sample }) => sample),
+      );
+      for (const [i, one] of some.entries()) {
+        const whole = model.prompts.conversation(one.sample.turns, { image: layouts[i], task: one.task });
         const tokens = truncated(whole, training.maxTokens);
         if (!tokens.trained.includes(1)) {
           throw new UserError({
@@ -316,7 +321,8 @@ export class MethodDriver {
   }
 
   #write({ method, open }: DrivenMethod, folder: string, state: StageState): void {
-    const options = { method, open, projector: this.projector, baseModel: this.#options.baseModel };
+    const { model, baseModel } = this.#options;
+    const options = { method, open, model: model.shape, baseModel };
     for (const [name, content] of Object.entries(serializeStage(state, options))) {
       writeFileAtomic(join(folder, name), content);
     }
@@ -331,24 +337,18 @@ function samplesUpTo({ method, samplesOf }: StageTask, known: readonly string[])
   };
 }
 
-/** A conversation without what lies behind `most` tokens. */
-function truncated(tokens: TrainingTokens, most: number): TrainingTokens {
-  if (tokens.inputIds.length <= most) return tokens;
-  return { inputIds: tokens.inputIds.slice(0, most), trained: tokens.trained.slice(0, most) };
-}
-
-function routedPrompt(inputIds: Int32Array, { insert = [], rows }: Route = {}): Prompt {
-  return { inputIds: idsWithInserted(inputIds, insert), rows };
+function routedPrompt(prompt: TokenSequence, { insert = [], rows }: Route = {}): Prompt {
+  return { ...withWords(prompt, insert), rows };
 }
 
 /** Made when a method first asks, as it reads the whole table of words. */
-function embeddingsOf({ config, weights, tokenizer }: DrivenModel): Embeddings {
+function embeddingsOf({ shape, network, weights, tokenizer }: DrivenModel): Embeddings {
   let made: Embeddings | undefined;
   const get = () => {
     made ??= createEmbeddings({
-      table: weights.values(`${LANGUAGE_MODEL}.embed_tokens.weight`).data,
-      hiddenSize: config.text.hiddenSize,
-      visionSize: config.vision.hiddenSize,
+      table: weights.values(tableOf(network)).data,
+      hiddenSize: shape.hiddenSize,
+      featureSize: shape.featureSize,
       tokenize: (text) => tokenizer.encode(text, { first: true }),
     });
     return made;

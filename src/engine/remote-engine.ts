@@ -1,7 +1,7 @@
 // An engine in a thread of its own, so that several work side by side: two of one thread each do more on two cores than
 // one whose operators share both. The bytes are the same.
 import { Worker } from 'node:worker_threads';
-import type { FeatureCounts } from '../models/llava/image-encoder.ts';
+import type { FeatureCounts } from '../models/image-encoder.ts';
 import type {
   EvaluateProgress,
   EvaluateRequest,

@@ -44,7 +44,7 @@ export async function trainStage(
     trainableParameters,
     memoryBytes: memoryBytes(state),
     inferenceParameters: [...parameters].reduce(
-      (total, [name, { data }]) => total + (driver.projector.has(name) ? 0 : data.length),
+      (total, [name, { data }]) => total + (driver.alongside.has(name) ? 0 : data.length),
       0,
     ),
     inferencePasses: passes,

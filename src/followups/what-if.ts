@@ -8,7 +8,6 @@ import { present } from '../base/errors.ts';
 import { openMethod } from '../config/open-method.ts';
 import type { EvaluateStep, TrainStep } from '../config/plan.ts';
 import type { MethodName } from '../config/schema.ts';
-import { locateModel } from '../config/sources.ts';
 import { AdapterAnswers } from '../engine/adapter-answers.ts';
 import type { RunEngine } from '../engine/contract.ts';
 import { engineOf } from '../engine/engine-of.ts';
@@ -16,6 +15,7 @@ import { makeFolder, sha256, writeJsonAtomic } from '../formats/files/files.ts';
 import { readRows } from '../formats/records/json.ts';
 import { blend, stageLora } from '../methods/shared/blend.ts';
 import { readStage } from '../methods/shared/stage-files.ts';
+import { families, locateModel } from '../models/index.ts';
 import { type Cell as AnswerCell, CellJournal } from '../runs/cell-journal.ts';
 import type { OpenedRun } from '../runs/open.ts';
 import type { TaskName } from '../tasks/index.ts';
@@ -206,7 +206,7 @@ class MixedStages {
   async answer({ model, task, file }: Cell): Promise<void> {
     const { run, signal } = this.#asking;
     const { config, catalogue, evaluations, folder } = run;
-    this.#answers ??= await AdapterAnswers.open(config, locateModel(config));
+    this.#answers ??= await AdapterAnswers.open(config, locateModel(config.model, families));
     const predictionFile = join(folder, file);
     makeFolder(dirname(predictionFile));
     const adapted = this.#blended(model, this.#answers);
@@ -224,21 +224,21 @@ class MixedStages {
     await this.#answers?.close();
   }
 
-  #blended({ method, parts }: WhatIfModel, { projector }: AdapterAnswers) {
+  #blended({ method, parts }: WhatIfModel, { alongside, shape }: AdapterAnswers) {
     const { run } = this.#asking;
     const { config, catalogue, folder } = run;
     const opened = catalogue.methods.get(method);
     const open = openMethod(config, opened);
     const steps = trainedSteps(run, method);
     const stages = parts.map(({ stage, weight }) => {
-      if (stage === 0) return { weight, projector };
+      if (stage === 0) return { weight, projector: alongside };
       const state = readStage(join(folder, present(steps[stage - 1], `stage ${stage}`).adapterFolder), {
         method: opened,
         open,
-        projector,
+        model: shape,
       });
       const own = new Map(
-        [...projector.keys()].map((name) => [name, present(state.trained.get(name), name)]),
+        [...alongside.keys()].map((name) => [name, present(state.trained.get(name), name)]),
       );
       return { weight, projector: own, lora: present(stageLora(open, state), 'a stage as one LoRA') };
     });

@@ -7,17 +7,18 @@ import { planRun, type Step } from '../config/plan.ts';
 import { testSamples, trainSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
 import type { Method } from '../methods/define.ts';
-import { expectedWeights } from '../models/llava/inventory.ts';
-import type { LlavaModel } from '../models/llava/model.ts';
-import { LANGUAGE_MODEL } from '../models/llava/weights.ts';
+import type { OpenModel } from '../models/family.ts';
+import { layoutsOf } from '../models/layouts.ts';
+import { Scope } from '../nn/scope.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { Task, TaskSource } from '../tasks/task.ts';
 import { productFlops } from '../tensor/flops.ts';
 import { isMadeBy, type Tensor, topologicalOrder } from '../tensor/graph.ts';
+import { input } from '../tensor/ops.ts';
 import { evaluateDim, sizeOf } from '../tensor/shape.ts';
 import { planSteps } from '../training/batching.ts';
 import { traceTraining } from '../training/traced.ts';
-import { type FeatureStorage, featureStorage, largestStage } from './feature-storage.ts';
+import { type FeatureStorage, featureStorage, largestStage, meanRows, spread } from './feature-storage.ts';
 import { buildProgram } from './programs.ts';
 
 /** Floating-point operations of matrix products: 2·rows·inner·columns each. */
@@ -54,8 +55,6 @@ export interface RunEstimate {
   readonly disk: { readonly adapters: number; readonly checkpoint: number; readonly predictions: number };
 }
 
-/** Samples of a task that are tokenised; the others are taken to be like them. */
-const measuredSamples = 64;
 const bytesPerNumber = 4;
 /** Ids, keys and quotes of a line of a prediction file. */
 const lineBytes = 70;
@@ -71,27 +70,32 @@ interface TaskShape {
   /** Share of samples with an image. */
   readonly trainImages: number;
   readonly testImages: number;
+  /** Rows of features of an image. */
+  readonly imageRows: number;
 }
 
-export function estimateRun(
+export async function estimateRun(
   config: RunConfig,
   catalogue: Catalogue,
-  model: LlavaModel,
+  model: OpenModel,
   source: TaskSource,
-): RunEstimate {
-  const shapes = new Map(
-    config.tasks.map((task) => [task, shapeOf(config, model, source, catalogue.tasks.get(task))]),
-  );
+): Promise<RunEstimate> {
+  const shapes = new Map<TaskName, TaskShape>();
+  for (const task of config.tasks)
+    shapes.set(task, await shapeOf(config, model, source, catalogue.tasks.get(task)));
   const shape = (task: TaskName) => shapes.get(task) as TaskShape;
   const vision = productFlops(Object.values(buildProgram('vision', model, config)))(new Map([['images', 1]]));
-  const parameters = [...expectedWeights(model.config).values()].reduce(
+  const parameters = [...model.computed.values()].reduce(
     (total, dims) => total + dims.reduce((a, b) => a * b, 1),
     0,
   );
   const features = featureStorage(
     config,
-    model.config,
-    largestStage(config, catalogue, (task) => shape(task).train.samples * shape(task).trainImages),
+    model.shape,
+    largestStage(config, catalogue, (task) => {
+      const { train, trainImages, imageRows } = shape(task);
+      return train.samples * trainImages * imageRows;
+    }),
   );
   const training = new Map(
     config.methods.map((method) => [method, trainingOf(config, model, catalogue.methods.get(method))]),
@@ -125,7 +129,7 @@ export function estimateRun(
       batch,
       tokens: Math.round(tokens),
       answers: Math.round(batch * mean(({ train }) => train.answers)),
-      images: Math.max(1, Math.round(batch * images)),
+      rows: Math.max(1, Math.round(batch * images * mean(({ imageRows }) => imageRows))),
     });
     const encoded = (features.isKept ? 1 : epochs) * samples * images;
     const flops = (epochs * samples * (perBatch ?? 0)) / batch + encoded * vision;
@@ -154,12 +158,13 @@ export function estimateRun(
         ...[...training.values()].flatMap(({ values }) =>
           config.tasks.map((task) => {
             const batch = config.training.taskBatchSizes[task] ?? config.training.batchSize;
-            const { tokens, answers } = shape(task).train;
+            const { imageRows, train } = shape(task);
+            const { tokens, answers } = train;
             const sizes = {
               batch,
               tokens: Math.round(tokens),
               answers: Math.round(batch * answers),
-              images: batch,
+              rows: Math.max(1, Math.round(batch * imageRows)),
             };
             return values(sizes) * bytesPerNumber;
           }),
@@ -184,14 +189,15 @@ interface BatchSizes {
   readonly batch: number;
   readonly tokens: number;
   readonly answers: number;
-  readonly images: number;
+  /** Of images' features. */
+  readonly rows: number;
 }
 
 /** The traced training of a method: what trains, and the cost of a batch. Nothing for one that does not train. */
-function trainingOf(config: RunConfig, model: LlavaModel, method: Method) {
+function trainingOf(config: RunConfig, model: OpenModel, method: Method) {
   if (!method.stream.trains) return { trainable: 0, flops: () => 0, values: () => 0 };
   const open = openMethod(config, method);
-  const { trained, loss } = traceTraining({ config: model.config, weights: model.weights, open });
+  const { trained, loss } = traceTraining({ model, open });
   const flops = productFlops(Object.values(buildProgram('train', model, config, method)));
   const values = forwardValues(loss);
   const map = (sizes: BatchSizes) => new SizesByName(Object.entries(sizes));
@@ -222,39 +228,48 @@ function forwardValues(output: Tensor): (sizes: ReadonlyMap<string, number>) => 
 }
 
 /** Of a token through the decoder and the head, without the products of attention, which are small beside them. */
-function decoderFlops(model: LlavaModel): Flops {
+function decoderFlops({ network, shape }: OpenModel): Flops {
   let numbers = 0;
-  for (const [name, dims] of expectedWeights(model.config)) {
-    const decodes = name.startsWith(LANGUAGE_MODEL) || name.startsWith('lm_head');
-    if (decodes && dims.length === 2 && !name.includes('embed_tokens')) {
-      numbers += (dims[0] ?? 0) * (dims[1] ?? 0);
-    }
-  }
+  const root = new Scope((name, dims) => {
+    if (dims.length === 2) numbers += (dims[0] ?? 0) * (dims[1] ?? 0);
+    return input(name, 'float32', dims);
+  });
+  const embeddings = input('embeddings', 'float32', ['batch', 'tokens', shape.hiddenSize]);
+  const positions = input('positions', 'int32', [shape.positionAxes, 'batch', 'tokens']);
+  network.logits(root, network.decode(root, embeddings, { positions }));
   return 2 * numbers;
 }
 
-function shapeOf(config: RunConfig, model: LlavaModel, source: TaskSource, task: Task): TaskShape {
-  const { processor, tokenizer } = model;
+async function shapeOf(
+  config: RunConfig,
+  model: OpenModel,
+  source: TaskSource,
+  task: Task,
+): Promise<TaskShape> {
+  const { prompts, tokenizer } = model;
   const train = trainSamples(config, source, task);
   const test = testSamples(config, source, task);
-  const trained = spread(train).map(({ turns, image }) => {
-    const { inputIds, trained: marks } = processor.processTraining(turns, { hasImage: image !== undefined });
+  const [someTrain, someTest] = [spread(train), spread(test)];
+  const [trainLayouts, testLayouts] = [await layoutsOf(model, someTrain), await layoutsOf(model, someTest)];
+  const trained = someTrain.map(({ turns }, i) => {
+    const { inputIds, trained: marks } = prompts.conversation(turns, {
+      image: trainLayouts[i],
+      task: task.name,
+    });
     const most = config.training.maxTokens;
     return {
       tokens: Math.min(most, inputIds.length),
       answers: marks.slice(0, most).reduce((total, mark) => total + mark, 0),
     };
   });
-  const asked = spread(test).map(({ text, image, answer }) => ({
-    tokens: processor.processPrompt(text, { hasImage: image !== undefined }).length,
+  const asked = someTest.map(({ text, answer }, i) => ({
+    tokens: prompts.ask(text, { image: testLayouts[i], task: task.name }).inputIds.length,
     // A right answer and its end.
     answers: tokenizer.encode(answer, { first: false }).length + 1,
     bytes: Buffer.byteLength(text) + Buffer.byteLength(answer),
   }));
-  const images = (samples: readonly { readonly image?: string }[]) => {
-    const some = spread(samples);
-    return some.filter(({ image }) => image !== undefined).length / Math.max(1, some.length);
-  };
+  const share = (layouts: readonly unknown[]) =>
+    layouts.filter((layout) => layout !== undefined).length / Math.max(1, layouts.length);
   return {
     train: {
       samples: train.length,
@@ -267,18 +282,13 @@ function shapeOf(config: RunConfig, model: LlavaModel, source: TaskSource, task:
       answers: meanOf(asked, 'answers'),
       bytes: meanOf(asked, 'bytes'),
     },
-    trainImages: images(train),
-    testImages: images(test),
+    trainImages: share(trainLayouts),
+    testImages: share(testLayouts),
+    imageRows: await meanRows(
+      model,
+      train.flatMap(({ image }) => image ?? []),
+    ),
   };
-}
-
-/** Some samples at equal distances. */
-function spread<T>(samples: readonly T[]): readonly T[] {
-  const count = Math.min(measuredSamples, samples.length);
-  return Array.from(
-    { length: count },
-    (_, index) => samples[Math.floor((index * samples.length) / count)] as T,
-  );
 }
 
 function meanOf<Key extends string>(rows: readonly Readonly<Record<Key, number>>[], key: Key): number {

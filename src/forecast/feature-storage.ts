@@ -4,8 +4,8 @@ import type { Catalogue } from '../config/catalogue.ts';
 import { planRun } from '../config/plan.ts';
 import { trainSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
-import { featureCache } from '../config/sources.ts';
-import type { LlavaConfig } from '../models/llava/config.ts';
+import { featureCache } from '../engine/feature-cache.ts';
+import type { ModelShape, OpenModel } from '../models/family.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { TaskSource } from '../tasks/task.ts';
 
@@ -20,13 +20,13 @@ export interface FeatureStorage {
   readonly isKept: boolean;
 }
 
-/** @param stageImages of the largest training set. */
+/** @param stageRows rows of features of the images of the largest training set. */
 export function featureStorage(
   config: Pick<RunConfig, 'cache' | 'output'>,
-  { imageTokens, vision }: Pick<LlavaConfig, 'imageTokens' | 'vision'>,
-  stageImages: number,
+  { featureSize }: Pick<ModelShape, 'featureSize'>,
+  stageRows: number,
 ): FeatureStorage {
-  const stage = stageImages * imageTokens * vision.hiddenSize * Float32Array.BYTES_PER_ELEMENT;
+  const stage = stageRows * featureSize * Float32Array.BYTES_PER_ELEMENT;
   const disk = featureCache(config)?.maxBytes ?? 0;
   const memory = config.cache.memoryBytes;
   return { stage, memory, disk, isKept: stage <= Math.max(memory, disk) };
@@ -43,20 +43,45 @@ export function largestStage(
 }
 
 /** What it costs a run that its features are not kept, in words; undefined where they are. */
-export function featureWarning(
+export async function featureWarning(
   config: RunConfig,
   catalogue: Catalogue,
-  model: Pick<LlavaConfig, 'imageTokens' | 'vision'>,
+  model: Pick<OpenModel, 'images' | 'shape'>,
   source: TaskSource,
-): string | undefined {
-  const count = (task: TaskName) =>
-    new Set(trainSamples(config, source, catalogue.tasks.get(task)).flatMap(({ image }) => image ?? [])).size;
-  const images = new Map(config.tasks.map((task) => [task, count(task)]));
-  const largest = largestStage(config, catalogue, (task) => images.get(task) ?? 0);
-  const { stage, memory, disk, isKept } = featureStorage(config, model, largest);
+): Promise<string | undefined> {
+  const rows = new Map<TaskName, number>();
+  for (const task of config.tasks) {
+    const files = [
+      ...new Set(trainSamples(config, source, catalogue.tasks.get(task)).flatMap(({ image }) => image ?? [])),
+    ];
+    rows.set(task, files.length * (await meanRows(model, files)));
+  }
+  const largest = largestStage(config, catalogue, (task) => rows.get(task) ?? 0);
+  const { stage, memory, disk, isKept } = featureStorage(config, model.shape, largest);
   if (isKept) return undefined;
   const place = disk === 0 ? 'none on disk' : `${gigabytes(disk)} on disk`;
   return `Image features: ${gigabytes(stage)} for the largest stage, kept are ${gigabytes(memory)} in memory and ${place}. Images go through the vision tower again in every epoch; cache.use and a larger cache.maxBytes spare that.`;
+}
+
+/** Rows of features that an image has, by some of them; 0 where there are none. */
+export async function meanRows(
+  { images }: Pick<OpenModel, 'images'>,
+  files: readonly string[],
+): Promise<number> {
+  const layouts = await images.layouts(spread(files));
+  return layouts.reduce((total, { rows }) => total + rows, 0) / Math.max(1, layouts.length);
+}
+
+/** How many samples of a task are looked at; the others are taken to be like them. */
+const lookedAt = 64;
+
+/** Some samples at equal distances. */
+export function spread<T>(samples: readonly T[]): readonly T[] {
+  const count = Math.min(lookedAt, samples.length);
+  return Array.from(
+    { length: count },
+    (_, index) => samples[Math.floor((index * samples.length) / count)] as T,
+  );
 }
 
 function gigabytes(bytes: number): string {

@@ -5,37 +5,31 @@ import type { RunConfig } from '../config/schema.ts';
 import { extendGraph, projectGraph } from '../evaluation/generation/graphs.ts';
 import type { Method } from '../methods/define.ts';
 import { lora } from '../methods/lora/method.ts';
-import type { LlavaModel } from '../models/llava/model.ts';
-import { imageFeatures } from '../models/llava/network.ts';
+import type { OpenModel } from '../models/family.ts';
 import { Scope } from '../nn/scope.ts';
 import type { Tensor } from '../tensor/graph.ts';
-import { input } from '../tensor/ops.ts';
 import { gradientGraph } from '../training/learner.ts';
-import { projectorNames, traceTraining } from '../training/traced.ts';
+import { traceTraining } from '../training/traced.ts';
 
 type Outputs = Readonly<Record<string, Tensor>>;
-type Build = (model: LlavaModel, config: RunConfig, method: Method | undefined) => Outputs;
+type Build = (model: OpenModel, config: RunConfig, method: Method | undefined) => Outputs;
 
 export const programs = {
-  /** Pixels to patch features. */
-  vision: ({ config, weights }) => {
-    const { imageSize } = config.vision;
-    const pixels = input('pixels', 'float32', ['images', 3, imageSize, imageSize]);
-    return { features: imageFeatures(new Scope(weights.provider()), config, pixels) };
-  },
+  /** Images to features. */
+  vision: ({ images }) => images.trace(),
   /** Loss and gradients of what trains. */
-  train: ({ config, weights }, run, method = lora) => {
+  train: (model, run, method = lora) => {
     const open = openMethod(run, method);
-    const { loss, trained } = traceTraining({ config, weights, open });
+    const { loss, trained } = traceTraining({ model, open });
     return gradientGraph(
       loss,
       [...trained].map(([name, tensor]) => ({ name, tensor })),
     );
   },
-  /** Patch features to the decoder's space. */
-  project: (model, config, method) => projectGraph(scopeOf(model, config, method), model.config),
+  /** Rows of images' features to the decoder's space. */
+  project: (model, config, method) => projectGraph(scopeOf(model, config, method), model),
   /** Tokens after what a cache holds, prompt or answer, to the next token and their caches. */
-  generate: (model, config, method) => extendGraph(scopeOf(model, config, method), model.config),
+  generate: (model, config, method) => extendGraph(scopeOf(model, config, method), model),
 } as const satisfies Readonly<Record<string, Build>>;
 
 export type ProgramName = keyof typeof programs;
@@ -44,16 +38,16 @@ export const programNames = Object.keys(programs) as readonly ProgramName[];
 
 export function buildProgram(
   name: ProgramName,
-  model: LlavaModel,
+  model: OpenModel,
   config: RunConfig,
   method?: Method,
 ): Outputs {
   return (programs[name] as Build)(model, config, method);
 }
 
-function scopeOf({ weights, config }: LlavaModel, run: RunConfig, method: Method | undefined): Scope {
-  const provider = weights.provider(new Set(projectorNames));
+function scopeOf({ weights, shape }: OpenModel, run: RunConfig, method: Method | undefined): Scope {
+  const provider = weights.provider(shape.alongside);
   if (method === undefined) return new Scope(provider);
   const open = openMethod(run, method);
-  return new Scope(provider, '', open.graph({ use: 'inference', model: config }));
+  return new Scope(provider, '', open.graph({ use: 'inference', model: shape }));
 }

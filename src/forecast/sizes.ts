@@ -5,28 +5,14 @@
 import type { Catalogue } from '../config/catalogue.ts';
 import { methodSettingsOf } from '../config/open-method.ts';
 import type { RunConfig } from '../config/schema.ts';
-import { locateModel } from '../config/sources.ts';
 import type { Method } from '../methods/define.ts';
 import type { MethodName } from '../methods/index.ts';
 import { lora } from '../methods/lora/method.ts';
 import type { MethodSettings } from '../methods/method.ts';
 import { formatRatio, isMatched } from '../metrics/budget.ts';
-import type { LlavaConfig } from '../models/llava/config.ts';
-import { openSources } from '../models/llava/sources.ts';
-import { LlavaWeights } from '../models/llava/weights.ts';
-import { projectorNames, traceTraining } from '../training/traced.ts';
-
-/** What tracing needs of a model. */
-export interface ModelShape {
-  readonly config: LlavaConfig;
-  readonly weights: LlavaWeights;
-}
-
-/** Reads headers only. */
-export function openShape(modelFolder: string): ModelShape {
-  const { config, checkpoint } = openSources(modelFolder);
-  return { config, weights: new LlavaWeights(checkpoint) };
-}
+import type { ModelOutline } from '../models/family.ts';
+import { families, locateModel, outlineModel } from '../models/index.ts';
+import { traceTraining } from '../training/traced.ts';
 
 /** A method beside the budget. */
 export interface MethodSize {
@@ -56,9 +42,9 @@ export interface SizesOfRun {
  * Nothing changes where `adapter.match` is `none`. A configuration that was matched stays as it is.
  * @throws UserError or DataError when the model is not there or cannot be read.
  */
-export function matchParameters(config: RunConfig, catalogue: Catalogue, shape?: ModelShape): RunConfig {
+export function matchParameters(config: RunConfig, catalogue: Catalogue, outline?: ModelOutline): RunConfig {
   if (config.adapter.match === 'none') return config;
-  const model = shape ?? openShape(locateModel(config));
+  const model = outline ?? outlineModel(locateModel(config.model, families), families);
   const budget = config.adapter.budget ?? budgetOf(config, model);
   const own = Object.fromEntries(
     config.methods.flatMap((name) => {
@@ -79,7 +65,7 @@ export function matchParameters(config: RunConfig, catalogue: Catalogue, shape?:
 }
 
 /** Every method of a run beside its budget; with `match: none`, beside what LoRA of the run's rank trains. */
-export function methodSizes(config: RunConfig, catalogue: Catalogue, model: ModelShape): SizesOfRun {
+export function methodSizes(config: RunConfig, catalogue: Catalogue, model: ModelOutline): SizesOfRun {
   const budget = config.adapter.budget ?? budgetOf(config, model);
   const sizes = config.methods.map((name): MethodSize => {
     const method = catalogue.methods.get(name);
@@ -111,7 +97,7 @@ function hasRank({ stream, costs }: Method): boolean {
 }
 
 /** What LoRA of the run's rank trains. */
-function budgetOf(config: RunConfig, model: ModelShape): number {
+function budgetOf(config: RunConfig, model: ModelOutline): number {
   return new Sizes(config, model, lora).at(config.adapter.rank);
 }
 
@@ -127,11 +113,11 @@ function whyNot(config: RunConfig, sizes: Sizes, budget: number, rank: number): 
 /** How many numbers a method trains at each rank that it can have. Each is traced once; nothing is compiled. */
 class Sizes {
   readonly #config: RunConfig;
-  readonly #model: ModelShape;
+  readonly #model: ModelOutline;
   readonly #method: Method;
   readonly #known = new Map<number, number>();
 
-  constructor(config: RunConfig, model: ModelShape, method: Method) {
+  constructor(config: RunConfig, model: ModelOutline, method: Method) {
     this.#config = config;
     this.#model = model;
     this.#method = method;
@@ -173,19 +159,18 @@ class Sizes {
 
   /** An update of a higher rank than its layer is wide is no larger. */
   #ranks(): readonly number[] {
-    const most = Math.max(this.#config.adapter.rank, this.#model.config.text.hiddenSize);
+    const most = Math.max(this.#config.adapter.rank, this.#model.shape.hiddenSize);
     const all = Array.from({ length: most }, (_, index) => index + 1);
     return all.filter((rank) => this.#method.problems(this.#settings(rank)).length === 0);
   }
 
   #traced(rank: number): number {
     if (!this.#method.stream.trains) return 0;
-    const { config, weights } = this.#model;
     const open = this.#method.open(this.#settings(rank));
-    const { trained } = traceTraining({ config, weights, open });
+    const { trained } = traceTraining({ model: this.#model, open });
     const projectorTrains = this.#config.training.projectorLearningRate > 0;
     return [...trained]
-      .filter(([name]) => projectorTrains || !projectorNames.includes(name))
+      .filter(([name]) => projectorTrains || !this.#model.shape.alongside.has(name))
       .reduce((total, [, { shape }]) => total + (shape as readonly number[]).reduce((a, b) => a * b, 1), 0);
   }
 }

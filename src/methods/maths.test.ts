@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { gradientError } from '../../test/support/central-differences.ts';
 import { normal } from '../../test/support/plain.ts';
-import type { LlavaConfig } from '../models/llava/config.ts';
+import type { ModelShape } from '../models/family.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import { evaluate, type Feed } from '../tensor/interpreter.ts';
@@ -30,10 +30,18 @@ import {
 } from './shared/subspace.ts';
 
 const LAYER = 'model.language_model.layers.0.self_attn.q_proj';
-const model = {
-  text: { layers: 1, hiddenSize: 6, vocabularySize: 5 },
-  vision: { hiddenSize: 4 },
-} as LlavaConfig;
+const model: ModelShape = {
+  layers: 1,
+  hiddenSize: 6,
+  vocabularySize: 5,
+  featureSize: 4,
+  positionAxes: 1,
+  cache: { heads: 1, headSize: 6 },
+  adaptable: new Map([[LAYER, { layer: 0, inputs: 6, outputs: 3 }]]),
+  targetModules: '.*',
+  savedModules: [],
+  alongside: new Map(),
+};
 const adapter = { rank: 2, alpha: 4, dropout: 0, experts: 2 };
 const [INPUTS, OUTPUTS] = [6, 3];
 
@@ -220,7 +228,7 @@ describe('kept experts', () => {
     });
 
   it.each([false, true])('add Σ c·(α/r)·B·A·x, weighted per sample: %s', (weighted) => {
-    const kept = new KeptExperts(() => weighted);
+    const kept = new KeptExperts(model.adaptable, () => weighted);
     const xs = input('x', 'float32', ['batch', 'tokens', INPUTS]);
     const result = kept.adapt(LAYER, xs, input('y', 'float32', ['batch', 'tokens', OUTPUTS]));
     const weights = weighted ? [0.25, 0.75] : [1, 1];
@@ -370,7 +378,7 @@ describe('embeddings', () => {
     const embeddings = createEmbeddings({
       table: normal('table', [10, 8]).data as Float32Array,
       hiddenSize: 8,
-      visionSize: 4,
+      featureSize: 4,
       tokenize: (text) => Array.from(text, Number),
     });
     const [one, like, other] = ['123', '124', '789'].map((text) => embeddings.text(text)) as [

@@ -2,7 +2,8 @@
 // sample is routed at inference, what it remembers. What a method is beside that, and its claims, are in define.ts.
 import type { AdapterParameter, AdapterSpec } from '../adapters/index.ts';
 import type { StoredAdapter } from '../adapters/peft.ts';
-import type { LlavaConfig } from '../models/llava/config.ts';
+import type { ImageLayout, ModelShape } from '../models/family.ts';
+import type { TrainingSequence } from '../models/sequence.ts';
 import type { LinearAdapter } from '../nn/scope.ts';
 import type { TrainSample } from '../tasks/task.ts';
 import type { HostTensor } from '../tensor/dtype.ts';
@@ -68,16 +69,16 @@ export interface OpenMethod {
 
 export interface GraphOptions {
   readonly use: 'training' | 'inference';
-  readonly model: LlavaConfig;
+  readonly model: ModelShape;
   /** int32 []; undefined switches dropout off. */
   readonly dropoutKey?: Tensor;
 }
 
 /** What a method adds to one traced model. */
 export interface MethodGraph extends LinearAdapter {
-  /** Trained, beside the projector. Filled while the model is traced, in that order. */
+  /** Trained, beside what the model trains alongside. Filled while the model is traced, in that order. */
   readonly parameters: ReadonlyMap<string, AdapterParameter>;
-  /** Whether the projector trains along; otherwise it is fed and stays. */
+  /** Whether the model's projector, or whatever its family trains alongside, trains along; otherwise it is fed and stays. */
   readonly trainsProjector: boolean;
   /** Gates of a mixture by layer as they are used, [..., experts], for looking at. Filled while the model is traced. */
   readonly gates?: ReadonlyMap<string, Tensor>;
@@ -98,9 +99,9 @@ export interface TracedLoss {
   readonly weights: Tensor;
   /** [1, 1], without gradient: this batch's share of its step's answer tokens. */
   readonly share: Tensor;
-  /** The projector's weights by name. */
+  /** The weights that train alongside, by name: LLaVA's projector; none in some families. */
   readonly projector: ReadonlyMap<string, Tensor>;
-  readonly model: LlavaConfig;
+  readonly model: ModelShape;
 }
 
 /** A training sample with the task that it belongs to. */
@@ -110,15 +111,11 @@ export interface StreamSample {
 }
 
 /** A stream sample as tokens. Its image's features are fetched when it comes into a batch. */
-export interface Example extends StreamSample {
-  readonly inputIds: Int32Array;
-  /** 1 where the token is to be learnt. */
-  readonly trained: Uint8Array;
-}
+export interface Example extends StreamSample, TrainingSequence {}
 
 /** An example of a batch, with its image's features. Not to be kept: those of a whole task may not fit in memory. */
 export interface BatchExample extends Example {
-  /** [patches, visionHidden]; undefined for text-only samples. */
+  /** [rows, featureSize]; undefined for text-only samples. */
   readonly features: Float32Array | undefined;
 }
 
@@ -131,7 +128,7 @@ export interface StageContext {
    * have the same stages up to where they part.
    */
   readonly tasks: readonly string[];
-  readonly model: LlavaConfig;
+  readonly model: ModelShape;
 }
 
 export interface SampleContext extends StageContext {
@@ -233,8 +230,10 @@ export interface Inference {
 
 export interface Question {
   readonly text: string;
-  /** [patches, visionHidden]; absent without an image. */
-  readonly features?: Float32Array;
+  /** [rows, featureSize]; absent without an image. */
+  readonly features?: Float32Array | undefined;
+  /** How those rows lie; there where the features are. */
+  readonly layout?: ImageLayout | undefined;
 }
 
 /** A question to be answered. */

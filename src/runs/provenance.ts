@@ -12,7 +12,7 @@ import { pluginFiles } from '../config/plugins.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { listFiles, sha256, sha256OfFile, writeJsonAtomic } from '../formats/files/files.ts';
 import { checkRow, readJson } from '../formats/records/json.ts';
-import { modelFiles } from '../models/llava/sources.ts';
+import { families, familyOf } from '../models/index.ts';
 import { describeTaskOrder } from '../streams/coin/order.ts';
 import { instructionFolder } from '../tasks/layout/instruction-files.ts';
 import type { TaskSource } from '../tasks/task.ts';
@@ -75,7 +75,7 @@ export function recordProvenance(folder: string, options: ProvenanceOptions): vo
   const plugins = (options.plugins ?? []).map(hashPlugin);
   const before = existsSync(runFiles.provenance(folder)) ? readProvenance(folder) : undefined;
   const data = hashFiles(source.root, dataFiles(source, tasks), before?.data);
-  const weights = hashFiles(modelFolder, modelFiles(modelFolder), before?.weights);
+  const weights = hashFiles(modelFolder, familyOf(modelFolder, families).files(modelFolder), before?.weights);
   if (before !== undefined) {
     requireUnchanged('data', before.data, data);
     requireUnchanged('weights', before.weights, weights);

@@ -5,12 +5,13 @@ import { UserError } from '../base/errors.ts';
 import type { Catalogue } from '../config/catalogue.ts';
 import { catalogueOf } from '../config/plugins.ts';
 import type { RunConfig } from '../config/schema.ts';
-import { locateModel, prepareData } from '../config/sources.ts';
 import { engineOf } from '../engine/engine-of.ts';
 import { jobsOf } from '../engine/jobs.ts';
 import { featureWarning } from '../forecast/feature-storage.ts';
-import { matchParameters, openShape } from '../forecast/sizes.ts';
-import type { FeatureCounts } from '../models/llava/image-encoder.ts';
+import { matchParameters } from '../forecast/sizes.ts';
+import type { FeatureCounts } from '../models/image-encoder.ts';
+import { families, locateModel, openModel } from '../models/index.ts';
+import { prepareData } from '../runs/data.ts';
 import { executeRun, type RunObserver } from './execute.ts';
 import { describeProtocol, recordProvenance } from './provenance.ts';
 import { checkZeroShotGate } from './zero-shot-gate.ts';
@@ -52,7 +53,7 @@ export async function startRun(given: RunConfig, options: StartOptions = {}): Pr
   const notice = (text: string | undefined) => {
     if (text !== undefined) observer.notice?.(text);
   };
-  const modelFolder = locateModel(given);
+  const modelFolder = locateModel(given.model, families);
   const config = matchParameters(given, catalogue);
   const { jobs, threads } = jobsOf(config, modelFolder, options.catalogue === undefined ? options.jobs : 1);
   if (options.catalogue !== undefined && (options.jobs ?? 1) > 1) {
@@ -81,9 +82,9 @@ export async function startRun(given: RunConfig, options: StartOptions = {}): Pr
       recordProvenance(folder, { source, tasks, modelFolder, protocol, products, plugins });
       observer.runReady?.(config);
     },
-    beforeTraining: () => {
+    beforeTraining: async () => {
       notice(checkZeroShotGate({ config, catalogue, folder, source, waived }));
-      notice(featureWarning(config, catalogue, openShape(modelFolder).config, source));
+      notice(await featureWarning(config, catalogue, openModel(modelFolder, { families }), source));
     },
     jobs,
     openEngine: async () => {

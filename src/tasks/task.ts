@@ -108,6 +108,9 @@ export interface AnswerStyle {
   readonly isRightLeniently: (sample: TestSample, text: string) => boolean;
 }
 
+/** How an image is fitted into a square: the whole of it with a border, or its centre. */
+export type ImageAspect = 'pad' | 'crop';
+
 export interface Task {
   /** CoIN's folder name, e.g. `OCRVQA`; or that of a task of one's own. */
   readonly name: string;
@@ -119,7 +122,7 @@ export interface Task {
    * How the reference shows an image when it evaluates this task. It trains on images padded to a square, and evaluates
    * some tasks on the centre alone (reference.md, Asking the model).
    */
-  readonly referenceAspect: 'pad' | 'crop';
+  readonly referenceAspect: ImageAspect;
   readonly style: AnswerStyle;
   loadTrain(source: TaskSource): readonly TrainSample[];
   loadTest(source: TaskSource): readonly TestSample[];

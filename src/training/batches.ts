@@ -1,38 +1,33 @@
-// Token sequences become the feeds of a training step: right-padded ids, which image row stands where, and the answer
-// positions with their labels. Nothing here runs a model or reads a file.
-import type { LlavaConfig } from '../models/llava/config.ts';
+// Token sequences become the feeds of a training step: right-padded ids, each token's position, which row of the images
+// stands where, and the answer positions with their labels. Nothing here runs a model or reads a file.
+import type { OpenModel } from '../models/family.ts';
+import { requireRows, type TokenSequence, type TrainingSequence } from '../models/sequence.ts';
 import { float32, type HostTensor, int32 } from '../tensor/dtype.ts';
 
-/** A conversation as tokens. The image's placeholder is already repeated once per patch. */
-export interface TokenizedSample {
-  readonly inputIds: Int32Array;
-  /** 1 where the token is one the model must learn to say (an answer token or the end of sequence), else 0. */
-  readonly trained: Uint8Array;
-  /** Absent for text-only samples. */
+/** A conversation as tokens, with what stands at its image's places. */
+export interface TokenizedSample extends TrainingSequence {
+  /** [rows, featureSize], of as many rows as its image has. Absent for text-only samples. */
   readonly features?: Float32Array | undefined;
 }
 
 export interface BatchOptions {
-  readonly imageTokenId: number;
   readonly padTokenId: number;
-  readonly imageTokens: number;
   readonly featureSize: number;
+  readonly positionAxes: number;
   /** What the weights of the answer positions add up to across all batches of a step: 1/total each. */
   readonly totalAnswers: number;
 }
 
 /** What batches need to know of a model. */
-export function batchOptions(config: LlavaConfig): Omit<BatchOptions, 'totalAnswers'> {
-  return {
-    imageTokenId: config.imageTokenId,
-    padTokenId: config.padTokenId,
-    imageTokens: config.imageTokens,
-    featureSize: config.vision.hiddenSize,
-  };
+export function batchOptions({
+  padTokenId,
+  shape,
+}: Pick<OpenModel, 'padTokenId' | 'shape'>): Omit<BatchOptions, 'totalAnswers'> {
+  return { padTokenId, featureSize: shape.featureSize, positionAxes: shape.positionAxes };
 }
 
 /** Answer tokens of some samples: the number a step's loss is a mean over. */
-export function countAnswers(samples: readonly TokenizedSample[]): number {
+export function countAnswers(samples: readonly Pick<TokenizedSample, 'trained'>[]): number {
   let total = 0;
   for (const { trained } of samples) for (let i = 1; i < trained.length; i++) total += trained[i] as number;
   return total;
@@ -41,9 +36,11 @@ export function countAnswers(samples: readonly TokenizedSample[]): number {
 export interface TrainingBatch {
   /** int32 [batch, tokens] */
   readonly ids: HostTensor;
-  /** float32 [images, patches, size]; at least one image, of zeros where the batch has none. */
+  /** int32 [axes, batch, tokens] */
+  readonly positions: HostTensor;
+  /** float32 [rows, featureSize], all images' one after another; one row of zeros where the batch has none. */
   readonly features: HostTensor;
-  /** int32 [batch, tokens]: row of the flattened features, -1 for text. */
+  /** int32 [batch, tokens]: row of the features, -1 for text. */
   readonly imageRows: HostTensor;
   /** int32 [answers]: flat positions whose next token is an answer token. */
   readonly answerRows: HostTensor;
@@ -55,9 +52,9 @@ export interface TrainingBatch {
   readonly answerSamples: HostTensor;
 }
 
-/** Throws when a sample has no answer token or its placeholders do not match its image. */
+/** Throws when a sample has no answer token or has places for an image that it does not have. */
 export function trainingBatch(samples: readonly TokenizedSample[], options: BatchOptions): TrainingBatch {
-  const { ids, imageRows, features, tokens } = promptBatch(samples, options);
+  const { ids, positions, imageRows, features, tokens } = promptBatch(samples, options);
   const rows: number[] = [];
   const labels: number[] = [];
   const owners: number[] = [];
@@ -75,6 +72,7 @@ export function trainingBatch(samples: readonly TokenizedSample[], options: Batc
   const count = [rows.length];
   return {
     ids,
+    positions,
     imageRows,
     features,
     answerRows: int32(rows, count),
@@ -84,51 +82,48 @@ export function trainingBatch(samples: readonly TokenizedSample[], options: Batc
   };
 }
 
-export interface PromptBatch {
-  readonly ids: HostTensor;
-  readonly imageRows: HostTensor;
-  readonly features: HostTensor;
-  /** int32 [batch]: tokens before the padding. */
-  readonly lengths: HostTensor;
+export interface PromptBatch extends Pick<TrainingBatch, 'ids' | 'positions' | 'imageRows' | 'features'> {
   /** Padded length. */
   readonly tokens: number;
 }
 
-/** Right-padded token rows with their images; `slots` rows at least, the surplus filled with one padding token each. */
+/** Right-padded token rows with their images. */
 export function promptBatch(
-  samples: readonly Pick<TokenizedSample, 'inputIds' | 'features'>[],
+  samples: readonly (Pick<TokenSequence, 'inputIds' | 'imageRows' | 'positions'> &
+    Pick<TokenizedSample, 'features'>)[],
   options: Omit<BatchOptions, 'totalAnswers'>,
-  slots = samples.length,
 ): PromptBatch {
-  const { imageTokenId, padTokenId, imageTokens, featureSize } = options;
-  const rows = Math.max(slots, samples.length);
+  const { padTokenId, featureSize, positionAxes } = options;
+  const rows = samples.length;
   const tokens = Math.max(1, ...samples.map(({ inputIds }) => inputIds.length));
   const ids = new Int32Array(rows * tokens).fill(padTokenId);
   const imageRows = new Int32Array(rows * tokens).fill(-1);
-  const lengths = new Int32Array(rows).fill(1);
-  const images = samples.flatMap(({ features }) => (features === undefined ? [] : [features]));
-  // At least one image, so that the feature input is never empty.
-  const features = new Float32Array(Math.max(1, images.length) * imageTokens * featureSize);
-  let image = 0;
-  samples.forEach(({ inputIds, features: own }, row) => {
+  const positions = new Int32Array(positionAxes * rows * tokens);
+  const numbers = samples.reduce((total, sample) => total + (sample.features?.length ?? 0), 0);
+  // At least one row, so that the feature input is never empty.
+  const features = new Float32Array(Math.max(featureSize, numbers));
+  let placed = 0;
+  samples.forEach((sample, row) => {
+    const { inputIds, features: own } = sample;
     ids.set(inputIds, row * tokens);
-    lengths[row] = inputIds.length;
-    let placed = 0;
-    inputIds.forEach((id, i) => {
-      if (id === imageTokenId) imageRows[row * tokens + i] = image * imageTokens + placed++;
-    });
-    if (placed !== (own === undefined ? 0 : imageTokens)) {
-      throw new Error(
-        `batch: ${placed} image tokens, but ${own === undefined ? 'no image' : `an image of ${imageTokens}`}`,
-      );
+    for (let axis = 0; axis < positionAxes; axis++) {
+      const start = axis * inputIds.length;
+      positions.set(sample.positions.subarray(start, start + inputIds.length), (axis * rows + row) * tokens);
     }
-    if (own !== undefined) features.set(own, image++ * imageTokens * featureSize);
+    requireRows(sample, featureSize);
+    const first = placed / featureSize;
+    sample.imageRows.forEach((own, i) => {
+      if (own >= 0) imageRows[row * tokens + i] = first + own;
+    });
+    if (own === undefined) return;
+    features.set(own, placed);
+    placed += own.length;
   });
   return {
     ids: int32(ids, [rows, tokens]),
+    positions: int32(positions, [positionAxes, rows, tokens]),
     imageRows: int32(imageRows, [rows, tokens]),
-    features: float32(features, [Math.max(1, images.length), imageTokens, featureSize]),
-    lengths: int32(lengths, [rows]),
+    features: float32(features, [features.length / featureSize, featureSize]),
     tokens,
   };
 }

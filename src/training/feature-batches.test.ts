@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { sequenceOf } from '../../test/support/models/sequences.ts';
 import type { Example } from '../methods/method.ts';
 import { withFeatures } from './feature-batches.ts';
 
@@ -6,7 +7,7 @@ function example(id: number, image: string | undefined): Example {
   return {
     sample: { id: String(id), turns: [], image },
     task: 'GQA',
-    inputIds: new Int32Array([id]),
+    ...sequenceOf([id]),
     trained: new Uint8Array([1]),
   };
 }

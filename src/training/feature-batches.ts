@@ -2,7 +2,7 @@
 // for some batches at a time and then let go of. Where they come from (memory, disk, the tower) is the caller's.
 import type { BatchExample, Example } from '../methods/method.ts';
 
-/** Features of image files, [patches, visionHidden] each, in the order asked for. */
+/** Features of image files, [rows, featureSize] each, in the order asked for. */
 export type FetchFeatures = (images: readonly string[]) => Promise<readonly Float32Array[]>;
 
 export interface FeatureBatchOptions {

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { config, weights } from '../../test/support/llava-tiny.ts';
+import { config, model, weights } from '../../test/support/llava-tiny.ts';
+import { sequenceOf } from '../../test/support/models/sequences.ts';
 import { relativeDifference } from '../../test/support/parity.ts';
-import { decodeSequence, mergedEmbeddings, projectFeatures, statesAt } from '../models/llava/network.ts';
 import { Scope } from '../nn/scope.ts';
 import { int32 } from '../tensor/dtype.ts';
 import { topologicalOrder } from '../tensor/graph.ts';
-import { input } from '../tensor/ops.ts';
+import { flatten, gather, input } from '../tensor/ops.ts';
 import { floats, Program } from '../tensor/program.ts';
 import { normalArray } from '../tensor/random.ts';
-import { countAnswers, type TokenizedSample, trainingBatch } from './batches.ts';
-import { instructionLoss } from './loss.ts';
-import { packedLayout, packTurns } from './packing.ts';
+import { batchOptions, countAnswers, type TokenizedSample, trainingBatch } from './batches.ts';
+import { instructionLoss, sequenceInputs } from './loss.ts';
+import { packedSegments, packTurns } from './packing.ts';
 
 const root = new Scope(weights.provider());
 const image = Array.from({ length: config.imageTokens }, () => config.imageTokenId);
@@ -19,17 +19,15 @@ const features = normalArray(config.imageTokens * config.vision.hiddenSize, { se
 function turn(question: readonly number[], answer: readonly number[]): TokenizedSample {
   const inputIds = Int32Array.from([1, ...image, ...question, ...answer]);
   const start = 1 + image.length + question.length;
-  return { inputIds, trained: inputIds.map((_, i) => Number(i >= start)) as unknown as Uint8Array, features };
+  return {
+    ...sequenceOf(inputIds, config.imageTokenId),
+    trained: Uint8Array.from(inputIds, (_, i) => Number(i >= start)),
+    features,
+  };
 }
 
 const turns = [turn([5, 6, 7], [8, 2]), turn([5, 9], [10, 11, 12, 2]), turn([13], [14, 2])];
-const options = {
-  imageTokenId: config.imageTokenId,
-  padTokenId: config.padTokenId,
-  imageTokens: config.imageTokens,
-  featureSize: config.vision.hiddenSize,
-  totalAnswers: countAnswers(turns),
-};
+const options = { ...batchOptions(model), totalAnswers: countAnswers(turns) };
 
 describe('packTurns', () => {
   it('keeps the image once, and each turn at the positions it would have alone', () => {
@@ -42,8 +40,8 @@ describe('packTurns', () => {
 
   it('gives the loss of the turns asked one by one', async () => {
     const packed = { ...packTurns(turns), features };
-    const plainProgram = await Program.compile({ loss: instructionLoss(root, config) });
-    const packedProgram = await Program.compile({ loss: instructionLoss(root, config, { packed: true }) });
+    const plainProgram = await Program.compile({ loss: instructionLoss(root, model) });
+    const packedProgram = await Program.compile({ loss: instructionLoss(root, model, { packed: true }) });
     let apart = 0;
     for (const sample of turns) {
       const { loss } = await plainProgram.run({ ...trainingBatch([sample], options) });
@@ -53,12 +51,10 @@ describe('packTurns', () => {
       ...options,
       totalAnswers: 2 * options.totalAnswers,
     });
-    const layout = packedLayout([packed, packed], batch.ids.shape[1] as number);
+    const layout = packedSegments([packed, packed], batch.ids.shape[1] as number);
     // Which sample an answer belongs to only matters to methods that ask.
     const { answerSamples: _, ...read } = batch;
-    expect([...packedProgram.inputNames].sort()).toEqual(
-      [...Object.keys(read), 'positions', 'segments'].sort(),
-    );
+    expect([...packedProgram.inputNames].sort()).toEqual([...Object.keys(read), 'segments'].sort());
     const { loss } = await packedProgram.run({ ...batch, ...layout });
     expect(Math.abs((floats(loss)[0] as number) - apart)).toBeLessThan(1e-5 * apart);
     await plainProgram.dispose();
@@ -68,22 +64,10 @@ describe('packTurns', () => {
 
 describe('decodeSequence with rows', () => {
   it('≡ the same states of the whole sequence, through fewer tokens in the last layer', async () => {
-    const ids = input('ids', 'int32', ['batch', 'tokens']);
+    const { embeddings, positions } = sequenceInputs(root, model);
     const rows = input('answerRows', 'int32', ['answers']);
-    const projected = projectFeatures(
-      root,
-      config,
-      input('features', 'float32', ['images', config.imageTokens, config.vision.hiddenSize]),
-    );
-    const embeddings = mergedEmbeddings(
-      root,
-      config,
-      ids,
-      projected,
-      input('imageRows', 'int32', ['batch', 'tokens']),
-    );
-    const fast = decodeSequence(root, config, embeddings, { rows });
-    const plain = statesAt(decodeSequence(root, config, embeddings), rows);
+    const fast = model.network.decode(root, embeddings, { positions, rows });
+    const plain = gather(flatten(model.network.decode(root, embeddings, { positions }), 2), rows);
     // The fast path ran: its last MLP sees the chosen rows only.
     const products = (outputs: typeof fast) =>
       topologicalOrder([outputs]).filter(

@@ -3,14 +3,13 @@
 import { type HostTensor, int32 } from '../tensor/dtype.ts';
 import type { TokenizedSample } from './batches.ts';
 
+/** Its positions are those that a token would have if its turn were alone. */
 export interface PackedSample extends TokenizedSample {
   /** 0 for what all turns share, then the turn's number from 1. */
   readonly segments: Int32Array;
-  /** Where a token would stand if its turn were alone. */
-  readonly positions: Int32Array;
 }
 
-/** Packs single-turn conversations that begin alike. Throws when there is none. */
+/** Packs single-turn conversations that begin alike and have positions on one axis. Throws when there is none. */
 export function packTurns(turns: readonly TokenizedSample[]): PackedSample {
   const [first] = turns;
   if (first === undefined) throw new Error('packing: no turns');
@@ -20,34 +19,33 @@ export function packTurns(turns: readonly TokenizedSample[]): PackedSample {
   const trained = new Uint8Array(total);
   const segments = new Int32Array(total);
   const positions = new Int32Array(total);
+  const imageRows = new Int32Array(total);
   inputIds.set(first.inputIds.subarray(0, shared));
-  for (let i = 0; i < shared; i++) positions[i] = i;
+  imageRows.set(first.imageRows.subarray(0, shared));
+  positions.set(first.positions.subarray(0, shared));
   let start = shared;
   turns.forEach((turn, index) => {
     inputIds.set(turn.inputIds.subarray(shared), start);
     trained.set(turn.trained.subarray(shared), start);
-    for (let i = shared; i < turn.inputIds.length; i++) {
-      segments[start + i - shared] = index + 1;
-      positions[start + i - shared] = i;
-    }
+    imageRows.set(turn.imageRows.subarray(shared), start);
+    positions.set(turn.positions.subarray(shared), start);
+    segments.fill(index + 1, start, start + turn.inputIds.length - shared);
     start += turn.inputIds.length - shared;
   });
-  return { inputIds, trained, segments, positions };
+  const nextPosition = Math.max(...turns.map((turn) => turn.nextPosition));
+  return { inputIds, imageRows, trained, segments, positions, nextPosition };
 }
 
-/** What the packed loss is fed beside a training batch: int32 [batch, tokens] each. */
-export function packedLayout(
+/** What the packed loss is fed beside a training batch: `segments`, int32 [batch, tokens]. */
+export function packedSegments(
   samples: readonly PackedSample[],
   tokens: number,
-): { readonly segments: HostTensor; readonly positions: HostTensor } {
-  const shape = [samples.length, tokens];
+): { readonly segments: HostTensor } {
   const segments = new Int32Array(samples.length * tokens);
-  const positions = new Int32Array(samples.length * tokens);
   samples.forEach((sample, row) => {
     segments.set(sample.segments, row * tokens);
-    positions.set(sample.positions, row * tokens);
   });
-  return { segments: int32(segments, shape), positions: int32(positions, shape) };
+  return { segments: int32(segments, [samples.length, tokens]) };
 }
 
 /** Tokens with which all turns begin, short of the first answer: the trained tokens must each have one before them. */

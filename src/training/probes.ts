@@ -1,7 +1,7 @@
 // Looking at a model while it trains: gradients and logits of batches without dropout and without a step. Programs are
 // compiled when they are first asked for.
-import { targetPattern } from '../adapters/index.ts';
 import type { BatchExample, Values } from '../methods/method.ts';
+import type { ModelOutline, OpenModel } from '../models/family.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { grad } from '../tensor/grad.ts';
 import type { Tensor } from '../tensor/graph.ts';
@@ -10,7 +10,11 @@ import { Program, type ProgramOptions } from '../tensor/program.ts';
 import { batchOptions, trainingBatch } from './batches.ts';
 import { type TraceOptions, traceTraining } from './traced.ts';
 
-export type ProbeOptions = Pick<TraceOptions, 'config' | 'weights' | 'open'> & {
+/** What training needs of a model. */
+export type TrainedModel = ModelOutline & Pick<OpenModel, 'padTokenId'>;
+
+export type ProbeOptions = Pick<TraceOptions, 'open'> & {
+  readonly model: TrainedModel;
   readonly program?: ProgramOptions;
 };
 
@@ -36,7 +40,7 @@ export class Probes {
     const program = this.#program('weights', () => {
       const layers: { readonly name: string; readonly x: Tensor; readonly y: Tensor }[] = [];
       const { crossEntropy } = this.#trace((name, x, y) => {
-        if (targetPattern.test(name)) layers.push({ name, x, y });
+        if (this.#options.model.shape.adaptable.has(name)) layers.push({ name, x, y });
       });
       const flows = grad(
         crossEntropy,
@@ -109,7 +113,7 @@ export class Probes {
     feeds: readonly Values[],
     totalAnswers = 1,
   ): Promise<Values> {
-    const inputs = trainingBatch(batch, { ...batchOptions(this.#options.config), totalAnswers });
+    const inputs = trainingBatch(batch, { ...batchOptions(this.#options.model), totalAnswers });
     const result = await program.runOnHost({
       ...inputs,
       ...Object.fromEntries(feeds.flatMap((values) => [...values])),

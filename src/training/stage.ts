@@ -9,8 +9,7 @@ import type {
   TaskPlan,
   Values,
 } from '../methods/method.ts';
-import type { LlavaConfig } from '../models/llava/config.ts';
-import type { LlavaWeights } from '../models/llava/weights.ts';
+import { ownAlongside } from '../models/model-adapter.ts';
 import { learningRateFactor } from '../nn/schedule.ts';
 import { float32, type HostTensor, int32 } from '../tensor/dtype.ts';
 import type { ProgramOptions } from '../tensor/program.ts';
@@ -20,9 +19,9 @@ import { planSteps } from './batching.ts';
 import type { Course, TrainingSettings } from './course.ts';
 import { withFeatures } from './feature-batches.ts';
 import { Learner, type LearnerState, type Parameter } from './learner.ts';
-import { Probes } from './probes.ts';
+import { Probes, type TrainedModel } from './probes.ts';
 import { type StageSupplies, StageTools } from './tools.ts';
-import { projectorNames, traceTraining } from './traced.ts';
+import { traceTraining } from './traced.ts';
 
 export interface StageRequest
   extends StageSupplies,
@@ -50,8 +49,7 @@ export interface StageResult {
 }
 
 interface TrainerParts {
-  readonly config: LlavaConfig;
-  readonly weights: LlavaWeights;
+  readonly model: TrainedModel;
   readonly open: OpenMethod;
   readonly settings: TrainingSettings;
   readonly learner: Learner;
@@ -66,28 +64,24 @@ export class StageTrainer {
   private constructor(private readonly parts: TrainerParts) {}
 
   static async compile(options: {
-    readonly config: LlavaConfig;
-    readonly weights: LlavaWeights;
+    readonly model: TrainedModel;
     readonly open: OpenMethod;
     readonly settings: TrainingSettings;
     readonly program?: ProgramOptions;
   }): Promise<StageTrainer> {
-    const { config, weights, open, settings, program = {} } = options;
-    const { loss, graph, trained } = traceTraining({ config, weights, open });
+    const { model, open, settings, program = {} } = options;
+    const { loss, graph, trained } = traceTraining({ model, open });
     const initialise = (seed: number): Values =>
       new Map([
         ...[...graph.parameters.values()].map((p) => [p.name, float32(p.initialise(seed), p.shape)] as const),
-        ...projectorNames.map((name) => {
-          const { data, shape } = weights.values(name);
-          return [name, float32(data, shape)] as const;
-        }),
+        ...ownAlongside(model),
       ]);
     const values = initialise(0);
     const parameters = [...trained].map(
       ([name, tensor]): Parameter => ({
         name,
         tensor,
-        group: projectorNames.includes(name) ? 'projector' : 'adapter',
+        group: model.shape.alongside.has(name) ? 'projector' : 'adapter',
         values: values.get(name)?.data as Float32Array,
       }),
     );
@@ -98,8 +92,8 @@ export class StageTrainer {
       recompute: settings.recompute ?? false,
       program,
     });
-    const probes = new Probes({ config, weights, open, program });
-    return new StageTrainer({ config, weights, open, settings, learner, probes, parameters, initialise });
+    const probes = new Probes({ model, open, program });
+    return new StageTrainer({ model, open, settings, learner, probes, parameters, initialise });
   }
 
   /** Trainable numbers in all. */
@@ -113,12 +107,12 @@ export class StageTrainer {
 
   /** Trains on one task. Throws the signal's reason when it is aborted between two steps. */
   async train(request: StageRequest): Promise<StageResult> {
-    const { open, config, weights, probes, initialise } = this.parts;
+    const { open, model, probes, initialise } = this.parts;
     const { seed, stage, task, tasks, examples, previous } = request;
     const settings = settingsOfTask(this.parts.settings, task);
     const tools = new StageTools({
       ...request,
-      weights,
+      weights: model.weights,
       probes,
       initialise,
       train: (course) => this.#course(course).then(({ values }) => values),
@@ -130,7 +124,7 @@ export class StageTrainer {
       task,
       tasks,
       examples,
-      model: config,
+      model: model.shape,
       tools,
       previous,
     };
@@ -150,7 +144,7 @@ export class StageTrainer {
   }
 
   async #course(course: Course): Promise<{ values: Values; steps: number; finalLoss: number }> {
-    const { learner, parameters, config } = this.parts;
+    const { learner, parameters, model } = this.parts;
     const { examples, plan, seed, stage, settings, signal } = course;
     const names = new Set(parameters.map(({ name }) => name));
     // What does not train is fed: the projector of a method that leaves it alone.
@@ -181,7 +175,7 @@ export class StageTrainer {
       for (const micro of batches.keys()) {
         const batch = (await fetched.next()).value as readonly BatchExample[];
         const dropoutKey = int32([dropoutKeyOf(seed, stage, step, micro)], []);
-        const feeds = trainingBatch(batch, { ...batchOptions(config), totalAnswers });
+        const feeds = trainingBatch(batch, { ...batchOptions(model), totalAnswers });
         const own = Object.fromEntries((await plan.batchFeeds?.(batch)) ?? []);
         loss += await learner.accumulate({ ...constant, ...feeds, ...own, dropoutKey });
       }

@@ -8,7 +8,7 @@ import type {
   TrainingTools,
   Values,
 } from '../methods/method.ts';
-import type { LlavaWeights } from '../models/llava/weights.ts';
+import type { ModelWeights } from '../models/weights.ts';
 import type { TrainSample } from '../tasks/task.ts';
 import { float32, type HostTensor } from '../tensor/dtype.ts';
 import { hashText } from '../tensor/random.ts';
@@ -30,7 +30,7 @@ interface StageToolsOptions extends StageSupplies {
   readonly seed: number;
   readonly stage: number;
   readonly signal?: AbortSignal;
-  readonly weights: LlavaWeights;
+  readonly weights: ModelWeights;
   readonly probes: Probes;
   readonly settings: TrainingSettings;
   readonly initialise: (seed: number) => Values;

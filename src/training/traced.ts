@@ -1,17 +1,11 @@
 // A model with its method, traced for training: the loss in its parts and the tensors that train. Compiles nothing.
 import type { MethodGraph, OpenMethod, TracedLoss } from '../methods/method.ts';
-import type { LlavaConfig } from '../models/llava/config.ts';
-import { type LlavaWeights, PROJECTOR } from '../models/llava/weights.ts';
+import type { ModelOutline } from '../models/family.ts';
 import { crossEntropy } from '../nn/loss.ts';
 import { type LinearAdapter, Scope, type WeightProvider } from '../nn/scope.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import { add, input, reshape, stopGradient, sum } from '../tensor/ops.ts';
 import { answerLogits } from './loss.ts';
-
-/** Names of the projector's weights. */
-export const projectorNames: readonly string[] = ['linear_1', 'linear_2'].flatMap((layer) =>
-  ['weight', 'bias'].map((part) => `${PROJECTOR}.${layer}.${part}`),
-);
 
 export interface TracedTraining {
   /** Cross-entropy and what the method adds, [1, 1]. */
@@ -20,14 +14,14 @@ export interface TracedTraining {
   readonly extra: Tensor | undefined;
   readonly logits: Tensor;
   readonly graph: MethodGraph;
+  /** What may train alongside, by name. */
   readonly projector: ReadonlyMap<string, Tensor>;
   /** What trains, by name: the method's parameters, and the projector where it trains along. */
   readonly trained: ReadonlyMap<string, Tensor>;
 }
 
 export interface TraceOptions {
-  readonly config: LlavaConfig;
-  readonly weights: LlavaWeights;
+  readonly model: ModelOutline;
   readonly open: OpenMethod;
   /** Off for looking at a model that is not being trained. */
   readonly dropout?: boolean;
@@ -35,15 +29,10 @@ export interface TraceOptions {
   readonly observe?: (name: string, x: Tensor, y: Tensor) => void;
 }
 
-export function traceTraining({
-  config,
-  weights,
-  open,
-  dropout = true,
-  observe,
-}: TraceOptions): TracedTraining {
+export function traceTraining({ model, open, dropout = true, observe }: TraceOptions): TracedTraining {
+  const { shape, weights } = model;
   const dropoutKey = dropout ? { dropoutKey: input('dropoutKey', 'int32', []) } : {};
-  const graph = open.graph({ use: 'training', model: config, ...dropoutKey });
+  const graph = open.graph({ use: 'training', model: shape, ...dropoutKey });
   const adapter: LinearAdapter = {
     adapt: (name, x, y) => {
       observe?.(name, x, y);
@@ -52,16 +41,16 @@ export function traceTraining({
     embed: (ids, lookup) => graph.embed?.(ids, lookup) ?? lookup(ids),
   };
   const projector = new Map<string, Tensor>();
-  const given = weights.provider(new Set(projectorNames));
-  const provider: WeightProvider = (name, shape) => {
-    const tensor = given(name, shape);
-    if (projectorNames.includes(name)) projector.set(name, tensor);
+  const given = weights.provider(shape.alongside);
+  const provider: WeightProvider = (name, dims) => {
+    const tensor = given(name, dims);
+    if (shape.alongside.has(name)) projector.set(name, tensor);
     return tensor;
   };
-  const answers = answerLogits(new Scope(provider, '', adapter), config);
+  const answers = answerLogits(new Scope(provider, '', adapter), model);
   const entropy = crossEntropy(answers.logits, answers.labels, answers.weights);
   const share = reshape(stopGradient(sum(answers.weights)), [1, 1]);
-  const traced: TracedLoss = { ...answers, share, projector, model: config };
+  const traced: TracedLoss = { ...answers, share, projector, model: shape };
   const extra = graph.extraLoss?.(traced);
   return {
     loss: extra === undefined ? entropy : add(entropy, reshape(extra, [1, 1])),

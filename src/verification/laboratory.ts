@@ -27,7 +27,6 @@ import { floats, Program } from '../tensor/program.ts';
 import { batchOptions, countAnswers, trainingBatch } from '../training/batches.ts';
 import { answerLogits } from '../training/loss.ts';
 import type { StageTrainer } from '../training/stage.ts';
-import { projectorNames } from '../training/traced.ts';
 import {
   createToyModel,
   type ToyModel,
@@ -174,13 +173,10 @@ class Bench {
   }
 
   async #inferenceLogits(stage: DrivenStage, examples: readonly Example[]): Promise<Float32Array> {
-    const { config, weights } = this.#toy;
+    const { shape, weights } = this.#toy;
     this.#answers ??= (async () => {
-      const graph = stage.open.graph({ use: 'inference', model: config });
-      const { logits } = answerLogits(
-        new Scope(weights.provider(new Set(projectorNames)), '', graph),
-        config,
-      );
+      const graph = stage.open.graph({ use: 'inference', model: shape });
+      const { logits } = answerLogits(new Scope(weights.provider(shape.alongside), '', graph), this.#toy);
       return Program.compile({ answers: logits });
     })();
     const questions = examples.map(({ sample: { turns, image }, task }) => ({
@@ -191,7 +187,7 @@ class Bench {
     const { parameters, routes } = await this.#driver.ask(stage, questions);
     const batch = examples.map((example, i) => shown(withInserted(example, routes?.[i]?.insert ?? [])));
     const feeds = trainingBatch(batch, {
-      ...batchOptions(config),
+      ...batchOptions(this.#toy),
       totalAnswers: 1,
     });
     const names = Object.keys(routes?.[0]?.rows ?? {});

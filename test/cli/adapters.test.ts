@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type AdapterSpec, targetPattern } from '../../src/adapters/adapter.ts';
+import type { AdapterSpec } from '../../src/adapters/adapter.ts';
 import {
   CONFIG_FILE,
   PROJECTOR_FILE,
@@ -26,7 +26,6 @@ import { openSafetensors } from '../../src/formats/weights/safetensors.ts';
 import { type LlavaModel, openLlava } from '../../src/models/llava/model.ts';
 import { float32 } from '../../src/tensor/dtype.ts';
 import { normalArray } from '../../src/tensor/random.ts';
-import { projectorNames } from '../../src/training/traced.ts';
 import { buildIfStale, commandLine } from '../support/built.ts';
 import { fixturePath } from '../support/parity.ts';
 
@@ -45,12 +44,12 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** An adapter of the embedded model, large enough to change answers, and a changed projector beside it. */
-function writeAdapter(name: string, spec: AdapterSpec, { weights }: LlavaModel): void {
+function writeAdapter(name: string, spec: AdapterSpec, { shape, weights }: LlavaModel): void {
   const draw = (purpose: string, shape: readonly [number, number], standardDeviation: number) =>
     float32(normalArray(shape[0] * shape[1], { seed: 1, purpose, standardDeviation }), shape);
   const values = [...weights.tensors].flatMap(([weight, { entry }]) => {
     const path = weight.replace(/\.weight$/, '');
-    if (!targetPattern.test(path)) return [];
+    if (!shape.adaptable.has(path)) return [];
     const [outputs = 0, inputs = 0] = entry.shape;
     const parts = [
       [`${path}.lora_A.weight`, draw(`${path}.A`, [spec.rank, inputs], 0.1)],
@@ -64,16 +63,16 @@ function writeAdapter(name: string, spec: AdapterSpec, { weights }: LlavaModel):
   });
   const target = join(folder, name);
   mkdirSync(target);
-  const files = serializeAdapter({ spec, values: new Map(values) });
+  const files = serializeAdapter({ spec, values: new Map(values), targets: shape });
   writeFileSync(join(target, CONFIG_FILE), files[CONFIG_FILE]);
   writeFileSync(join(target, WEIGHTS_FILE), files[WEIGHTS_FILE]);
-  const projector = projectorNames.map((projectorName) => {
-    const { data, shape } = weights.values(projectorName);
+  const projector = [...shape.alongside].map(([projectorName, { shape: dims }]) => {
+    const { data } = weights.values(projectorName);
     return [
       projectorName,
       float32(
         data.map((value) => value * 1.25),
-        shape,
+        dims,
       ),
     ] as const;
   });

@@ -11,7 +11,7 @@ import type { RunConfig } from '../../src/config/load.ts';
 import { openEngine } from '../../src/engine/engine.ts';
 import { featureWarning } from '../../src/forecast/feature-storage.ts';
 import { listFiles, sha256OfFile } from '../../src/formats/files/files.ts';
-import type { FeatureCounts } from '../../src/models/llava/image-encoder.ts';
+import type { FeatureCounts } from '../../src/models/image-encoder.ts';
 import { openLlava } from '../../src/models/llava/model.ts';
 import { buildNanoData } from '../../src/nano/world/build.ts';
 import { executeRun } from '../../src/runs/execute.ts';
@@ -96,17 +96,17 @@ describe('features of images beyond memory', () => {
     expect(fromDisk.counts.fromDisk).toBeGreaterThan(2 * images);
   });
 
-  it('are told of once, when neither memory nor disk holds them', () => {
+  it('are told of once, when neither memory nor disk holds them', async () => {
     const config = (cache: Readonly<Record<string, unknown>>) => configOf('told', cache);
-    const { config: llava } = openLlava(model);
+    const opened = openLlava(model);
     const warning = (cache: Readonly<Record<string, unknown>>) =>
-      featureWarning(config(cache), builtIn, llava, source);
-    expect(warning({ use: false })).toBeUndefined();
-    expect(warning({ ...disk, memoryBytes: 0 })).toBeUndefined();
-    expect(warning({ ...disk, maxBytes: 10, memoryBytes: 10 })).toContain(
+      featureWarning(config(cache), builtIn, opened, source);
+    expect(await warning({ use: false })).toBeUndefined();
+    expect(await warning({ ...disk, memoryBytes: 0 })).toBeUndefined();
+    expect(await warning({ ...disk, maxBytes: 10, memoryBytes: 10 })).toContain(
       'go through the vision tower again',
     );
-    expect(warning({ use: false, memoryBytes: bound })).toBe(
+    expect(await warning({ use: false, memoryBytes: bound })).toBe(
       'Image features: 0.074 MB for the largest stage, kept are 0.018 MB in memory and none on disk. Images go through the vision tower again in every epoch; cache.use and a larger cache.maxBytes spare that.',
     );
   });

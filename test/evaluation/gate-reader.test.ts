@@ -1,12 +1,13 @@
 // Gates that are read off whole sequences are those of training, and those that a method answers with.
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { GateReader } from '../../src/evaluation/generation/gate-reader.ts';
 import { type Method, methodNames, methods } from '../../src/methods/index.ts';
 import type { OpenMethod, Values } from '../../src/methods/method.ts';
+import { ownAlongside } from '../../src/models/model-adapter.ts';
 import { float32 } from '../../src/tensor/dtype.ts';
 import { normalArray } from '../../src/tensor/random.ts';
 import { Probes } from '../../src/training/probes.ts';
-import { projectorNames, traceTraining } from '../../src/training/traced.ts';
+import { traceTraining } from '../../src/training/traced.ts';
 import {
   createToyModel,
   type ToyModel,
@@ -17,33 +18,26 @@ import {
 
 const experts = 2;
 const settings = { adapter: { rank: 4, alpha: 8, dropout: 0, experts }, own: {} };
+const toy: ToyModel = createToyModel();
+afterAll(() => toy.dispose());
 const examples = toySamples('Alpha')
   .slice(0, 2)
   .map((sample) => ({
-    ...toyExample({ sample, task: 'Alpha' }),
+    ...toyExample(toy, { sample, task: 'Alpha' }),
     features: toyFeatures(sample.image as string),
   }));
 const [example] = examples as [(typeof examples)[0]];
 
-let toy: ToyModel;
-beforeAll(() => {
-  toy = createToyModel();
-});
-afterAll(() => toy.dispose());
-
 /** Values of everything that a method trains, as after some training, and the projector's. */
 function drifted(open: OpenMethod): Values {
-  const { graph } = traceTraining({ ...toy, open, dropout: false });
+  const { graph } = traceTraining({ model: toy, open, dropout: false });
   return new Map([
     ...[...graph.parameters.values()].map(({ name, shape }) => {
       const count = shape.reduce((product, size) => product * size, 1);
       const options = { seed: 2, purpose: name, standardDeviation: 0.3 };
       return [name, float32(normalArray(count, options), shape)] as const;
     }),
-    ...projectorNames.map((name) => {
-      const { data, shape } = toy.weights.values(name);
-      return [name, float32(data, shape)] as const;
-    }),
+    ...ownAlongside(toy),
   ]);
 }
 
@@ -53,9 +47,8 @@ async function read(
   rows: Readonly<Record<string, Float32Array>> = {},
 ): Promise<Values> {
   const reader = await GateReader.compile({
-    config: toy.config,
-    weights: toy.weights.provider(new Set(projectorNames)),
-    graph: open.graph({ use: 'inference', model: toy.config }),
+    model: toy,
+    graph: open.graph({ use: 'inference', model: toy.shape }),
   });
   try {
     return await reader.read({ ...example, rows }, values);
@@ -68,7 +61,7 @@ it('gives the gates of training at every token, in the last layer too', async ()
   const open = methods.moelora.open(settings);
   const values = drifted(open);
   const gates = await read(open, values);
-  const probes = new Probes({ ...toy, open });
+  const probes = new Probes({ model: toy, open });
   const [alone, beside] = [await probes.gates([example], values), await probes.gates(examples, values)];
   await probes.dispose();
   expect([...gates.keys()]).toEqual([...alone.keys()]);
@@ -111,7 +104,7 @@ it('is possible for exactly the methods that declare experts, as many as they de
     const method: Method = methods[name];
     const open = method.open(settings);
     if (!method.stream.trains) continue;
-    const { graph } = traceTraining({ ...toy, open, dropout: false });
+    const { graph } = traceTraining({ model: toy, open, dropout: false });
     const sizes = new Set([...(graph.gates?.values() ?? [])].map((gates) => gates.staticDim(-1)));
     expect([name, ...sizes]).toEqual([name, ...(open.mixedExperts === undefined ? [] : [open.mixedExperts])]);
     if (sizes.size > 0) found.push(name);

@@ -59,14 +59,14 @@ describe('a mix of stages', () => {
     'with all its weight on the last stage of %s gives the answers that the run recorded',
     async (method) => {
       const answers = await AdapterAnswers.open(config, model);
-      const { projector } = answers;
+      const { alongside, shape } = answers;
       const open = openMethod(config, methods[method]);
       const stages = [1, 3].map((stage) => {
         const place = join(folder, method, `${stage}-${tasks[stage - 1]}`, 'adapter');
-        const state = readStage(place, { method: methods[method], open, projector });
+        const state = readStage(place, { method: methods[method], open, model: shape });
         const lora = stageLora(open, state);
         if (lora === undefined) throw new Error('no LoRA');
-        const own = new Map([...projector.keys()].map((name) => [name, state.trained.get(name) as never]));
+        const own = new Map([...alongside.keys()].map((name) => [name, state.trained.get(name) as never]));
         return { weight: stage === 3 ? 1 : 0, lora, projector: own };
       });
       const { adapter, projector: mixed } = blend(stages);

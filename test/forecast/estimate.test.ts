@@ -73,13 +73,14 @@ describe('without a probe', () => {
     expect(disk.adapters).toBe(4 * (2 * trainable.lora + trainable.joint));
   });
 
-  it('counts the tokens that training then sees, where few samples need no guess', () => {
+  it('counts the tokens that training then sees, where few samples need no guess', async () => {
     const config = loadConfig(yaml, {});
     const opened = openLlava(model);
-    const { steps } = estimateRun(config, builtIn, opened, source);
+    const { steps } = await estimateRun(config, builtIn, opened, source);
     const lengths = trainSamples(config, source, builtIn.tasks.get('GQA')).map(
       ({ turns, image }) =>
-        opened.processor.processTraining(turns, { hasImage: image !== undefined }).inputIds.length,
+        opened.prompts.conversation(turns, { image: image === undefined ? undefined : { rows: 64 } }).inputIds
+          .length,
     );
     const train = steps.find(({ step }) => step.key === 'lora/1-GQA/train');
     expect(train?.tokens).toBeCloseTo(

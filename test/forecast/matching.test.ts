@@ -8,10 +8,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { builtIn } from '../../src/config/catalogue.ts';
 import { loadConfig, type RunConfig } from '../../src/config/load.ts';
 import { methodSettingsOf, openMethod } from '../../src/config/open-method.ts';
-import { locateModel } from '../../src/config/sources.ts';
-import { type ModelShape, matchParameters, methodSizes, openShape } from '../../src/forecast/sizes.ts';
+import { matchParameters, methodSizes } from '../../src/forecast/sizes.ts';
 import { type Method, methodNames, methods } from '../../src/methods/index.ts';
 import { isMatched } from '../../src/metrics/budget.ts';
+import type { ModelOutline } from '../../src/models/family.ts';
+import { families, locateModel, outlineModel } from '../../src/models/index.ts';
 import { readRunConfig } from '../../src/runs/run-folder.ts';
 import { traceTraining } from '../../src/training/traced.ts';
 import { buildIfStale, commandLine } from '../support/built.ts';
@@ -19,9 +20,9 @@ import { buildIfStale, commandLine } from '../support/built.ts';
 const root = mkdtempSync(join(tmpdir(), 'coin-matching-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-let shape: ModelShape;
+let shape: ModelOutline;
 beforeAll(() => {
-  shape = openShape(locateModel({ model: 'nano' }));
+  shape = outlineModel(locateModel('nano', families), families);
 });
 
 function configOf(settings: Readonly<Record<string, unknown>> = {}, preset = 'nano'): RunConfig {
@@ -36,7 +37,7 @@ function configOf(settings: Readonly<Record<string, unknown>> = {}, preset = 'na
 /** Counted anew, as the trainer will trace it. */
 function trained(config: RunConfig, method: (typeof methodNames)[number]): number {
   const open = openMethod(config, builtIn.methods.get(method));
-  return [...traceTraining({ ...shape, open }).trained.values()].reduce(
+  return [...traceTraining({ model: shape, open }).trained.values()].reduce(
     (total, tensor) => total + (tensor.shape as readonly number[]).reduce((a, b) => a * b, 1),
     0,
   );

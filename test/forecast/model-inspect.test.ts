@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageFolder } from '../../src/base/package.ts';
 import { inspectModel, type MemoryEstimate } from '../../src/forecast/inspection.ts';
+import { llava } from '../../src/models/llava/index.ts';
 import { renderInspection } from '../../src/report/terminal/model.ts';
 import { buildIfStale, commandLine } from '../support/built.ts';
 
@@ -35,7 +36,7 @@ const total = (estimate: MemoryEstimate | undefined) =>
     : estimate.weightBytes + estimate.trainedBytes + estimate.activationBytes;
 
 describe('a whole model', () => {
-  const inspection = inspectModel(nano, { rank: 16, batches: [1, 4] });
+  const inspection = inspectModel(nano, llava, { rank: 16, batches: [1, 4] });
   const numbers = inspection.parts.reduce((sum, { parameters }) => sum + parameters, 0);
   const estimate = (use: string, weights: string, batch: number) =>
     inspection.memory.find((row) => row.use === use && row.baseWeights === weights && row.batch === batch);
@@ -45,7 +46,8 @@ describe('a whole model', () => {
       layout: 'transformers',
       template: 'roles',
       tokenizer: { bosId: 1, eosId: 2 },
-      transform: { outputSize: { width: 96, height: 96 } },
+      images: '96 × 96 pixels, 64 tokens each',
+      facts: { transform: { outputSize: { width: 96, height: 96 } } },
       targets: {
         modules: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
         layers: 42,
@@ -65,7 +67,7 @@ describe('a whole model', () => {
     expect(training).toMatchObject({ weightBytes: 4 * numbers, tokens: 64 + 128 });
     // A and B of every adapted layer and the projector, each with gradient and two moments.
     expect(training?.trainedBytes).toBe(4 * (estimate('answering', 'float32', 1)?.trainedBytes ?? 0));
-    const wider = inspectModel(nano, { rank: 32, batches: [1] }).memory[0];
+    const wider = inspectModel(nano, llava, { rank: 32, batches: [1] }).memory[0];
     expect(wider?.trainedBytes).toBeGreaterThan(training?.trainedBytes ?? 0);
     expect(total(estimate('training', 'float32', 4))).toBeGreaterThan(2 * total(training));
     expect(total(estimate('answering', 'float32', 1))).toBeLessThan(total(training));
@@ -102,7 +104,7 @@ describe('the command', () => {
     expect(coin('model', 'inspect', broken)).toMatchObject({
       status: 2,
       stdout: expect.stringMatching(
-        /Missing or wrong\n.*: expected tokenizer\.json or tokenizer\.model, found neither\n {2}hint: .*\n.*preprocessor_config\.json: no such file\n$/,
+        /Missing or wrong\n.*: expected tokenizer\.json or tokenizer\.model, found neither\n {2}hint: .*\n.*: expected preprocessor_config\.json, or image_processor .*, found neither\n$/,
       ),
     });
   });

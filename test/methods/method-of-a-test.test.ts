@@ -13,7 +13,6 @@ import { buildNanoData } from '../../src/nano/world/build.ts';
 import { computeResults } from '../../src/report/compute.ts';
 import { executeRun } from '../../src/runs/execute.ts';
 import { recordProvenance } from '../../src/runs/provenance.ts';
-import { projectorNames } from '../../src/training/traced.ts';
 import { method } from '../support/shrinking-method.ts';
 import { toyConfig } from '../support/toy-config.ts';
 import { writeToyModel } from '../support/toy-model.ts';
@@ -60,11 +59,11 @@ it('runs a method that only a test knows, with its settings, hooks and memory', 
   expect(methods.map(({ label }) => label)).toEqual(['Shrinking']);
   expect(modes.strict.methods.shrinking?.matrix.rows).toHaveLength(2);
 
-  const { weights } = openLlava(model);
+  const { shape } = openLlava(model);
   const state = readStage(join(output, 'shrinking/2-GQA/adapter'), {
     method,
     open: method.open({ adapter: config.adapter, own: {} }),
-    projector: new Map(projectorNames.map((name) => [name, weights.values(name)])),
+    model: shape,
   });
   const largest = Math.max(
     ...[...state.trained].map(([name, { data: values }]) =>

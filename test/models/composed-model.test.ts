@@ -4,11 +4,11 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { locateModel } from '../../src/config/sources.ts';
 import { Generator } from '../../src/evaluation/generation/generator.ts';
 import { openCheckpoint } from '../../src/formats/weights/checkpoint.ts';
 import { serializeSafetensors, type TensorSource } from '../../src/formats/weights/safetensors.ts';
 import { readTensor } from '../../src/formats/weights/tensor-file.ts';
+import { families, locateModel } from '../../src/models/index.ts';
 import { type LlavaModel, openLlava } from '../../src/models/llava/model.ts';
 import { canonicalName } from '../../src/models/llava/weights.ts';
 import { normalArray } from '../../src/tensor/random.ts';
@@ -59,22 +59,23 @@ beforeAll(async () => {
   );
 });
 
-async function answersOf({ config, weights, processor }: LlavaModel): Promise<number[][]> {
+async function answersOf(model: LlavaModel): Promise<number[][]> {
+  const { config, prompts: asked } = model;
   const { vision, imageTokens } = config;
   const features = normalArray(imageTokens * vision.hiddenSize, { seed: 1, purpose: 'features' });
   const prompts = ['what is red?', 'where', 'two small cups'].flatMap((text) => [
-    { inputIds: processor.processPrompt(text, { hasImage: true }), features },
-    { inputIds: processor.processPrompt(text, { hasImage: false }) },
+    { ...asked.ask(text, { image: { rows: imageTokens } }), features },
+    asked.ask(text),
   ]);
-  const generator = await Generator.compile({ config, weights: weights.provider(), slots: 3 });
+  const generator = await Generator.compile({ model, weights: model.weights.provider(), slots: 3 });
   const answers = await generator.generate(prompts, {}, 8);
   await generator.dispose();
   return answers;
 }
 
 it('is found by its folder and by its file', () => {
-  expect(locateModel({ model: composed })).toBe(composed);
-  expect(locateModel({ model: join(composed, 'coin-model.yaml') })).toBe(composed);
+  expect(locateModel(composed, families)).toBe(composed);
+  expect(locateModel(join(composed, 'coin-model.yaml'), families)).toBe(composed);
 });
 
 it('is the model it was', async () => {
@@ -83,8 +84,8 @@ it('is the model it was', async () => {
   expect([...parts.weights.tensors.keys()].sort()).toEqual([...one.weights.tensors.keys()].sort());
   for (const name of one.weights.tensors.keys())
     expect(parts.weights.values(name), name).toEqual(one.weights.values(name));
-  const [theirs, ours] = [one, parts].map(({ processor }) =>
-    processor.processPrompt('what is red?', { hasImage: true }),
+  const [theirs, ours] = [one, parts].map(
+    ({ prompts }) => prompts.ask('what is red?', { image: { rows: 64 } }).inputIds,
   );
   expect(ours?.map((id) => (id === -200 ? one.config.imageTokenId : id))).toEqual(theirs);
   const answers = await answersOf(one);

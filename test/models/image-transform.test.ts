@@ -7,10 +7,11 @@ import { packageFolder } from '../../src/base/package.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { openEngine } from '../../src/engine/engine.ts';
 import { encodePng } from '../../src/formats/images/image.ts';
-import { ImageEncoder } from '../../src/models/llava/image-encoder.ts';
+import { ImageEncoder } from '../../src/models/image-encoder.ts';
+import { llavaImages } from '../../src/models/llava/images.ts';
 import { parseImageTransform } from '../../src/models/parts/clip/processor.ts';
 import { type TaskName, tasks } from '../../src/tasks/index.ts';
-import { config, weights } from '../support/llava-tiny.ts';
+import { config, shape, weights } from '../support/llava-tiny.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'coin-aspect-'));
 const wide = join(folder, 'wide.png');
@@ -35,7 +36,9 @@ it('knows how the reference shows the images of each task', () => {
 
 it('keeps the features of a padded image and of its centre apart', async () => {
   const transform = parseImageTransform({ size: 24, crop_size: 24 }, { file: 'preprocessor_config.json' });
-  const encoder = await ImageEncoder.open({ config, weights, transform });
+  const encoder = await ImageEncoder.open({
+    model: { shape, images: llavaImages({ config, weights, transform }) },
+  });
   const [padded] = await encoder.encode([wide]);
   const [centre] = await encoder.encode([wide], { aspect: 'crop' });
   expect(centre).not.toEqual(padded);

@@ -4,15 +4,17 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { type AdapterSpec, targetPattern } from '../../src/adapters/adapter.ts';
+import type { AdapterSpec } from '../../src/adapters/adapter.ts';
 import { readTensor } from '../../src/formats/weights/tensor-file.ts';
-import type { ModelAdapter } from '../../src/models/llava/adapters.ts';
+import type { ModelAdapter } from '../../src/models/family.ts';
 import { checkWeights } from '../../src/models/llava/inventory.ts';
 import { mergeAdapter } from '../../src/models/llava/merge.ts';
+import { linearsOf, outlineOf } from '../../src/models/llava/model.ts';
 import { openSources } from '../../src/models/llava/sources.ts';
 import { LlavaWeights, PROJECTOR } from '../../src/models/llava/weights.ts';
 import { float32, type HostTensor } from '../../src/tensor/dtype.ts';
 import { normalArray } from '../../src/tensor/random.ts';
+import { decoderLinears } from '../support/models/sequences.ts';
 import { fixturePath } from '../support/parity.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'coin-merge-'));
@@ -35,11 +37,11 @@ function adapterOf({ tensors }: LlavaWeights): ModelAdapter {
     const path = name.replace(/\.weight$/, '');
     const [outputs = 0, inputs = 0] = entry.shape;
     if (name.startsWith(`${PROJECTOR}.`)) projector.set(name, draw(name, entry.shape));
-    if (!targetPattern.test(path)) continue;
+    if (!decoderLinears.has(path)) continue;
     values.set(`${path}.lora_A.weight`, draw(`${path}.A`, [spec.rank, inputs]));
     values.set(`${path}.lora_B.weight`, draw(`${path}.B`, [outputs, spec.rank]));
   }
-  return { spec, values, projector };
+  return { spec, values, alongside: projector };
 }
 
 /** scale · B · A at one place. */
@@ -74,12 +76,12 @@ it.each([
   const adapter = adapterOf(weights);
   // Beside the folder: the original layout looks for its tower there.
   const to = join(inner === '' ? root : family, `${layout}-merged`);
-  const { layers, projector } = await mergeAdapter({
-    model: { folder, config: before.config, weights },
+  const { layers, alongside } = await mergeAdapter({
+    model: { ...outlineOf(before.config, weights), ...linearsOf(before.config), folder },
     adapter,
     to,
   });
-  expect({ layers: 2 * layers, projector }).toEqual({ layers: adapter.values.size, projector: true });
+  expect({ layers: 2 * layers, alongside }).toEqual({ layers: adapter.values.size, alongside: true });
 
   const after = openSources(to);
   expect({ ...after.config }).toEqual(before.config);
@@ -91,8 +93,8 @@ it.each([
     const found = merged.tensors.get(name);
     expect(found?.entry).toMatchObject({ dtype: entry.dtype, shape: entry.shape });
     const path = name.replace(/\.weight$/, '');
-    const trained = adapter.projector.get(name);
-    if (trained === undefined && !targetPattern.test(path)) {
+    const trained = adapter.alongside.get(name);
+    if (trained === undefined && !decoderLinears.has(path)) {
       expect(found && readTensor(found.file, found.entry.name), name).toEqual(readTensor(file, entry.name));
       continue;
     }

@@ -11,16 +11,20 @@ import { float32ToBfloat16, float32ToFloat16 } from '../../src/formats/weights/h
 import { openSafetensors } from '../../src/formats/weights/safetensors.ts';
 import { type TensorFiller, writeCheckpoint } from '../../src/formats/weights/safetensors-writer.ts';
 import { readFloat32 } from '../../src/formats/weights/tensor-file.ts';
-import { type ModelAdapter, openModelAdapter } from '../../src/models/llava/adapters.ts';
+import type { ModelAdapter } from '../../src/models/family.ts';
 import type { LlavaConfig } from '../../src/models/llava/config.ts';
 import { mergeAdapter } from '../../src/models/llava/merge.ts';
+import { linearsOf, llavaNames, outlineOf } from '../../src/models/llava/model.ts';
+import { llavaShape } from '../../src/models/llava/shape.ts';
 import { LlavaWeights } from '../../src/models/llava/weights.ts';
+import { openModelAdapter } from '../../src/models/model-adapter.ts';
 import { float32, type HostTensor } from '../../src/tensor/dtype.ts';
 import { Program } from '../../src/tensor/program.ts';
 import {
   batchFeeds,
   config,
   projectorNames,
+  shape,
   traceLlava,
   weights,
   withoutPadding,
@@ -31,19 +35,22 @@ const base = fixturePath('llava-tiny', 'model');
 const root = mkdtempSync(join(tmpdir(), 'coin-adapters-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
-const read = (folder: string) => openModelAdapter({ config, weights }, folder);
+/** What of the fixture's model an adapter is checked against. */
+const adaptedOf = (of: LlavaConfig) => ({ ...outlineOf(of, weights), family: llavaNames, ...linearsOf(of) });
+const adapted = adaptedOf(config);
+const read = (folder: string) => openModelAdapter(adapted, folder);
 
 async function logitsWith(
-  { spec, values, projector }: ModelAdapter,
+  { spec, values, alongside }: ModelAdapter,
   of: LlavaConfig = config,
 ): Promise<HostTensor> {
-  const adapter = createAdapter(spec);
-  const { logits } = traceLlava(adapter, new Set(projector.keys()), weights, of);
+  const adapter = createAdapter(spec, llavaShape(of).adaptable);
+  const { logits } = traceLlava(adapter, new Set(alongside.keys()), weights, of);
   // The tower's last layer is not computed: its features come from the layer before.
   const used = [...values].filter(([name]) => !name.startsWith('model.vision_tower.encoder.layers.2.'));
   expect([...adapter.parameters.keys()].sort()).toEqual(used.map(([name]) => name).sort());
   const program = await Program.compile({ logits });
-  const result = await program.runOnHost({ ...batchFeeds(), ...Object.fromEntries([...used, ...projector]) });
+  const result = await program.runOnHost({ ...batchFeeds(), ...Object.fromEntries([...used, ...alongside]) });
   await program.dispose();
   return withoutPadding(result.logits as HostTensor);
 }
@@ -58,8 +65,8 @@ describe.each(['patterns', 'some-layers', 'all-linear', 'older-spelling', 'coin-
   it("gives PEFT's logits, read and written", async () => {
     const adapter = read(fixturePath('adapters', name));
     expectParity('logits', await logitsWith(adapter), expected(name));
-    const { spec, values, projector } = adapter;
-    const files = serializeAdapter({ spec, values, projector });
+    const { spec, values, alongside } = adapter;
+    const files = serializeAdapter({ spec, values, targets: shape, projector: alongside });
     const folder = mkdtempSync(join(root, 'written-'));
     for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, file), content);
     expect(read(folder)).toEqual(adapter);
@@ -69,7 +76,7 @@ describe.each(['patterns', 'some-layers', 'all-linear', 'older-spelling', 'coin-
 describe('merged', () => {
   const merge = (name: string, to: string, folder = base) =>
     mergeAdapter({
-      model: { folder, config, weights: new LlavaWeights(openCheckpoint(folder)) },
+      model: { ...adapted, folder, weights: new LlavaWeights(openCheckpoint(folder)) },
       adapter: read(fixturePath('adapters', name)),
       to,
     });
@@ -153,7 +160,7 @@ describe('an adapter of the head, where the head is one with the embeddings', ()
   const folder = fixturePath('adapters', 'tied-head');
 
   it("gives PEFT's logits", async () => {
-    const adapter = openModelAdapter({ config: tied, weights }, folder);
+    const adapter = openModelAdapter(adaptedOf(tied), folder);
     expectParity('logits', await logitsWith(adapter, tied), expected('tied-head'));
   });
 
@@ -164,11 +171,11 @@ describe('an adapter of the head, where the head is one with the embeddings', ()
   });
 
   it('cannot be merged', async () => {
-    const adapter = openModelAdapter({ config: tied, weights }, folder);
+    const adapter = openModelAdapter(adaptedOf(tied), folder);
     const to = join(root, 'tied');
-    await expect(
-      mergeAdapter({ model: { folder: base, config: tied, weights }, adapter, to }),
-    ).rejects.toThrow('the adapter changes the head, whose weight is that of the embeddings');
+    await expect(mergeAdapter({ model: { ...adaptedOf(tied), folder: base }, adapter, to })).rejects.toThrow(
+      'the adapter changes the head, whose weight is that of the embeddings',
+    );
   });
 });
 
@@ -185,7 +192,7 @@ it('knows which layers differ', () => {
 });
 
 it('takes a projector that was saved whole', () => {
-  const { spec, projector } = read(fixturePath('adapters', 'some-layers'));
-  expect([...projector.keys()].sort()).toEqual([...projectorNames].sort());
+  const { spec, alongside } = read(fixturePath('adapters', 'some-layers'));
+  expect([...alongside.keys()].sort()).toEqual([...projectorNames].sort());
   expect(Object.keys(spec.layers ?? {}).every((path) => path.includes('.layers.1.'))).toBe(true);
 });

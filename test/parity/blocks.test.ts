@@ -14,6 +14,7 @@ import { grad } from '../../src/tensor/grad.ts';
 import { isMadeBy, type Tensor, topologicalOrder } from '../../src/tensor/graph.ts';
 import { input, iota, matmul, mul, sum } from '../../src/tensor/ops.ts';
 import { floats, Program } from '../../src/tensor/program.ts';
+import { decoderLinears } from '../support/models/sequences.ts';
 import {
   expectParity,
   inputProvider,
@@ -163,7 +164,10 @@ describe('MoELoRA layer', () => {
   const { inputs, expected } = readFixture('moelora-tiny');
   const [experts, rank, inner, outer] = [4, 8, 12, 10];
   const layer = 'model.language_model.layers.0.self_attn.q_proj';
-  const adapter = new MoeLoraAdapter({ kind: 'moelora', rank, alpha: 16, dropout: 0, experts });
+  const adapter = new MoeLoraAdapter(
+    { kind: 'moelora', rank, alpha: 16, dropout: 0, experts },
+    decoderLinears,
+  );
   const x = input('input', 'float32', ['batch', 'tokens', inner]);
   const base = input('base.weight', 'float32', [outer, inner]);
   const output = adapter.adapt(layer, x, matmul(x, base, { transposeB: true }));

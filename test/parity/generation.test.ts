@@ -4,7 +4,8 @@ import { createAdapter } from '../../src/adapters/index.ts';
 import { readAdapter } from '../../src/adapters/peft.ts';
 import { Generator, type Prompt } from '../../src/evaluation/generation/generator.ts';
 import { floats } from '../../src/tensor/program.ts';
-import { config, fixture, weights } from '../support/llava-tiny.ts';
+import { config, fixture, model, shape, weights } from '../support/llava-tiny.ts';
+import { sequenceOf } from '../support/models/sequences.ts';
 import { fixturePath, readFixtureJson } from '../support/parity.ts';
 
 interface Generation {
@@ -22,20 +23,20 @@ const { with_image: withImage, without_image: withoutImage } = generation;
 const features = floats(fixture.expected.get('vision_features'));
 const size = features.length / 2;
 const imagePrompt: Prompt = {
-  inputIds: Int32Array.from(withImage.prompt),
+  ...sequenceOf(withImage.prompt, config.imageTokenId),
   features: features.slice(withImage.pixel_values_row * size, (withImage.pixel_values_row + 1) * size),
 };
-const textPrompt: Prompt = { inputIds: Int32Array.from(withoutImage.prompt) };
-const { spec, values } = readAdapter(fixturePath('llava-tiny', 'adapter'));
+const textPrompt: Prompt = sequenceOf(withoutImage.prompt);
+const { spec, values } = readAdapter(fixturePath('llava-tiny', 'adapter'), { targets: shape });
 const length = withImage.generated.length;
 
 describe('greedy generation', () => {
   let generator: Generator;
   beforeAll(async () => {
     generator = await Generator.compile({
-      config,
+      model,
       weights: weights.provider(),
-      adapter: createAdapter(spec),
+      adapter: createAdapter(spec, shape.adaptable),
       slots: 3,
     });
   });
@@ -68,9 +69,9 @@ describe('greedy generation', () => {
     const end = withoutImage.generated[2] as number;
     const first = withoutImage.generated.indexOf(end);
     const stopping = await Generator.compile({
-      config: { ...config, endTokenIds: [end] },
+      model: { ...model, endTokenIds: [end] },
       weights: weights.provider(),
-      adapter: createAdapter(spec),
+      adapter: createAdapter(spec, shape.adaptable),
       slots: 2,
     });
     const [answer] = await stopping.generate([textPrompt, textPrompt], Object.fromEntries(values), length);

@@ -6,15 +6,10 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Adapter, createAdapter } from '../../src/adapters/index.ts';
 import { Generator, type Prompt } from '../../src/evaluation/generation/generator.ts';
-import type { LlavaConfig } from '../../src/models/llava/config.ts';
+import type { ModelOutline } from '../../src/models/family.ts';
 import { checkWeights } from '../../src/models/llava/inventory.ts';
-import {
-  decodeSequence,
-  imageFeatures,
-  mergedEmbeddings,
-  projectFeatures,
-  vocabularyLogits,
-} from '../../src/models/llava/network.ts';
+import { outlineOf } from '../../src/models/llava/model.ts';
+import { imageFeatures } from '../../src/models/llava/network.ts';
 import { openSources } from '../../src/models/llava/sources.ts';
 import { LlavaWeights } from '../../src/models/llava/weights.ts';
 import { Scope, type WeightProvider } from '../../src/nn/scope.ts';
@@ -25,7 +20,8 @@ import { input } from '../../src/tensor/ops.ts';
 import { floats, Program } from '../../src/tensor/program.ts';
 import { batchOptions, promptBatch, trainingBatch } from '../../src/training/batches.ts';
 import { Learner, type Parameter } from '../../src/training/learner.ts';
-import { instructionLoss } from '../../src/training/loss.ts';
+import { instructionLoss, sequenceInputs } from '../../src/training/loss.ts';
+import { sequenceOf } from '../support/models/sequences.ts';
 import { expectParity, fixturePath, TensorTable } from '../support/parity.ts';
 
 interface Meta {
@@ -80,6 +76,8 @@ describe.each(layouts)('layout %s', (layout) => {
   const expected = new TensorTable(join(root, layout, 'expected.safetensors'));
   const { config, checkpoint } = openSources(join(root, layout, meta.folder));
   const weights = new LlavaWeights(checkpoint);
+  const { padTokenId, endTokenIds } = config;
+  const model = { ...outlineOf(config, weights), padTokenId, endTokenIds };
   let prompts: readonly Prompt[];
 
   beforeAll(async () => {
@@ -94,8 +92,9 @@ describe.each(layouts)('layout %s', (layout) => {
     await program.dispose();
     const size = values.length / (pixels.shape[0] as number);
     prompts = meta.prompts.map(({ ids, image }) => ({
-      inputIds: Int32Array.from(
+      ...sequenceOf(
         ids.flatMap((id) => (id === IMAGE_MARK ? Array(config.imageTokens).fill(config.imageTokenId) : [id])),
+        image === null ? undefined : config.imageTokenId,
       ),
       ...(image === null ? {} : { features: values.slice(image * size, (image + 1) * size) }),
     }));
@@ -112,18 +111,12 @@ describe.each(layouts)('layout %s', (layout) => {
   ])(
     `gives the logits of transformers ${meta.versions.transformers}, weights %s`,
     async (_, mapWeightsOver) => {
-      const program = await Program.compile(
-        { logits: traceLogits(config, weights.provider()) },
-        { mapWeightsOver },
-      );
+      const program = await Program.compile({ logits: traceLogits(model) }, { mapWeightsOver });
       const names = expected.namesAfter('logits.');
       expect(names).toHaveLength(4);
       for (const name of names) {
-        const { ids, imageRows, features } = promptBatch(
-          [prompts[Number(name)] as Prompt],
-          batchOptions(config),
-        );
-        const { logits } = await program.runOnHost({ ids, imageRows, features });
+        const { tokens: _, ...batch } = promptBatch([prompts[Number(name)] as Prompt], batchOptions(model));
+        const { logits } = await program.runOnHost({ ...batch });
         const { shape, data } = logits as HostTensor;
         const theirs = expected.get(`logits.${name}`);
         expectParity(`logits of prompt ${name}`, float32(data as Float32Array, shape.slice(1)), theirs);
@@ -134,7 +127,7 @@ describe.each(layouts)('layout %s', (layout) => {
 
   it('answers 50 prompts with the same tokens', async () => {
     expect(meta.prompts.filter(({ image }) => image !== null)).toHaveLength(25);
-    const generator = await Generator.compile({ config, weights: weights.provider(), slots: 8 });
+    const generator = await Generator.compile({ model, weights: weights.provider(), slots: 8 });
     const answers = await generator.generate(prompts, {}, meta.max_new_tokens);
     await generator.dispose();
     expect(answers).toEqual(meta.prompts.map(({ answer }) => answer));
@@ -143,7 +136,7 @@ describe.each(layouts)('layout %s', (layout) => {
   describe('training', () => {
     const { training, lora } = meta;
     const spec = { kind: 'lora', rank: lora.r, alpha: lora.lora_alpha, dropout: 0 } as const;
-    const adapter = createAdapter(spec);
+    const adapter = createAdapter(spec, model.shape.adaptable);
     const { loss, parameters } = traceTraining(adapter);
     let feeds: Record<string, HostTensor>;
 
@@ -160,7 +153,7 @@ describe.each(layouts)('layout %s', (layout) => {
         made.set(name, tensor);
         return tensor;
       };
-      const traced = instructionLoss(new Scope(recorded, '', lora), config);
+      const traced = instructionLoss(new Scope(recorded, '', lora), model);
       for (const { name, tensor } of lora.parameters.values()) made.set(name, tensor);
       return {
         loss: traced,
@@ -177,7 +170,7 @@ describe.each(layouts)('layout %s', (layout) => {
       const prompt = prompts[training.prompt] as Prompt;
       const { length } = prompt.inputIds;
       const trained = Uint8Array.from({ length }, (_, i) => (i < length - training.answer_tokens ? 0 : 1));
-      const options = { ...batchOptions(config), totalAnswers: training.answer_tokens };
+      const options = { ...batchOptions(model), totalAnswers: training.answer_tokens };
       feeds = { ...trainingBatch([{ ...prompt, trained }], options) };
     });
 
@@ -232,13 +225,9 @@ const projector = () =>
     ['weight', 'bias'].map((part) => `model.multi_modal_projector.${layer}.${part}`),
   );
 
-/** Logits [1, tokens, vocabulary] of `ids` with `features` at `imageRows`. */
-function traceLogits(config: LlavaConfig, provider: WeightProvider): Tensor {
-  const scope = new Scope(provider);
-  const features = input('features', 'float32', ['images', config.imageTokens, config.vision.hiddenSize]);
-  const ids = input('ids', 'int32', ['batch', 'tokens']);
-  const imageRows = input('imageRows', 'int32', ['batch', 'tokens']);
-  const projected = projectFeatures(scope, config, features);
-  const hidden = decodeSequence(scope, config, mergedEmbeddings(scope, config, ids, projected, imageRows));
-  return vocabularyLogits(scope, config, hidden);
+/** Logits [1, tokens, vocabulary] of a `PromptBatch`. */
+function traceLogits(model: ModelOutline): Tensor {
+  const scope = new Scope(model.weights.provider());
+  const { embeddings, positions } = sequenceInputs(scope, model);
+  return model.network.logits(scope, model.network.decode(scope, embeddings, { positions }));
 }

@@ -12,6 +12,7 @@ import {
   batchFeeds,
   fixture,
   projectorNames,
+  shape,
   traceLlava,
   weights,
   withoutPadding,
@@ -44,7 +45,7 @@ const fixtureName = (name: string) =>
 
 /** A model with adapter and fed projector, and its trainable tensors with the fixture's initial values. */
 function traceTrainable() {
-  const adapter = createAdapter(spec);
+  const adapter = createAdapter(spec, shape.adaptable);
   const model = traceLlava(adapter, new Set(projectorNames));
   const adapted = [...adapter.parameters.values()].map(
     ({ name, tensor }): Parameter => ({

@@ -2,27 +2,37 @@
 import type { Adapter } from '../../src/adapters/index.ts';
 import { openCheckpoint } from '../../src/formats/weights/checkpoint.ts';
 import { type LlavaConfig, readLlavaConfig } from '../../src/models/llava/config.ts';
+import { tracedLlava } from '../../src/models/llava/model.ts';
 import {
   decodeSequence,
   imageFeatures,
-  type KeyValue,
-  mergedEmbeddings,
+  llavaNetwork,
   projectFeatures,
-  statesAt,
   vocabularyLogits,
 } from '../../src/models/llava/network.ts';
+import { llavaShape } from '../../src/models/llava/shape.ts';
 import { LlavaWeights, PROJECTOR } from '../../src/models/llava/weights.ts';
+import { type KeyValue, mergedEmbeddings } from '../../src/models/network.ts';
 import { crossEntropy } from '../../src/nn/loss.ts';
 import { Scope, type WeightProvider } from '../../src/nn/scope.ts';
 import { float32, type HostTensor, int32 } from '../../src/tensor/dtype.ts';
 import type { Tensor } from '../../src/tensor/graph.ts';
-import { input } from '../../src/tensor/ops.ts';
+import { flatten, gather, input } from '../../src/tensor/ops.ts';
+import { positionsInOrderOf } from './models/sequences.ts';
 import { fixturePath, readFixture } from './parity.ts';
 
 export const fixture = readFixture('llava-tiny');
 export const config: LlavaConfig = readLlavaConfig(fixturePath('llava-tiny', 'model'));
 const tinyConfig = config;
 export const weights = new LlavaWeights(openCheckpoint(fixturePath('llava-tiny', 'model')));
+export const shape = llavaShape(config);
+/** What shared code sees of it. */
+export const model = {
+  ...tracedLlava(config),
+  weights,
+  padTokenId: config.padTokenId,
+  endTokenIds: config.endTokenIds,
+};
 
 export const projectorNames = ['linear_1.weight', 'linear_1.bias', 'linear_2.weight', 'linear_2.bias'].map(
   (name) => `${PROJECTOR}.${name}`,
@@ -33,7 +43,7 @@ export interface TracedModel {
   readonly provider: WeightProvider;
   /** [images, patches, visionHidden], class token dropped. */
   readonly features: Tensor;
-  /** [images, patches, hidden]. */
+  /** [images·patches, hidden]. */
   readonly projected: Tensor;
   /** [batch, tokens, vocabulary]. */
   readonly logits: Tensor;
@@ -56,13 +66,15 @@ export function traceLlava(
   const ids = input('ids', 'int32', ['batch', 'tokens']);
   const imageRows = input('image_rows', 'int32', ['batch', 'tokens']);
   const features = imageFeatures(root, config, pixels);
-  const projected = projectFeatures(root, config, features);
+  const projected = projectFeatures(root, config, flatten(features, 2));
   const caches: KeyValue[] = [];
-  const hidden = decodeSequence(root, config, mergedEmbeddings(root, config, ids, projected, imageRows), {
+  const embeddings = mergedEmbeddings(llavaNetwork(config), root, { ids, images: projected, imageRows });
+  const hidden = decodeSequence(root, config, embeddings, {
+    positions: positionsInOrderOf(embeddings),
     keep: (_, cache) => caches.push(cache),
   });
   const logits = vocabularyLogits(root, config, hidden);
-  const answers = statesAt(hidden, input('answer_rows', 'int32', ['answers']));
+  const answers = gather(flatten(hidden, 2), input('answer_rows', 'int32', ['answers']));
   const loss = crossEntropy(
     vocabularyLogits(root, config, answers),
     input('answer_labels', 'int32', ['answers']),

@@ -1,6 +1,7 @@
 // A LLaVA with random weights, small enough to train in a second, in the layout of a published one.
 
 import { type LlavaConfig, parseLlavaConfig } from '../../src/models/llava/config.ts';
+import { tracedLlava } from '../../src/models/llava/model.ts';
 import { imageFeatures } from '../../src/models/llava/network.ts';
 import { FreshParameters } from '../../src/nano/pretraining/fresh-parameters.ts';
 import { nanoConfig } from '../../src/nano/pretraining/nano-config.ts';
@@ -46,7 +47,7 @@ export async function writeToyModel(folder: string, { seed = 0 } = {}): Promise<
     config,
     input('pixels', 'float32', ['images', 3, config.vision.imageSize, config.vision.imageSize]),
   );
-  instructionLoss(root, config);
+  instructionLoss(root, tracedLlava(config));
   const weights = parameters.all.map(
     ({ name, tensor, values }) => [name, float32(values, tensor.shape as number[])] as const,
   );

@@ -159,17 +159,18 @@ function describeProvider(): void {
       const folder = mkdtempSync(join(tmpdir(), 'coin-webgpu-model-'));
       try {
         await writeToyModel(folder, { seed: 3 });
-        const { config, weights, processor } = openLlava(folder);
+        const model = openLlava(folder);
+        const { config, weights } = model;
         const features = ['one', 'two'].map((name) =>
           floats(normal(name, [config.imageTokens, config.vision.hiddenSize])),
         );
         const texts = ['a cup?', 'Which is left of the small box', 'red'];
         const prompts = texts.map((text, i) => ({
-          inputIds: processor.processPrompt(text, { hasImage: true }),
+          ...model.prompts.ask(text, { image: { rows: config.imageTokens } }),
           features: features[i % 2] as Float32Array,
         }));
         const answer = async (provider: 'cpu' | 'webgpu') => {
-          const options = { config, weights: weights.provider(), slots: 2, program: { provider } };
+          const options = { model, weights: weights.provider(), slots: 2, program: { provider } };
           const generator = await Generator.compile(options);
           const answers = await generator.generate(prompts, {}, 5);
           const { statistics } = generator;

@@ -119,7 +119,11 @@ describe('statistics', () => {
   });
 
   it('counts padding up to the longest of a batch', () => {
-    const samples = [1, 3, 4].map((length) => ({ inputIds: new Array<number>(length).fill(0), image: 0 }));
+    const samples = [1, 3, 4].map((length) => ({
+      inputIds: new Array<number>(length).fill(0),
+      imageAt: { at: 0, rows: 0 },
+      image: 0,
+    }));
     expect(paddingShare([[0, 1], [2]], samples)).toBeCloseTo(2 / 10);
   });
 });

@@ -13,7 +13,6 @@ import { computeResults } from '../../src/report/compute.ts';
 import { executeRun, type RunObserver } from '../../src/runs/execute.ts';
 import { RunInterrupted } from '../../src/runs/interrupted.ts';
 import { recordProvenance } from '../../src/runs/provenance.ts';
-import { projectorNames } from '../../src/training/traced.ts';
 import { toyConfig } from '../support/toy-config.ts';
 import { writeToyModel } from '../support/toy-model.ts';
 
@@ -96,8 +95,8 @@ describe('a run of two stages', () => {
     const folder = join(root, 'carried');
     const more = { methods: ['lora'], 'training.taskBatchSizes': { GQA: 8 }, 'training.warmupRatio': 0.25 };
     await run(folder, { more });
-    const base = openLlava(model).weights;
-    const expected = new Map(projectorNames.map((name) => [name, { shape: base.values(name).shape }]));
+    const { shape, weights: base } = openLlava(model);
+    const expected = shape.alongside;
     const read = (stage: string) => {
       const adapter = join(folder, 'lora', stage, 'adapter');
       return { adapter: readAdapter(adapter).values, projector: readProjector(adapter, expected) };

@@ -11,10 +11,9 @@ import {
   WEIGHTS_FILE,
 } from '../../adapters/peft.ts';
 import { UserError } from '../../base/errors.ts';
-import { locateModel } from '../../config/sources.ts';
 import { writeFileAtomic } from '../../formats/files/files.ts';
-import { openModelAdapter } from '../../models/llava/adapters.ts';
-import { openLlava } from '../../models/llava/model.ts';
+import { families, locateModel, openModel } from '../../models/index.ts';
+import { openModelAdapter } from '../../models/model-adapter.ts';
 
 export const adapterConvert = defineCommand({
   args: {
@@ -25,19 +24,20 @@ export const adapterConvert = defineCommand({
   run({ args }) {
     if (existsSync(args.to))
       throw new UserError({ file: args.to, message: 'exists already', hint: 'name a new folder' });
-    const model = openLlava(locateModel({ model: args.model }));
-    const { spec, values, projector } = openModelAdapter(model, args.adapter);
+    const model = openModel(locateModel(args.model, families), { families });
+    const { spec, values, alongside } = openModelAdapter(model, args.adapter);
     const inside = spec.kind === 'lora';
     const files = serializeAdapter({
       spec,
       values,
+      targets: model.shape,
       baseModel: args.model,
-      ...(inside ? { projector } : {}),
+      ...(inside ? { projector: alongside } : {}),
     });
     writeFileAtomic(join(args.to, CONFIG_FILE), files[CONFIG_FILE]);
     writeFileAtomic(join(args.to, WEIGHTS_FILE), files[WEIGHTS_FILE]);
-    const beside = !inside && projector.size > 0;
-    if (beside) writeFileAtomic(join(args.to, PROJECTOR_FILE), serializeProjector(projector));
+    const beside = !inside && alongside.size > 0;
+    if (beside) writeFileAtomic(join(args.to, PROJECTOR_FILE), serializeProjector(alongside));
     const names = [CONFIG_FILE, WEIGHTS_FILE, ...(beside ? [PROJECTOR_FILE] : [])];
     process.stdout.write(`${args.to}: ${names.join(', ')}\n`);
   },

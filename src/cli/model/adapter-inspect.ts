@@ -1,9 +1,8 @@
 // `coin adapter inspect`: what an adapter's folder holds. Needs no model; whether it fits one is checked when it is used.
 import { defineCommand } from 'citty';
-import { adaptationOf } from '../../adapters/adapter.ts';
+import { sizeOfAdapted } from '../../adapters/adapter.ts';
 import { hasProjector, readAdapter } from '../../adapters/peft.ts';
-import { adaptsTower } from '../../models/llava/adapters.ts';
-import { canonicalName } from '../../models/llava/weights.ts';
+import { families } from '../../models/index.ts';
 import { painter, useColor, widthOf } from '../../report/terminal/paint.ts';
 import { wrap } from '../../report/terminal/terminal-grid.ts';
 import { formatCount } from '../../report/words/numbers.ts';
@@ -42,11 +41,11 @@ export const adapterInspect = defineCommand({
 });
 
 function inspectAdapter(folder: string) {
-  const { spec, values, saved } = readAdapter(folder, { canonicalName });
+  const { spec, values, saved } = readAdapter(folder);
   const layers = [...new Set([...values.keys()].map((name) => name.replace(/\.lora_\w+\.weight$/, '')))];
-  const sizes = layers.map((layer) => adaptationOf(spec, layer));
+  const sizes = layers.map((layer) => sizeOfAdapted(spec, layer));
   const distinct = (key: 'rank' | 'scale') =>
-    [...new Set(sizes.flatMap((size) => (size === undefined ? [] : [size[key]])))].sort((a, b) => a - b);
+    [...new Set(sizes.map((size) => size[key]))].sort((a, b) => a - b);
   return {
     kind: spec.kind,
     ranks: distinct('rank'),
@@ -57,6 +56,12 @@ function inspectAdapter(folder: string) {
     modules: [...new Set(layers.map((layer) => layer.split('.').at(-1) ?? ''))].sort(),
     parameters: [...values.values()].reduce((total, { data }) => total + data.length, 0),
     projector: saved.size > 0 ? 'inside' : hasProjector(folder) ? 'beside' : "none: the model's own",
-    tower: adaptsTower({ spec, values }),
+    tower: layers.some(isOfImages),
   };
+}
+
+/** Whether a layer belongs to what is computed of images, by the names of the family that knows it. */
+function isOfImages(layer: string): boolean {
+  const parts = families.map(({ canonicalName, partOf }) => partOf(canonicalName(`${layer}.weight`)));
+  return parts.find((part) => part !== undefined)?.side === 'images';
 }

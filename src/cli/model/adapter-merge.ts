@@ -1,9 +1,8 @@
 // `coin adapter merge`: a model with an adapter folded into its weights, as a checkpoint of its own.
 import { defineCommand } from 'citty';
-import { locateModel } from '../../config/sources.ts';
-import { openModelAdapter } from '../../models/llava/adapters.ts';
-import { mergeAdapter } from '../../models/llava/merge.ts';
-import { openLlava } from '../../models/llava/model.ts';
+import { UserError } from '../../base/errors.ts';
+import { families, familyOf, locateModel } from '../../models/index.ts';
+import { openModelAdapter } from '../../models/model-adapter.ts';
 
 export const adapterMerge = defineCommand({
   args: {
@@ -17,9 +16,12 @@ export const adapterMerge = defineCommand({
     },
   },
   async run({ args }) {
-    const model = openLlava(locateModel({ model: args.model }));
+    const folder = locateModel(args.model, families);
+    const family = familyOf(folder, families);
+    if (family.merge === undefined) throw new UserError(`models of ${family.label} cannot be merged here`);
+    const model = family.open(folder);
     const adapter = openModelAdapter(model, args.adapter);
-    const { layers, projector, weightFiles, tower } = await mergeAdapter({
+    const { layers, alongside, weightFiles, apart } = await family.merge({
       model,
       adapter,
       to: args.to,
@@ -27,8 +29,8 @@ export const adapterMerge = defineCommand({
         if (count > 1) process.stderr.write(`${name} (${number} of ${count})\n`);
       },
     });
-    const parts = [`${layers} layers merged`, ...(projector ? ['the projector replaced'] : [])];
+    const parts = [`${layers} layers merged`, ...(alongside ? ['the projector replaced'] : [])];
     process.stdout.write(`${args.to}: ${parts.join(', ')}; ${weightFiles.join(', ')}\n`);
-    if (tower !== undefined) process.stdout.write(`The vision tower stays where it is: ${tower}\n`);
+    if (apart !== undefined) process.stdout.write(`The ${apart.part} stays where it is: ${apart.folder}\n`);
   },
 });

@@ -6,14 +6,15 @@ import { defineCommand } from 'citty';
 import { z } from 'zod';
 import { DataError, UserError } from '../../base/errors.ts';
 import { baseWeightNames, providersOf } from '../../config/schema.ts';
-import { locateModel } from '../../config/sources.ts';
 import { baseWeightRewrites } from '../../engine/base-weights.ts';
 import { Answerer, type AskedQuestion } from '../../evaluation/generation/answerer.ts';
 import { checkRow, readText } from '../../formats/records/json.ts';
-import { openModelAdapter } from '../../models/llava/adapters.ts';
-import { openLlava, templateChoices } from '../../models/llava/model.ts';
+import { families, locateModel, openModel } from '../../models/index.ts';
+import { openModelAdapter } from '../../models/model-adapter.ts';
 import { oneOf } from '../shell/arguments.ts';
 import { checkProvider, wholeNumber } from '../shell/options.ts';
+
+const templateChoices = [...new Set(families.flatMap(({ templates }) => templates))];
 
 const definitions = {
   model: { type: 'positional', required: true, description: 'nano, or a folder that holds a model' },
@@ -82,7 +83,7 @@ export const generate = defineCommand({
       throw new UserError(`--base-weights ${baseWeights} does not run on provider ${provider}`);
     }
     const rows = readQuestions(args);
-    const model = openLlava(locateModel({ model: args.model }), template === undefined ? {} : { template });
+    const model = openModel(locateModel(args.model, families), { families, template });
     const adapter = args.adapter === undefined ? undefined : openModelAdapter(model, args.adapter);
     const single = rows.length === 1 && args.json !== true;
     const answerer = await Answerer.open({

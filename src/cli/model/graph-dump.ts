@@ -4,11 +4,10 @@ import { defineCommand } from 'citty';
 import { builtIn } from '../../config/catalogue.ts';
 import { loadConfig } from '../../config/load.ts';
 import { catalogueOf } from '../../config/plugins.ts';
-import { locateModel } from '../../config/sources.ts';
 import { buildProgram, programNames } from '../../forecast/programs.ts';
 import { matchParameters } from '../../forecast/sizes.ts';
 import { writeFileAtomic } from '../../formats/files/files.ts';
-import { openLlava } from '../../models/llava/model.ts';
+import { families, locateModel, openModel } from '../../models/index.ts';
 import { writeOnnx } from '../../tensor/onnx/write.ts';
 import { printGraph } from '../../tensor/print.ts';
 import { oneOf } from '../shell/arguments.ts';
@@ -39,7 +38,7 @@ export const graphDump = defineCommand({
     const name =
       args.method === undefined ? undefined : oneOf('--method', args.method, catalogue.methods.names);
     const method = name === undefined ? undefined : catalogue.methods.get(name);
-    const model = openLlava(locateModel(loaded));
+    const model = openModel(locateModel(loaded.model, families), { families });
     const config = matchParameters(
       { ...loaded, methods: name === undefined ? [] : [name] },
       catalogue,

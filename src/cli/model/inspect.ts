@@ -1,7 +1,7 @@
 // `coin model inspect`: what a model's folder holds, what of it is missing, and what it takes to train and to ask it.
 import { defineCommand } from 'citty';
-import { locateModel } from '../../config/sources.ts';
 import { inspectModel } from '../../forecast/inspection.ts';
+import { families, familyOf, locateModel } from '../../models/index.ts';
 import { renderInspection } from '../../report/terminal/model.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { wholeNumber } from '../shell/options.ts';
@@ -22,7 +22,8 @@ export const modelInspect = defineCommand({
     const rank = wholeNumber('--rank', args.rank);
     const batch = wholeNumber('--batch', args.batch);
     const batches = [...new Set([1, batch])];
-    const inspection = inspectModel(locateModel({ model: args.model }), { rank, batches });
+    const folder = locateModel(args.model, families);
+    const inspection = inspectModel(folder, familyOf(folder, families), { rank, batches });
     const { stdout } = process;
     const text =
       args.json === true

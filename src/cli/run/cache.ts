@@ -1,7 +1,7 @@
 // `coin cache`: what the image features kept on disk take, and a way to be rid of them.
 import { defineCommand } from 'citty';
 import { loadConfig } from '../../config/load.ts';
-import { featureCache } from '../../config/sources.ts';
+import { featureCache } from '../../engine/feature-cache.ts';
 import { DiskCache } from '../../formats/files/disk-cache.ts';
 import { overrideArguments, readOverrides } from '../shell/overrides.ts';
 

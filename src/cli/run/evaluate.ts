@@ -6,9 +6,10 @@ import { defineCommand } from 'citty';
 import { UserError } from '../../base/errors.ts';
 import { type ConfigOverride, loadConfig } from '../../config/load.ts';
 import { catalogueOf } from '../../config/plugins.ts';
-import { locateModel, prepareData } from '../../config/sources.ts';
 import { type EvaluatedTask, evaluateModel } from '../../engine/evaluate-model.ts';
 import { type AuditResult, auditRun } from '../../followups/audit.ts';
+import { families, locateModel } from '../../models/index.ts';
+import { prepareData } from '../../runs/data.ts';
 import { runFiles } from '../../runs/run-folder.ts';
 import { readList } from '../shell/arguments.ts';
 import { interruptible } from '../shell/interruption.ts';
@@ -82,7 +83,7 @@ export const evaluate = defineCommand({
         ],
       });
       const evaluated = await evaluateModel({
-        modelFolder: locateModel(config),
+        modelFolder: locateModel(config.model, families),
         config,
         catalogue: catalogueOf(config),
         source: await prepareData(config, isRun ? target : outputFolder),

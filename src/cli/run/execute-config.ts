@@ -4,9 +4,10 @@
 import type { ArgsDef } from 'citty';
 import type { RunConfig } from '../../config/load.ts';
 import { catalogueOf } from '../../config/plugins.ts';
-import { featureCache, locateModel } from '../../config/sources.ts';
-import { methodSizes, openShape } from '../../forecast/sizes.ts';
-import type { FeatureCounts } from '../../models/llava/image-encoder.ts';
+import { featureCache } from '../../engine/feature-cache.ts';
+import { methodSizes } from '../../forecast/sizes.ts';
+import type { FeatureCounts } from '../../models/image-encoder.ts';
+import { families, locateModel, outlineModel } from '../../models/index.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { renderSizes } from '../../report/terminal/terminal-sizes.ts';
 import { RunInterrupted } from '../../runs/interrupted.ts';
@@ -98,7 +99,11 @@ export async function executeConfig(given: RunConfig, options: ExecuteArguments)
 
 function showSizes(config: RunConfig): void {
   const options = { width: widthOf(process.stderr), color: useColor(process.stderr) };
-  const sizes = methodSizes(config, catalogueOf(config), openShape(locateModel(config)));
+  const sizes = methodSizes(
+    config,
+    catalogueOf(config),
+    outlineModel(locateModel(config.model, families), families),
+  );
   process.stderr.write(`${renderSizes(sizes, config.adapter, options).join('\n')}\n\n`);
 }
 

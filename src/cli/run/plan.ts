@@ -4,17 +4,17 @@ import { defineCommand } from 'citty';
 import { loadConfig, type RunConfig } from '../../config/load.ts';
 import { catalogueOf } from '../../config/plugins.ts';
 import { requireTrainable } from '../../config/presets.ts';
-import { locateModel, prepareData } from '../../config/sources.ts';
 import { engineOf } from '../../engine/engine-of.ts';
 import { estimateRun, type RunEstimate, type StepEstimate } from '../../forecast/estimate.ts';
 import type { FeatureStorage } from '../../forecast/feature-storage.ts';
 import { type ProbeResult, probeRun } from '../../forecast/probe.ts';
 import { matchParameters, methodSizes, type SizesOfRun } from '../../forecast/sizes.ts';
-import { openLlava } from '../../models/llava/model.ts';
+import { families, locateModel, openModel } from '../../models/index.ts';
 import { painter, useColor, widthOf } from '../../report/terminal/paint.ts';
 import { type GridCell, renderGrid } from '../../report/terminal/terminal-grid.ts';
 import { renderSizes } from '../../report/terminal/terminal-sizes.ts';
 import { absent, formatCount, formatDuration } from '../../report/words/numbers.ts';
+import { prepareData } from '../../runs/data.ts';
 import { overrideArguments, readOverrides } from '../shell/overrides.ts';
 
 const definitions = {
@@ -34,12 +34,12 @@ export const plan = defineCommand({
   async run({ args, rawArgs }) {
     const loaded = loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });
     requireTrainable(args.config);
-    const modelFolder = locateModel(loaded);
-    const model = openLlava(modelFolder);
+    const modelFolder = locateModel(loaded.model, families);
+    const model = openModel(modelFolder, { families });
     const catalogue = catalogueOf(loaded);
     const config = matchParameters(loaded, catalogue, model);
     const source = await prepareData(config, config.output);
-    const estimate = estimateRun(config, catalogue, model, source);
+    const estimate = await estimateRun(config, catalogue, model, source);
     // citty takes `--no-probe` for a `probe` that is false.
     const probe = rawArgs.includes('--no-probe')
       ? undefined

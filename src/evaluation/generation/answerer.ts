@@ -3,11 +3,12 @@
 import { createAdapter } from '../../adapters/index.ts';
 import { UserError } from '../../base/errors.ts';
 import type { DiskCacheOptions } from '../../formats/files/disk-cache.ts';
-import { adaptsTower, type ModelAdapter, projectorOf } from '../../models/llava/adapters.ts';
-import { ImageEncoder } from '../../models/llava/image-encoder.ts';
-import type { LlavaModel } from '../../models/llava/model.ts';
+import type { ModelAdapter, OpenModel } from '../../models/family.ts';
+import { ImageEncoder } from '../../models/image-encoder.ts';
+import { layoutsOf } from '../../models/layouts.ts';
+import { adaptsImages, ownAlongside } from '../../models/model-adapter.ts';
 import { strip } from '../../tasks/python.ts';
-import { float32, type HostTensor } from '../../tensor/dtype.ts';
+import type { HostTensor } from '../../tensor/dtype.ts';
 import type { Provider } from '../../tensor/program.ts';
 import type { Rewrite } from '../../tensor/rewrite.ts';
 import { Generator } from './generator.ts';
@@ -35,7 +36,7 @@ export interface Answer {
 }
 
 export interface AnswererOptions {
-  readonly model: LlavaModel;
+  readonly model: OpenModel;
   readonly adapter?: ModelAdapter;
   readonly provider?: Provider;
   /** Answers in progress side by side. */
@@ -49,7 +50,7 @@ export interface AnswererOptions {
 const IMAGE = '<image>';
 
 export class Answerer {
-  readonly #model: LlavaModel;
+  readonly #model: OpenModel;
   readonly #generator: Generator;
   readonly #parameters: Readonly<Record<string, HostTensor>>;
   readonly #provider: Provider;
@@ -57,7 +58,7 @@ export class Answerer {
   #encoder: ImageEncoder | undefined;
 
   private constructor(
-    model: LlavaModel,
+    model: OpenModel,
     generator: Generator,
     parameters: Readonly<Record<string, HostTensor>>,
     provider: Provider,
@@ -73,29 +74,23 @@ export class Answerer {
   /** Throws UserError for an adapter that changes the vision tower. */
   static async open(options: AnswererOptions): Promise<Answerer> {
     const { model, adapter, provider = 'cpu', slots = 1, rewrites = [], featureCache } = options;
-    if (adapter !== undefined && adaptsTower(adapter)) {
+    if (adapter !== undefined && adaptsImages(model.family, adapter)) {
       throw new UserError({
         message: 'the adapter changes the vision tower, which is computed apart from it',
         hint: 'merge it first: coin adapter merge MODEL ADAPTER --to FOLDER',
       });
     }
-    const { config, weights } = model;
-    const trained = adapter?.projector ?? new Map<string, HostTensor>();
     const generator = await Generator.compile({
-      config,
-      weights: weights.provider(new Set(projectorOf(model).keys())),
+      model,
       slots,
       program: { provider, rewrites },
-      ...(adapter === undefined ? {} : { adapter: createAdapter(adapter.spec) }),
+      adapter: adapter && createAdapter(adapter.spec, model.shape.adaptable),
     });
-    const projector = [...projectorOf(model).keys()].map((name) => {
-      const { data, shape } = weights.values(name);
-      return [name, trained.get(name) ?? float32(data, shape)] as const;
-    });
+    const alongside = new Map([...ownAlongside(model), ...(adapter?.alongside ?? [])]);
     return new Answerer(
       model,
       generator,
-      Object.fromEntries([...projector, ...(adapter?.values ?? [])]),
+      Object.fromEntries([...alongside, ...(adapter?.values ?? [])]),
       provider,
       featureCache,
     );
@@ -107,15 +102,18 @@ export class Answerer {
    */
   async ask(questions: readonly AskedQuestion[], options: AskOptions): Promise<readonly Answer[]> {
     const { maxNewTokens, onText, onAnswer, signal } = options;
-    const { processor, tokenizer } = this.#model;
-    const prompts = questions.map(({ text, image }) => {
+    const { prompts: family, tokenizer } = this.#model;
+    for (const { text, image } of questions) {
       const places = text.split(IMAGE).length - 1;
       if (places > 1) throw new UserError(`a question has ${IMAGE} ${places} times, and one image: ${text}`);
       if (places === 1 && image === undefined)
         throw new UserError(`a question has ${IMAGE}, and no image: ${text}`);
-      const inputIds = processor.processPrompt(text, { hasImage: image !== undefined, imageMarker: IMAGE });
-      return { inputIds, image };
-    });
+    }
+    const layouts = await layoutsOf(this.#model, questions);
+    const prompts = questions.map(({ text, image }, i) => ({
+      ...family.ask(text, { image: layouts[i], imageMarker: IMAGE }),
+      image,
+    }));
     const streams = prompts.map(() => new TextStream(tokenizer));
     const answerOf = (index: number, ids: readonly number[]): Answer => ({
       text: strip(tokenizer.decode(ids)),
@@ -144,13 +142,10 @@ export class Answerer {
 
   /** Compiled for the first image. */
   async #openEncoder(): Promise<ImageEncoder> {
-    const { config, weights, transform } = this.#model;
     this.#encoder ??= await ImageEncoder.open({
-      config,
-      weights,
-      transform,
+      model: this.#model,
       program: { provider: this.#provider },
-      ...(this.#featureCache === undefined ? {} : { disk: this.#featureCache }),
+      disk: this.#featureCache,
     });
     return this.#encoder;
   }

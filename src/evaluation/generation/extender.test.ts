@@ -22,8 +22,8 @@ let parameters: Readonly<Record<string, HostTensor>>;
 beforeAll(async () => {
   await writeToyModel(folder, { seed: 4 });
   model = openLlava(folder);
-  const adapter = createAdapter({ kind: 'lora', rank: 4, alpha: 8, dropout: 0 });
-  extender = await Extender.compile({ config: model.config, weights: model.weights.provider(), adapter });
+  const adapter = createAdapter({ kind: 'lora', rank: 4, alpha: 8, dropout: 0 }, model.shape.adaptable);
+  extender = await Extender.compile({ model, weights: model.weights.provider(), adapter });
   parameters = Object.fromEntries(
     [...adapter.parameters.values()].map(({ name, shape }) => [name, normal(name, shape, 0.3)]),
   );
@@ -32,6 +32,12 @@ afterAll(async () => {
   await extender.dispose();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** A word to read after so many tokens. */
+function word(id: number, length: number): Extension {
+  const [inputIds, positions] = [Int32Array.of(id), Int32Array.of(length)];
+  return { inputIds, imageRows: Int32Array.of(-1), positions, length };
+}
 
 /** A buffer whose rows hold normal numbers, or what `value` says. */
 function filled(name: string, rows: number, capacity: number, value?: number): KeyValues {
@@ -55,12 +61,12 @@ function rowOf(values: KeyValues, row: number): number[] {
 
 describe('a row of a run', () => {
   it('has the same bits in every place and whatever stands in the other rows', async () => {
-    const rows = decodingRows(model.config);
+    const rows = decodingRows(model.shape);
     const capacity = 128;
     const length = 97;
     const mine = filled('mine', 1, length);
     const random = new RandomStream(6, 'neighbours');
-    const other = (): Extension => ({ ids: [5 + random.integer(200)], length: 1 + random.integer(capacity) });
+    const other = (): Extension => word(5 + random.integer(200), 1 + random.integer(capacity));
     const neighbours: (readonly [string, number | undefined, () => Extension | undefined])[] = [
       ['nobody', 0, () => undefined],
       ['others', undefined, other],
@@ -73,7 +79,7 @@ describe('a row of a run', () => {
       for (const place of [0, 1, 7, 16, 31]) {
         await past.copyFrom(mine, [{ from: 0, to: place, at: 0, count: length }], { clearAfter: true });
         const extensions = Array.from({ length: rows }, (_, row) =>
-          row === place ? { ids: [9], length } : neighbour(),
+          row === place ? word(9, length) : neighbour(),
         );
         const { next, added } = await extender.extend(extensions, { past, tokens: 1, parameters });
         const found = { next: next[place] as number, row: rowOf(added, place) };
@@ -86,10 +92,10 @@ describe('a row of a run', () => {
 
   it('may hold the placeholder of images: said by the model, it is a word with an embedding of its own', async () => {
     const { imageTokenId } = model.config;
-    const rows = decodingRows(model.config);
+    const rows = decodingRows(model.shape);
     const past = filled('mine', rows, 128);
     const keysOf = async (id: number) => {
-      const extensions = Array.from({ length: rows }, () => ({ ids: [id], length: 97 }));
+      const extensions = Array.from({ length: rows }, () => word(id, 97));
       const { added } = await extender.extend(extensions, { past, tokens: 1, parameters });
       return rowOf(added, 0);
     };
@@ -104,7 +110,7 @@ describe('a row of a run', () => {
       [128, 192].map(async (capacity) => {
         const past = extender.allocate(32, capacity);
         await past.copyFrom(mine, [{ from: 0, to: 0, at: 0, count: 97 }]);
-        const { added } = await extender.extend([{ ids: [9], length: 97 }], { past, tokens: 1, parameters });
+        const { added } = await extender.extend([word(9, 97)], { past, tokens: 1, parameters });
         return rowOf(added, 0);
       }),
     );

@@ -1,6 +1,7 @@
 // Runs the programs of generation: rows of tokens in, the next token of each and their caches out. Knows shapes and
 // buffers, not what a prompt or an answer is.
-import type { LlavaConfig } from '../../models/llava/config.ts';
+import type { OpenModel } from '../../models/family.ts';
+import type { TokenSequence } from '../../models/sequence.ts';
 import type { LinearAdapter, WeightProvider } from '../../nn/scope.ts';
 import { Scope } from '../../nn/scope.ts';
 import { float32, type HostTensor, int32 } from '../../tensor/dtype.ts';
@@ -10,28 +11,31 @@ import { type KeyValueStore, type KeyValues, openKeyValueStore } from './key-val
 
 export type Values = Readonly<Record<string, Value>>;
 
+/** What of a model its answers are generated with. */
+export type AnsweringModel = Pick<OpenModel, 'shape' | 'network' | 'weights' | 'padTokenId' | 'endTokenIds'>;
+
 export interface ExtenderOptions {
-  readonly config: LlavaConfig;
-  readonly weights: WeightProvider;
-  readonly adapter?: LinearAdapter;
+  readonly model: AnsweringModel;
+  /** By default the model's own, of which what trains alongside is fed. */
+  readonly weights?: WeightProvider;
+  readonly adapter?: LinearAdapter | undefined;
   readonly program?: ProgramOptions;
 }
 
 /** Tokens to read after the first `length` tokens of the row's cache. */
-export interface Extension {
-  readonly ids: ArrayLike<number>;
+export interface Extension extends Pick<TokenSequence, 'inputIds' | 'imageRows' | 'positions'> {
   readonly length: number;
   /**
-   * [patches, visionHidden] of the image whose placeholders are among the ids. Without it every id is a word: a model may
-   * say its own placeholder, and reads it again by its embedding.
+   * [rows, featureSize] of the image whose rows stand among the tokens. Without it every token is a word: a model may say
+   * its own placeholder, and reads it again by its embedding.
    */
-  readonly features?: Float32Array;
+  readonly features?: Float32Array | undefined;
   /** The row's part of the adapter's inputs [batch, size], by their names. */
-  readonly rows?: Readonly<Record<string, Float32Array>>;
+  readonly rows?: Readonly<Record<string, Float32Array>> | undefined;
 }
 
 export class Extender {
-  readonly config: LlavaConfig;
+  readonly model: AnsweringModel;
   readonly #store: KeyValueStore;
   readonly #project: Program;
   readonly #extend: Program;
@@ -41,24 +45,25 @@ export class Extender {
   computedTokens = 0;
   usefulTokens = 0;
 
-  private constructor(config: LlavaConfig, store: KeyValueStore, project: Program, extend: Program) {
-    this.config = config;
+  private constructor(model: AnsweringModel, store: KeyValueStore, project: Program, extend: Program) {
+    this.model = model;
     this.#store = store;
     this.#project = project;
     this.#extend = extend;
-    const shape = [1, config.imageTokens, config.text.hiddenSize];
-    this.#noImages = float32(new Float32Array(config.imageTokens * config.text.hiddenSize), shape);
+    const { hiddenSize } = model.shape;
+    this.#noImages = float32(new Float32Array(hiddenSize), [1, hiddenSize]);
   }
 
-  static async compile({ config, weights, adapter, program = {} }: ExtenderOptions): Promise<Extender> {
-    const root = new Scope(weights, '', adapter);
+  static async compile({ model, weights, adapter, program = {} }: ExtenderOptions): Promise<Extender> {
+    const { shape } = model;
+    const root = new Scope(weights ?? model.weights.provider(shape.alongside), '', adapter);
     return new Extender(
-      config,
-      await openKeyValueStore(config, program),
-      await Program.compile(projectGraph(root, config), { ...program, keepOnDevice: ['projected'] }),
-      await Program.compile(extendGraph(root, config), {
+      model,
+      await openKeyValueStore(shape, program),
+      await Program.compile(projectGraph(root, model), { ...program, keepOnDevice: ['projected'] }),
+      await Program.compile(extendGraph(root, model), {
         ...program,
-        keepOnDevice: cacheNames(config, 'added'),
+        keepOnDevice: cacheNames(shape, 'added'),
       }),
     );
   }
@@ -89,32 +94,42 @@ export class Extender {
     }: { readonly past: KeyValues; readonly tokens: number; readonly parameters: Values },
   ): Promise<{ readonly next: Int32Array; readonly added: KeyValues }> {
     const { rows } = past;
-    const { imageTokenId, imageTokens, padTokenId } = this.config;
+    const { padTokenId, shape } = this.model;
+    const { positionAxes: axes, featureSize } = shape;
+    const most = Math.max(
+      0,
+      ...extensions.map((extension) => (extension?.features?.length ?? 0) / featureSize),
+    );
     const ids = new Int32Array(rows * tokens).fill(padTokenId);
     const imageRows = new Int32Array(rows * tokens).fill(-1);
+    const positions = new Int32Array(axes * rows * tokens);
     const lengths = new Int32Array(rows);
     const lastRows = Int32Array.from({ length: rows }, (_, row) => row * tokens);
     extensions.forEach((extension, row) => {
       if (extension === undefined) return;
-      ids.set(extension.ids, row * tokens);
+      const { inputIds } = extension;
+      const count = inputIds.length;
+      ids.set(inputIds, row * tokens);
       lengths[row] = extension.length;
-      lastRows[row] = row * tokens + extension.ids.length - 1;
-      this.usefulTokens += extension.ids.length;
-      if (extension.features === undefined) return;
-      let placed = 0;
-      for (let i = 0; i < extension.ids.length; i++) {
-        if (extension.ids[i] === imageTokenId) imageRows[row * tokens + i] = row * imageTokens + placed++;
+      lastRows[row] = row * tokens + count - 1;
+      for (let axis = 0; axis < axes; axis++) {
+        const own = extension.positions.subarray(axis * count, (axis + 1) * count);
+        positions.set(own, (axis * rows + row) * tokens);
       }
-      if (placed !== imageTokens)
-        throw new Error(`generate: ${placed} placeholders for an image of ${imageTokens}`);
+      this.usefulTokens += count;
+      if (extension.features === undefined) return;
+      extension.imageRows.forEach((own, i) => {
+        if (own >= 0) imageRows[row * tokens + i] = row * most + own;
+      });
     });
     this.computedTokens += rows * tokens;
-    const images = await this.#projected(extensions, rows, parameters);
+    const images = await this.#projected(extensions, { rows, most }, parameters);
     const results = await this.#extend.run({
       ...parameters,
       ...past.feeds(),
       ...inputsByRow(extensions, rows),
       ids: int32(ids, [rows, tokens]),
+      positions: int32(positions, [axes, rows, tokens]),
       imageRows: int32(imageRows, [rows, tokens]),
       images,
       lengths: int32(lengths, [rows]),
@@ -132,21 +147,25 @@ export class Extender {
     await this.#store.dispose();
   }
 
-  /** [rows, patches, hidden], always of as many images as there are rows, or one empty image where none has any. */
+  /**
+   * [rows · most, hidden]: as many rows of an image for every row of the run as the image with most has; or one empty row where
+   * no row of the run has an image.
+   */
   async #projected(
     extensions: readonly (Extension | undefined)[],
-    rows: number,
+    { rows, most }: { readonly rows: number; readonly most: number },
     parameters: Values,
   ): Promise<Value> {
-    if (extensions.every((extension) => extension?.features === undefined)) return this.#noImages;
-    const { imageTokens, vision } = this.config;
-    const features = new Float32Array(rows * imageTokens * vision.hiddenSize);
+    if (most === 0) return this.#noImages;
+    const { featureSize } = this.model.shape;
+    const features = new Float32Array(rows * most * featureSize);
     extensions.forEach((extension, row) => {
-      if (extension?.features !== undefined)
-        features.set(extension.features, row * imageTokens * vision.hiddenSize);
+      if (extension?.features !== undefined) features.set(extension.features, row * most * featureSize);
     });
-    const shape = [rows, imageTokens, vision.hiddenSize];
-    const { projected } = await this.#project.run({ ...parameters, features: float32(features, shape) });
+    const { projected } = await this.#project.run({
+      ...parameters,
+      features: float32(features, [rows * most, featureSize]),
+    });
     return projected as Value;
   }
 }

@@ -4,22 +4,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sequenceOf } from '../../../test/support/models/sequences.ts';
 import { normal } from '../../../test/support/plain.ts';
 import { writeToyModel } from '../../../test/support/toy-model.ts';
 import { createAdapter } from '../../adapters/index.ts';
-import type { LlavaConfig } from '../../models/llava/config.ts';
 import { type LlavaModel, openLlava } from '../../models/llava/model.ts';
-import {
-  decodeSequence,
-  mergedEmbeddings,
-  projectFeatures,
-  vocabularyLogits,
-} from '../../models/llava/network.ts';
+import { throughImage } from '../../models/sequence.ts';
 import { Scope } from '../../nn/scope.ts';
-import { float32, type HostTensor, int32 } from '../../tensor/dtype.ts';
+import { type HostTensor, int32 } from '../../tensor/dtype.ts';
 import { argmax, input } from '../../tensor/ops.ts';
 import { floats, Program } from '../../tensor/program.ts';
 import { RandomStream } from '../../tensor/random.ts';
+import { batchOptions, promptBatch } from '../../training/batches.ts';
+import { sequenceInputs } from '../../training/loss.ts';
 import { type GenerateOptions, Generator, type Prompt } from './generator.ts';
 import { capacityFor } from './shapes.ts';
 
@@ -28,7 +25,7 @@ const spec = { kind: 'moelora', rank: 4, alpha: 8, dropout: 0, experts: 2 } as c
 const limit = 48;
 let model: LlavaModel;
 /** The end token is one that the model likes to say, so that answers end at many places. */
-let config: LlavaConfig;
+let answering: LlavaModel;
 let prompts: readonly Prompt[];
 let parameters: Readonly<Record<string, HostTensor>>;
 let expected: readonly (readonly number[])[];
@@ -36,21 +33,21 @@ let expected: readonly (readonly number[])[];
 beforeAll(async () => {
   await writeToyModel(folder, { seed: 3 });
   model = openLlava(folder);
-  const adapter = createAdapter(spec);
+  const adapter = createAdapter(spec, model.shape.adaptable);
   await Program.compile({ y: traceTwin(adapter) }).then((program) => program.dispose());
   parameters = Object.fromEntries(
     [...adapter.parameters.values()].map(({ name, shape }) => [name, normal(name, shape, 0.3)]),
   );
   prompts = makePrompts();
   // Without an end, to find a token to end with.
-  config = { ...model.config, endTokenIds: [] };
+  answering = { ...model, endTokenIds: [] };
   const endless = await twin();
   const counts = new Map<number, number>();
   for (const ids of endless)
     for (const id of new Set(ids.slice(1))) counts.set(id, (counts.get(id) ?? 0) + 1);
   const often = [...counts].filter(([, count]) => count < prompts.length / 2).sort((a, b) => b[1] - a[1]);
   const end = often[0]?.[0] as number;
-  config = { ...config, endTokenIds: [end] };
+  answering = { ...model, endTokenIds: [end] };
   expected = endless.map((ids) => (ids.includes(end) ? ids.slice(0, ids.indexOf(end)) : ids));
 });
 afterAll(async () => {
@@ -68,8 +65,8 @@ function makePrompts(): Prompt[] {
       () => words[random.integer(words.length)],
     ).join(' ');
     const image = i % 5 === 0 ? undefined : `image ${random.integer(4)}`;
-    const inputIds = model.processor.processPrompt(text, { hasImage: image !== undefined });
-    return { inputIds, image };
+    const layout = image === undefined ? undefined : { rows: model.config.imageTokens };
+    return { ...model.prompts.ask(text, { image: layout }), image };
   });
 }
 
@@ -77,52 +74,29 @@ function featuresOf(image: string): Float32Array {
   return floats(normal(image, [model.config.imageTokens, model.config.vision.hiddenSize]));
 }
 
-function traceTwin(adapter = createAdapter(spec)) {
+function traceTwin(adapter = createAdapter(spec, model.shape.adaptable)) {
   const root = new Scope(model.weights.provider(), '', adapter);
-  const { imageTokens, vision } = model.config;
-  const projected = projectFeatures(
-    root,
-    model.config,
-    input('features', 'float32', [1, imageTokens, vision.hiddenSize]),
-  );
-  const [ids, imageRows] = ['ids', 'imageRows'].map((name) => input(name, 'int32', [1, 'tokens'])) as [
-    never,
-    never,
-  ];
-  const hidden = decodeSequence(
-    root,
-    model.config,
-    mergedEmbeddings(root, model.config, ids, projected, imageRows),
-    {
-      rows: input('last', 'int32', [1]),
-    },
-  );
-  return argmax(vocabularyLogits(root, model.config, hidden), 1);
+  const { embeddings, positions } = sequenceInputs(root, model);
+  const rows = input('last', 'int32', [1]);
+  return argmax(model.network.logits(root, model.network.decode(root, embeddings, { positions, rows })), 1);
 }
 
 /** One prompt at a time, the whole sequence read again for every token. */
 async function twin(): Promise<number[][]> {
   const program = await Program.compile({ next: traceTwin() });
-  const { imageTokens, imageTokenId, vision } = model.config;
   const answers: number[][] = [];
-  for (const { inputIds, image } of prompts) {
-    const features =
-      image === undefined ? new Float32Array(imageTokens * vision.hiddenSize) : featuresOf(image);
+  for (const { inputIds, imageRows, image } of prompts) {
+    const features = image === undefined ? undefined : featuresOf(image);
     const answer: number[] = [];
     while (answer.length < limit) {
-      const ids = Int32Array.of(...inputIds, ...answer);
-      let placed = 0;
-      const { next } = await program.run({
-        ...parameters,
-        ids: int32(ids, [1, ids.length]),
-        imageRows: int32(
-          // In an answer the placeholder is a word.
-          ids.map((id, i) => (id === imageTokenId && i < inputIds.length ? placed++ : -1)),
-          [1, ids.length],
-        ),
-        features: float32(features, [1, imageTokens, vision.hiddenSize]),
-        last: int32([ids.length - 1], [1]),
-      });
+      const whole = sequenceOf([...inputIds, ...answer]);
+      // In an answer the placeholder is a word.
+      const rows = Int32Array.from(whole.inputIds, (_, i) => imageRows[i] ?? -1);
+      const { tokens, ...batch } = promptBatch(
+        [{ ...whole, imageRows: rows, features }],
+        batchOptions(model),
+      );
+      const { next } = await program.run({ ...parameters, ...batch, last: int32([tokens - 1], [1]) });
       answer.push((next as HostTensor).data[0] as number);
     }
     answers.push(answer);
@@ -136,7 +110,12 @@ const generators = new Map<number, Promise<Generator>>();
 function generatorOf(slots: number): Promise<Generator> {
   const known =
     generators.get(slots) ??
-    Generator.compile({ config, weights: model.weights.provider(), adapter: createAdapter(spec), slots });
+    Generator.compile({
+      model: answering,
+      weights: model.weights.provider(),
+      adapter: createAdapter(spec, model.shape.adaptable),
+      slots,
+    });
   generators.set(slots, known);
   return known;
 }
@@ -205,8 +184,7 @@ describe('answers', () => {
     expect(unshared.statistics.sharedTokens).toBe(0);
     const images = new Set(prompts.flatMap(({ image }) => image ?? []));
     const withImage = prompts.filter(({ image }) => image !== undefined).length;
-    const beginning =
-      model.processor.processPrompt('', { hasImage: true }).lastIndexOf(config.imageTokenId) + 1;
+    const beginning = throughImage(model.prompts.ask('', { image: { rows: model.config.imageTokens } }));
     expect(shared.statistics.sharedTokens).toBe((withImage - images.size) * beginning);
     expect(unshared.statistics.usefulTokens - shared.statistics.usefulTokens).toBe(
       shared.statistics.sharedTokens,
@@ -219,7 +197,7 @@ describe('answers', () => {
     const longer = [
       [...textPrefix, 7, 8],
       [...textPrefix, 9],
-    ].map((ids) => ({ inputIds: Int32Array.from(ids) }));
+    ].map((ids) => sequenceOf(ids));
     expect(textPrefix.length).toBeGreaterThanOrEqual(16);
     const generator = await generatorOf(2);
     const together = await generator.generate(longer, parameters, limit, { textPrefix });
@@ -235,7 +213,7 @@ describe('answers', () => {
   it('are not disturbed by reading what is as large as the caches they decode in', async () => {
     // Beginnings of 128 tokens with rests of up to 8 are read in 32 rows of 128 tokens, as short prompts are decoded.
     const textPrefix = Int32Array.from({ length: 128 }, (_, i) => 10 + (i % 50));
-    const long = [1, 2, 3].map((i) => ({ inputIds: Int32Array.of(...textPrefix, 7, i) }));
+    const long = [1, 2, 3].map((i) => sequenceOf([...textPrefix, 7, i]));
     const generator = await generatorOf(3);
     const mixed = [...prompts, ...long];
     const answer = (some: readonly Prompt[]) =>
@@ -298,11 +276,19 @@ describe('decoding', () => {
     expect(told).toBeLessThan(prompts.length);
   });
 
-  it('names what does not fit: placeholders without their image', async () => {
-    const generator = await Generator.compile({ config, weights: model.weights.provider(), slots: 1 });
-    const { inputIds } = prompts[1] as Prompt;
-    await expect(generator.generate([{ inputIds }], {}, limit)).rejects.toThrow(
-      '64 placeholders, but no image',
+  it('names what does not fit: places without their image, or without all of it', async () => {
+    const generator = await Generator.compile({
+      model: answering,
+      weights: model.weights.provider(),
+      slots: 1,
+    });
+    const { image: _, ...prompt } = prompts[1] as Prompt;
+    await expect(generator.generate([prompt], {}, limit)).rejects.toThrow(
+      'places for an image, but no image',
+    );
+    const short = new Float32Array(63 * model.shape.featureSize);
+    await expect(generator.generate([{ ...prompt, features: short }], {}, limit)).rejects.toThrow(
+      'places for 64 rows of an image, but an image of 63',
     );
     await generator.dispose();
   });

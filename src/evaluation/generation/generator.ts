@@ -1,7 +1,7 @@
 // Greedy generation with a KV cache and continuous refilling: a row whose answer has ended is given to the next prompt at
 // once. An answer's bits depend on its prompt alone, as every run has a shape that follows from the prompt (shapes.ts).
 import { RecentlyUsed } from '../../formats/files/recently-used.ts';
-import { Extender, type ExtenderOptions, type Values } from './extender.ts';
+import { Extender, type ExtenderOptions, type Extension, type Values } from './extender.ts';
 import type { KeyValues, Move } from './key-values.ts';
 import { type Prompt, PromptReader, type ReaderOptions, type ReadPrompt } from './prompt-reader.ts';
 import { capacityFor, decodingRows } from './shapes.ts';
@@ -42,6 +42,8 @@ interface Active extends Pick<Prompt, 'rows'> {
   /** Tokens in the row's cache. */
   length: number;
   next: number;
+  /** Where it will stand. */
+  position: number;
 }
 
 /** Rows that decode side by side, all with caches of one capacity. */
@@ -77,7 +79,7 @@ export class Generator {
     const { slots, prefixBytes = PREFIX_BYTES, ...rest } = options;
     return new Generator(
       await Extender.compile(rest),
-      Math.min(slots, decodingRows(options.config)),
+      Math.min(slots, decodingRows(options.model.shape)),
       prefixBytes,
     );
   }
@@ -167,8 +169,8 @@ class Generation {
     }
   }
 
-  #begin({ index, length, next, prefix, rest, row: from, restLength, rows }: ReadPrompt): void {
-    const active: Active = { index, answer: [], length, next, ...(rows && { rows }) };
+  #begin({ index, length, next, nextPosition, prefix, rest, row: from, restLength, rows }: ReadPrompt): void {
+    const active: Active = { index, answer: [], length, next, position: nextPosition, rows };
     const done = () => {
       prefix?.release();
       rest.release();
@@ -189,7 +191,7 @@ class Generation {
   #accept(active: Active, token: number): boolean {
     const { maxNewTokens, onAnswer, onToken } = this.#options;
     active.next = token;
-    if (!this.#extender.config.endTokenIds.includes(token)) {
+    if (!this.#extender.model.endTokenIds.includes(token)) {
       active.answer.push(token);
       onToken?.(active.index, token);
       if (active.answer.length < maxNewTokens) return false;
@@ -206,7 +208,7 @@ class Generation {
       known.waiting.push({ active, place });
       return;
     }
-    const rows = decodingRows(this.#extender.config);
+    const rows = decodingRows(this.#extender.model.shape);
     this.#batches.set(capacity, {
       cache: this.#extender.buffer('decoding', rows, capacity),
       rows: new Array<Active | undefined>(rows).fill(undefined),
@@ -232,11 +234,23 @@ class Generation {
     }
   }
 
+  /** The token that an answer said last, to be read: a word, on every axis at its position. */
+  #word({ next, position, length, rows }: Active): Extension {
+    const { positionAxes } = this.#extender.model.shape;
+    return {
+      inputIds: Int32Array.of(next),
+      imageRows: Int32Array.of(-1),
+      positions: new Int32Array(positionAxes).fill(position),
+      length,
+      rows,
+    };
+  }
+
   /** One token more for every row. */
   async #decode(batch: DecodingBatch): Promise<void> {
     const { cache, rows } = batch;
     const { next, added } = await this.#extender.extend(
-      rows.map((active) => active && { ...active, ids: [active.next] }),
+      rows.map((active) => active && this.#word(active)),
       { past: cache, tokens: 1, parameters: this.#options.parameters },
     );
     this.decodingRuns++;
@@ -244,6 +258,7 @@ class Generation {
     rows.forEach((active, row) => {
       if (active === undefined) return;
       const at = active.length++;
+      active.position++;
       if (this.#accept(active, next[row] as number)) {
         rows[row] = undefined;
         return;

@@ -1,9 +1,9 @@
 // Keys and values of some rows of tokens in fixed buffers: what a run returned, or what the next one reads. Rows are
 // replaced, nothing grows: in place on the host, by a small program where they stay on a device.
-import type { LlavaConfig } from '../../models/llava/config.ts';
 import { float32, int32 } from '../../tensor/dtype.ts';
 import { DeviceTensor, floats, Program, type ProgramOptions, type Value } from '../../tensor/program.ts';
 import { cacheNames, placeGraph } from './graphs.ts';
+import type { CachedShape } from './shapes.ts';
 
 /** `count` tokens of a source's row `from` go to row `to`, to the tokens from `at` on. */
 export interface Move {
@@ -41,37 +41,35 @@ export interface KeyValueStore {
   dispose(): Promise<void>;
 }
 
-export async function openKeyValueStore(
-  config: LlavaConfig,
-  program: ProgramOptions,
-): Promise<KeyValueStore> {
-  const { layers, kvHeads, headSize } = config.text;
+export async function openKeyValueStore(shape: CachedShape, program: ProgramOptions): Promise<KeyValueStore> {
+  const { layers, cache } = shape;
+  const { heads: kvHeads, headSize } = cache;
   const zeros = (rows: number, capacity: number) =>
     Array.from({ length: 2 * layers }, () => new Float32Array(rows * kvHeads * capacity * headSize));
-  const added = (results: Values) => cacheNames(config, 'added').map((name) => results[name] as Value);
+  const added = (results: Values) => cacheNames(shape, 'added').map((name) => results[name] as Value);
   if ((program.provider ?? 'cpu') === 'cpu') {
     return {
-      allocate: (rows, capacity) => new HostKeyValues(config, rows, capacity, zeros(rows, capacity)),
-      wrap: (results, rows, tokens) => new HostKeyValues(config, rows, tokens, added(results).map(floats)),
+      allocate: (rows, capacity) => new HostKeyValues(shape, rows, capacity, zeros(rows, capacity)),
+      wrap: (results, rows, tokens) => new HostKeyValues(shape, rows, tokens, added(results).map(floats)),
       dispose: async () => {},
     };
   }
-  const graph = placeGraph(config);
+  const graph = placeGraph(shape);
   const place = await Program.compile(graph, { ...program, keepOnDevice: Object.keys(graph) });
   return {
     allocate: (rows, capacity) => {
-      const shape = [rows, kvHeads, capacity, headSize];
-      const parts = zeros(rows, capacity).map((data) => float32(data, shape));
-      return new DeviceKeyValues(config, rows, capacity, place, parts);
+      const dims = [rows, kvHeads, capacity, headSize];
+      const parts = zeros(rows, capacity).map((data) => float32(data, dims));
+      return new DeviceKeyValues(shape, rows, capacity, place, parts);
     },
-    wrap: (results, rows, tokens) => new DeviceKeyValues(config, rows, tokens, place, added(results)),
+    wrap: (results, rows, tokens) => new DeviceKeyValues(shape, rows, tokens, place, added(results)),
     dispose: () => place.dispose(),
   };
 }
 
 class HostKeyValues implements KeyValues {
   constructor(
-    private readonly config: LlavaConfig,
+    private readonly shape: CachedShape,
     readonly rows: number,
     readonly capacity: number,
     /** Per layer keys, then values: [rows, kvHeads, capacity, headSize]. */
@@ -83,14 +81,14 @@ class HostKeyValues implements KeyValues {
   }
 
   feeds(): Values {
-    const { kvHeads, headSize } = this.config.text;
+    const { heads: kvHeads, headSize } = this.shape.cache;
     const shape = [this.rows, kvHeads, this.capacity, headSize];
-    const names = cacheNames(this.config, 'past');
+    const names = cacheNames(this.shape, 'past');
     return Object.fromEntries(this.parts.map((data, i) => [names[i] as string, float32(data, shape)]));
   }
 
   async copyFrom(source: KeyValues, moves: readonly Move[], { clearAfter = false } = {}): Promise<void> {
-    const { kvHeads, headSize } = this.config.text;
+    const { heads: kvHeads, headSize } = this.shape.cache;
     const { parts, capacity } = source as HostKeyValues;
     this.parts.forEach((target, part) => {
       const values = parts[part] as Float32Array;
@@ -117,7 +115,7 @@ class DeviceKeyValues implements KeyValues {
   #users = 1;
 
   constructor(
-    private readonly config: LlavaConfig,
+    private readonly shape: CachedShape,
     readonly rows: number,
     readonly capacity: number,
     private readonly place: Program,
@@ -127,7 +125,8 @@ class DeviceKeyValues implements KeyValues {
   }
 
   get byteLength(): number {
-    const { layers, kvHeads, headSize } = this.config.text;
+    const { layers, cache } = this.shape;
+    const { heads: kvHeads, headSize } = cache;
     return 4 * 2 * layers * this.rows * kvHeads * this.capacity * headSize;
   }
 
@@ -138,7 +137,7 @@ class DeviceKeyValues implements KeyValues {
   async copyFrom(source: KeyValues, moves: readonly Move[], { clearAfter = false } = {}): Promise<void> {
     if (moves.length === 0) return;
     const { capacity } = this;
-    const { kvHeads } = this.config.text;
+    const { heads: kvHeads } = this.shape.cache;
     const places = new Int32Array(this.rows * capacity).fill(KEPT);
     for (const { from, to, at, count } of moves) {
       const row = to * capacity;
@@ -152,7 +151,7 @@ class DeviceKeyValues implements KeyValues {
       sourceTokens: int32([source.capacity], [1]),
     });
     this.#dispose();
-    this.#parts = cacheNames(this.config, 'placed').map((name) => placed[name] as Value);
+    this.#parts = cacheNames(this.shape, 'placed').map((name) => placed[name] as Value);
   }
 
   retain(): this {
@@ -165,7 +164,7 @@ class DeviceKeyValues implements KeyValues {
   }
 
   #named(kind: 'past' | 'added'): Values {
-    const names = cacheNames(this.config, kind);
+    const names = cacheNames(this.shape, kind);
     return Object.fromEntries(this.#parts.map((part, i) => [names[i] as string, part]));
   }
 

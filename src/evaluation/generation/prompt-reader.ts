@@ -3,23 +3,22 @@
 import { createHash } from 'node:crypto';
 import { present } from '../../base/errors.ts';
 import type { RecentlyUsed } from '../../formats/files/recently-used.ts';
+import { part, requireRows, rowsUsed, type TokenSequence, throughImage } from '../../models/sequence.ts';
 import type { Extender, Values } from './extender.ts';
 import type { KeyValues } from './key-values.ts';
 import { paddedTokens, prefixLength, readingRows } from './shapes.ts';
 
-export interface Prompt {
-  /** Image placeholders already repeated once per patch. */
-  readonly inputIds: Int32Array;
-  /** [patches, visionHidden]. Absent for text-only prompts, and where features are loaded by `image`. */
-  readonly features?: Float32Array;
+export interface Prompt extends TokenSequence {
+  /** [rows, featureSize]. Absent for text-only prompts, and where features are loaded by `image`. */
+  readonly features?: Float32Array | undefined;
   /** Names the image: prompts with the same name have the same features. */
-  readonly image?: string;
+  readonly image?: string | undefined;
   /** Inputs of the adapter that differ by sample: the sample's row of an input [batch, size], by the input's name. */
-  readonly rows?: Readonly<Record<string, Float32Array>>;
+  readonly rows?: Readonly<Record<string, Float32Array>> | undefined;
 }
 
 /** A prompt that was read: its cache, in two parts to be released, and the first token of its answer. */
-export interface ReadPrompt extends Pick<Prompt, 'rows'> {
+export interface ReadPrompt extends Pick<Prompt, 'rows' | 'nextPosition'> {
   readonly index: number;
   readonly length: number;
   readonly next: number;
@@ -43,6 +42,8 @@ export interface ReaderOptions {
 interface Group {
   readonly key: string;
   readonly prefixTokens: number;
+  /** Rows of the image that it holds. */
+  readonly imageRows: number;
   readonly prompts: number[];
 }
 
@@ -70,8 +71,8 @@ export class PromptReader {
     this.#extender = extender;
     this.#prompts = prompts;
     this.#options = options;
-    for (const prompt of prompts) checkPlaceholders(prompt, extender.config);
-    this.#groups = groupByPrefix(prompts, extender.config.imageTokenId, options);
+    for (const prompt of prompts) checkPlaces(prompt);
+    this.#groups = groupByPrefix(prompts, options);
   }
 
   get hasMore(): boolean {
@@ -93,10 +94,12 @@ export class PromptReader {
   /** Reads the next beginnings that fit one run; those that are known are passed by. */
   async #begin(): Promise<void> {
     const { prefixes, parameters } = this.#options;
-    const { prefixTokens } = this.#groups[this.#nextGroup] as Group;
-    const rows = prefixTokens === 0 ? 1 : readingRows(this.#extender.config, prefixTokens);
+    const { prefixTokens, imageRows } = this.#groups[this.#nextGroup] as Group;
+    const rows = prefixTokens === 0 ? 1 : readingRows(this.#extender.model.shape, prefixTokens);
     const missing: Group[] = [];
-    while (missing.length < rows && this.#groups[this.#nextGroup]?.prefixTokens === prefixTokens) {
+    const isAlike = (group: Group | undefined) =>
+      group?.prefixTokens === prefixTokens && group.imageRows === imageRows;
+    while (missing.length < rows && isAlike(this.#groups[this.#nextGroup])) {
       const group = this.#groups[this.#nextGroup++] as Group;
       const known = prefixTokens === 0 ? undefined : prefixes.get(group.key);
       this.sharedTokens += (group.prompts.length - (known === undefined ? 1 : 0)) * prefixTokens;
@@ -109,7 +112,7 @@ export class PromptReader {
     const features = await this.#featuresOf(firsts);
     const { added } = await this.#extender.extend(
       firsts.map((index, row) => ({
-        ids: (this.#prompts[index] as Prompt).inputIds.subarray(0, prefixTokens),
+        ...part(this.#prompts[index] as Prompt, 0, prefixTokens),
         length: 0,
         ...inputsOf(this.#prompts[index] as Prompt, features[row]),
       })),
@@ -128,8 +131,10 @@ export class PromptReader {
 
   #enqueue({ prompts, prefixTokens }: Group, prefix: KeyValues | undefined): void {
     for (const index of prompts) {
-      const left = (this.#prompts[index] as Prompt).inputIds.length - prefixTokens;
-      const shape = `${prefixTokens} ${paddedTokens(left)}`;
+      const prompt = this.#prompts[index] as Prompt;
+      // What a run's kernels see follows from each of its prompts: as many tokens, and as many rows of an image.
+      const left = paddedTokens(prompt.inputIds.length - prefixTokens);
+      const shape = `${prefixTokens} ${left} ${prefixTokens > 0 ? 0 : rowsUsed(prompt)}`;
       const queue = this.#begun.get(shape) ?? [];
       queue.push({ index, ...(prefix === undefined ? {} : { prefix: prefix.retain() }) });
       this.#begun.set(shape, queue);
@@ -139,30 +144,31 @@ export class PromptReader {
   async #readRest(shape: string): Promise<readonly ReadPrompt[]> {
     const queue = this.#begun.get(shape) as Begun[];
     const rows = this.#rowsOf(queue);
-    const part = queue.splice(0, rows);
+    const taken = queue.splice(0, rows);
     if (queue.length === 0) this.#begun.delete(shape);
-    const prefixTokens = part[0]?.prefix?.capacity ?? 0;
+    const prefixTokens = taken[0]?.prefix?.capacity ?? 0;
     const past = this.#extender.buffer('reading', rows, Math.max(1, prefixTokens));
-    const features = prefixTokens > 0 ? [] : await this.#featuresOf(part.map(({ index }) => index));
-    for (const [row, { prefix }] of part.entries()) {
+    const features = prefixTokens > 0 ? [] : await this.#featuresOf(taken.map(({ index }) => index));
+    for (const [row, { prefix }] of taken.entries()) {
       if (prefix !== undefined)
         await past.copyFrom(prefix, [{ from: 0, to: row, at: 0, count: prefixTokens }]);
     }
-    const extensions = part.map(({ index }, row) => {
+    const extensions = taken.map(({ index }, row) => {
       const prompt = this.#prompts[index] as Prompt;
-      const ids = prompt.inputIds.subarray(prefixTokens);
-      return { ids, length: prefixTokens, ...inputsOf(prompt, features[row]) };
+      const rest = part(prompt, prefixTokens, prompt.inputIds.length);
+      return { ...rest, length: prefixTokens, ...inputsOf(prompt, features[row]) };
     });
-    const tokens = paddedTokens(extensions[0]?.ids.length ?? 0);
+    const tokens = paddedTokens(extensions[0]?.inputIds.length ?? 0);
     const { parameters } = this.#options;
     const { next, added } = await this.#extender.extend(extensions, { past, tokens, parameters });
-    const read = part.map(({ index, prefix }, row) => ({
+    const read = taken.map(({ index, prefix }, row) => ({
       index,
       length: (this.#prompts[index] as Prompt).inputIds.length,
+      nextPosition: (this.#prompts[index] as Prompt).nextPosition,
       next: next[row] as number,
       rest: added.retain(),
       row,
-      restLength: extensions[row]?.ids.length ?? 0,
+      restLength: extensions[row]?.inputIds.length ?? 0,
       ...inputsOf(this.#prompts[index] as Prompt, undefined),
       ...(prefix === undefined ? {} : { prefix }),
     }));
@@ -174,7 +180,7 @@ export class PromptReader {
     const first = queue[0];
     if (first === undefined) return 1;
     const left = (this.#prompts[first.index] as Prompt).inputIds.length - (first.prefix?.capacity ?? 0);
-    return readingRows(this.#extender.config, paddedTokens(left));
+    return readingRows(this.#extender.model.shape, paddedTokens(left));
   }
 
   /** Features of some prompts' images, undefined for text; those of the prompts that follow are loaded along with them. */
@@ -197,33 +203,34 @@ export class PromptReader {
       });
     }
     const found = indices.map((index) => {
-      const { features, image } = this.#prompts[index] as Prompt;
-      return features ?? (image === undefined ? undefined : present(this.#loaded.get(image), image));
+      const prompt = this.#prompts[index] as Prompt;
+      const { image } = prompt;
+      const features =
+        prompt.features ?? (image === undefined ? undefined : present(this.#loaded.get(image), image));
+      requireRows({ imageRows: prompt.imageRows, features }, this.#extender.model.shape.featureSize);
+      return features;
     });
     for (const image of indices.flatMap(named)) this.#loaded.delete(image);
     return found;
   }
 }
 
-/** In a prompt an image has its placeholders, and nothing else has any; in an answer a placeholder is a word. */
-function checkPlaceholders({ inputIds, features, image }: Prompt, config: Extender['config']): void {
-  const placed = inputIds.reduce((count, id) => count + (id === config.imageTokenId ? 1 : 0), 0);
-  const hasImage = features !== undefined || image !== undefined;
-  if (placed !== (hasImage ? config.imageTokens : 0)) {
-    const found = hasImage ? `an image of ${config.imageTokens}` : 'no image';
-    throw new Error(`generate: a prompt with ${placed} placeholders, but ${found}`);
-  }
+/** In a prompt an image has its places, and nothing else has any; how many, is checked when its features are there. */
+function checkPlaces(prompt: Prompt): void {
+  const hasImage = prompt.features !== undefined || prompt.image !== undefined;
+  if (throughImage(prompt) > 0 === hasImage) return;
+  throw new Error(
+    hasImage
+      ? 'generate: an image without places in its prompt'
+      : 'generate: places for an image, but no image',
+  );
 }
 
-/** Groups by beginning, those of equal length together, otherwise in the order of the prompts. */
-function groupByPrefix(
-  prompts: readonly Prompt[],
-  imageTokenId: number,
-  { share, textPrefix }: ReaderOptions,
-): readonly Group[] {
+/** Groups by beginning, those of equal size together, otherwise in the order of the prompts. */
+function groupByPrefix(prompts: readonly Prompt[], { share, textPrefix }: ReaderOptions): readonly Group[] {
   const groups = new Map<string, Group>();
   prompts.forEach((prompt, index) => {
-    const prefixTokens = prefixLength(prompt.inputIds, imageTokenId, textPrefix);
+    const prefixTokens = prefixLength(prompt, textPrefix);
     const { features, image } = prompt;
     const name = image ?? (features === undefined ? '' : nameOf(features));
     const own = share && prefixTokens > 0 ? '' : String(index);
@@ -232,11 +239,11 @@ function groupByPrefix(
     for (const [input, values] of Object.entries(prompt.rows ?? {}))
       hash.update(input).update(bytesOf(values));
     const key = hash.digest('hex');
-    const group = groups.get(key) ?? { key, prefixTokens, prompts: [] };
+    const group = groups.get(key) ?? { key, prefixTokens, imageRows: rowsUsed(prompt), prompts: [] };
     group.prompts.push(index);
     groups.set(key, group);
   });
-  return [...groups.values()].sort((a, b) => a.prefixTokens - b.prefixTokens);
+  return [...groups.values()].sort((a, b) => a.prefixTokens - b.prefixTokens || a.imageRows - b.imageRows);
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {

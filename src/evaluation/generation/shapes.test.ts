@@ -1,12 +1,18 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { config } from '../../../test/support/llava-tiny.ts';
-import type { LlavaConfig } from '../../models/llava/config.ts';
-import { capacityFor, decodingRows, paddedTokens, prefixLength, readingRows } from './shapes.ts';
+import { sequenceOf } from '../../../test/support/models/sequences.ts';
+import {
+  type CachedShape,
+  capacityFor,
+  decodingRows,
+  paddedTokens,
+  prefixLength,
+  readingRows,
+} from './shapes.ts';
 
-const sized = (layers: number, kvHeads: number, headSize: number): LlavaConfig => ({
-  ...config,
-  text: { ...config.text, layers, kvHeads, headSize },
+const sized = (layers: number, heads: number, headSize: number): CachedShape => ({
+  layers,
+  cache: { heads, headSize },
 });
 
 describe('shapes', () => {
@@ -48,13 +54,13 @@ describe('shapes', () => {
 
   it('begin a prompt with its image, or with a text that is worth keeping', () => {
     const image = 9;
-    const ids = (...values: number[]) => Int32Array.from(values);
+    const ids = (...values: number[]) => sequenceOf(values, image);
     const text = Int32Array.from({ length: 20 }, (_, i) => i + 100);
-    expect(prefixLength(ids(1, 2, image, image, 3, 4), image)).toBe(4);
-    expect(prefixLength(ids(1, image, image), image)).toBe(0);
-    expect(prefixLength(ids(...text, 1), image)).toBe(0);
-    expect(prefixLength(ids(...text, 1), image, text)).toBe(20);
-    expect(prefixLength(text, image, text)).toBe(19);
-    expect(prefixLength(ids(...text.slice(0, 15), 1, 2), image, text)).toBe(0);
+    expect(prefixLength(ids(1, 2, image, image, 3, 4))).toBe(4);
+    expect(prefixLength(ids(1, image, image))).toBe(0);
+    expect(prefixLength(ids(...text, 1))).toBe(0);
+    expect(prefixLength(ids(...text, 1), text)).toBe(20);
+    expect(prefixLength(ids(...text), text)).toBe(19);
+    expect(prefixLength(ids(...text.slice(0, 15), 1, 2), text)).toBe(0);
   });
 });

@@ -1,6 +1,7 @@
 // The shapes that generation runs in. Kernels round differently at different shapes, so every size here follows from the
 // model and from the prompt itself, never from how many prompts there are, which they are, or how many run side by side.
-import type { LlavaConfig } from '../../models/llava/config.ts';
+import type { ModelShape } from '../../models/family.ts';
+import { type TokenSequence, throughImage } from '../../models/sequence.ts';
 
 /** Tokens of a run that reads prompts, all its rows together: products of about this many rows are near their peak. */
 const READING_TOKENS = 256;
@@ -13,20 +14,23 @@ const CACHED_TOKENS = 1024;
 const HEADROOM = 32;
 const SMALLEST_CAPACITY = 128;
 
+/** What of a model the sizes of its caches follow from. */
+export type CachedShape = Pick<ModelShape, 'layers' | 'cache'>;
+
 /** Bytes of one token's keys and values in all layers. */
-export function cacheBytesPerToken({ text: { layers, kvHeads, headSize } }: LlavaConfig): number {
-  return 4 * 2 * layers * kvHeads * headSize;
+export function cacheBytesPerToken({ layers, cache }: CachedShape): number {
+  return 4 * 2 * layers * cache.heads * cache.headSize;
 }
 
 /** Rows of a decoding run: a power of two up to 32, fewer for large models. */
-export function decodingRows(config: LlavaConfig): number {
-  const affordable = CACHE_BYTES / (CACHED_TOKENS * cacheBytesPerToken(config));
+export function decodingRows(shape: CachedShape): number {
+  const affordable = CACHE_BYTES / (CACHED_TOKENS * cacheBytesPerToken(shape));
   return 2 ** Math.floor(Math.log2(Math.min(MOST_ROWS, Math.max(1, affordable))));
 }
 
 /** Rows of a run that reads `tokens` tokens a row. */
-export function readingRows(config: LlavaConfig, tokens: number): number {
-  return Math.max(1, Math.min(decodingRows(config), Math.floor(READING_TOKENS / tokens)));
+export function readingRows(shape: CachedShape, tokens: number): number {
+  return Math.max(1, Math.min(decodingRows(shape), Math.floor(READING_TOKENS / tokens)));
 }
 
 /** The width to which `tokens` are padded: the next multiple of an eighth to a quarter of itself, at least of 8. */
@@ -47,9 +51,13 @@ export function capacityFor(length: number): number {
  * Tokens of a prompt that are read first and by themselves, so that other prompts can go on from there: through the
  * image, or what the prompt shares with `textPrefix`. 0 where nothing is gained.
  */
-export function prefixLength(ids: Int32Array, imageTokenId: number, textPrefix?: Int32Array): number {
-  const image = ids.lastIndexOf(imageTokenId);
-  if (image >= 0) return image + 1 < ids.length ? image + 1 : 0;
+export function prefixLength(
+  prompt: Pick<TokenSequence, 'inputIds' | 'imageRows'>,
+  textPrefix?: ArrayLike<number>,
+): number {
+  const ids = prompt.inputIds;
+  const image = throughImage(prompt);
+  if (image > 0) return image < ids.length ? image : 0;
   let shared = 0;
   while (
     shared < (textPrefix?.length ?? 0) &&

@@ -72,11 +72,11 @@ export const clmoe: Method = defineMethod({
     return {
       adapter: spec,
       mixedExperts: experts,
-      graph: ({ use, dropoutKey }): MethodGraph => {
-        if (use === 'training') return mixtureGraph(new MoeLoraAdapter(spec, dropoutKey));
+      graph: ({ use, model, dropoutKey }): MethodGraph => {
+        if (use === 'training') return mixtureGraph(new MoeLoraAdapter(spec, model.adaptable, dropoutKey));
         const rows = new SampleRows();
         return mixtureGraph(
-          new MoeLoraAdapter(spec, dropoutKey, (layer, x, gates) =>
+          new MoeLoraAdapter(spec, model.adaptable, dropoutKey, (layer, x, gates) =>
             add(mul(gates, own.beta), mul(rows.of(GATES + layer, experts, x), 1 - own.beta)),
           ),
         );

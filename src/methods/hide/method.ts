@@ -3,11 +3,12 @@
 // near the question is to each task: w = softmax(½(cos_image + cos_text)/0.1) against the tasks' mean images and texts.
 // Released code multiplies ΣB by ΣA, which adds the products of one task's B with another's A: `fusion: code`.
 import { z } from 'zod';
+import type { ModelShape } from '../../models/family.ts';
 import { float32, type HostTensor } from '../../tensor/dtype.ts';
 import { defineMethod, type Method } from '../define.ts';
 import type { Memory } from '../method.ts';
 import { anchorsOf, argmaxOf, nearness, softmaxOf } from '../shared/anchors.ts';
-import { expertTasks, factorsOf, layerIndex, mixtureRow, stacked } from '../shared/experts.ts';
+import { expertTasks, factorsOf, mixtureRow, stacked } from '../shared/experts.ts';
 import { keptMethod, keptParameters, withExpert } from '../shared/kept.ts';
 import { hideClaims } from './claims.ts';
 
@@ -45,7 +46,7 @@ export const hide: Method = defineMethod({
       adapter,
       onTop: false,
       trainsProjector: true,
-      weighted: (layer, { model }) => layerIndex(layer) === model.text.layers - 1,
+      weighted: (layer, { model }) => isLast(layer, model),
     });
     return {
       ...kept,
@@ -61,7 +62,7 @@ export const hide: Method = defineMethod({
         const tasks = expertTasks(state.memory);
         const parameters = new Map(keptParameters(state, scale));
         for (const layer of factorsOf(tensors, tasks[0] ?? '').keys()) {
-          if (layerIndex(layer) === model.text.layers - 1) continue;
+          if (isLast(layer, model)) continue;
           for (const [name, value] of fused(state.memory, layer, own, scale)) parameters.set(name, value);
         }
         return {
@@ -82,6 +83,11 @@ export const hide: Method = defineMethod({
   },
   claims: hideClaims,
 });
+
+/** Whether a linear layer is one of the decoder's last layer. */
+function isLast(layer: string, { adaptable, layers }: ModelShape): boolean {
+  return adaptable.get(layer)?.layer === layers - 1;
+}
 
 /** What a fused layer is fed. */
 function fused(

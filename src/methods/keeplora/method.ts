@@ -7,7 +7,7 @@
 // it chose: what is protected is what was written, not all that was seen.
 // All layers' gradients are held at once: as many numbers as the adapted weights have.
 import { z } from 'zod';
-import { ParameterTable, targetPattern, zeroValues } from '../../adapters/index.ts';
+import { ParameterTable, zeroValues } from '../../adapters/index.ts';
 import { DropoutSites } from '../../nn/dropout.ts';
 import { float32, type HostTensor } from '../../tensor/dtype.ts';
 import { add, input, matmul, mul } from '../../tensor/ops.ts';
@@ -142,15 +142,18 @@ export const keeplora: Method = defineMethod({
 });
 
 /** The new adapter with a fed A, on top of the kept ones. */
-function frozenGraph({ dropoutKey }: GraphOptions, { rank, alpha, dropout }: AdapterSettings): MethodGraph {
+function frozenGraph(
+  { model, dropoutKey }: GraphOptions,
+  { rank, alpha, dropout }: AdapterSettings,
+): MethodGraph {
   const table = new ParameterTable();
-  const kept = new KeptExperts();
+  const kept = new KeptExperts(model.adaptable);
   const sites = new DropoutSites(dropout, dropoutKey);
   return {
     parameters: table.all,
     trainsProjector: true,
     adapt: (name, x, y) => {
-      if (!targetPattern.test(name)) return y;
+      if (!model.adaptable.has(name)) return y;
       const shape = [y.staticDim(-1), rank];
       const a = input(frozenName(name), 'float32', [rank, x.staticDim(-1)]);
       const b = table.add(`${name}.lora_B.weight`, shape, zeroValues(shape));

@@ -72,7 +72,7 @@ async function teacherFeeds(
   batch: readonly BatchExample[],
   own: Settings,
 ): Promise<Values> {
-  const vocabulary = model.text.vocabularySize;
+  const vocabulary = model.vocabularySize;
   if (previous === undefined) {
     const answers = batch.reduce((n, { trained }) => n + trained.subarray(1).reduce((a, b) => a + b, 0), 0);
     const of = (size: number) => float32(new Float32Array(answers * size), [answers, size]);

@@ -7,7 +7,7 @@
 // the task's own alone, and `top` (1) at inference.
 import { z } from 'zod';
 import { kaimingUniform, ParameterTable, zeroValues } from '../../adapters/index.ts';
-import type { LlavaConfig } from '../../models/llava/config.ts';
+import type { ModelShape } from '../../models/family.ts';
 import { elementCount, float32, type HostTensor } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/graph.ts';
 import {
@@ -110,7 +110,7 @@ export const modalprompt: Method = defineMethod({
       return {
         parameters: new Map([
           ...trained,
-          [PROMPT, float32(table, [tasks.length * own.tokens, model.text.hiddenSize])],
+          [PROMPT, float32(table, [tasks.length * own.tokens, model.hiddenSize])],
         ]),
         addedTokens: Math.min(own.top, tasks.length) * own.tokens,
         route: async (queries, { embeddings }) =>
@@ -134,22 +134,22 @@ export const modalprompt: Method = defineMethod({
 });
 
 /** Ids beyond the vocabulary: the tokens of the tasks with these numbers. */
-function promptIds(model: LlavaConfig, { tokens }: Settings, tasks: readonly number[]): readonly number[] {
+function promptIds(model: ModelShape, { tokens }: Settings, tasks: readonly number[]): readonly number[] {
   return tasks.flatMap((task) =>
-    Array.from({ length: tokens }, (_, i) => model.text.vocabularySize + task * tokens + i),
+    Array.from({ length: tokens }, (_, i) => model.vocabularySize + task * tokens + i),
   );
 }
 
 /** Word embeddings, with rows of `prompts` for ids beyond the vocabulary. */
-function embedded(model: LlavaConfig, prompts: Tensor, ids: Tensor, lookup: (ids: Tensor) => Tensor): Tensor {
-  const isWord = less(ids, model.text.vocabularySize);
+function embedded(model: ModelShape, prompts: Tensor, ids: Tensor, lookup: (ids: Tensor) => Tensor): Tensor {
+  const isWord = less(ids, model.vocabularySize);
   const words = lookup(where(isWord, ids, 0));
-  const own = gather(prompts, where(isWord, 0, sub(ids, model.text.vocabularySize)));
+  const own = gather(prompts, where(isWord, 0, sub(ids, model.vocabularySize)));
   return where(reshape(isWord, [...ids.shape, 1]), words, own);
 }
 
-function inferenceGraph(model: LlavaConfig): MethodGraph {
-  const prompts = input(PROMPT, 'float32', ['prompts', model.text.hiddenSize]);
+function inferenceGraph(model: ModelShape): MethodGraph {
+  const prompts = input(PROMPT, 'float32', ['prompts', model.hiddenSize]);
   return {
     parameters: new Map(),
     trainsProjector: false,
@@ -158,10 +158,10 @@ function inferenceGraph(model: LlavaConfig): MethodGraph {
   };
 }
 
-function trainingGraph(model: LlavaConfig, { tokens, rate }: Settings): MethodGraph {
+function trainingGraph(model: ModelShape, { tokens, rate }: Settings): MethodGraph {
   const table = new ParameterTable();
-  const { hiddenSize } = model.text;
-  const space = model.vision.hiddenSize + hiddenSize;
+  const { hiddenSize } = model;
+  const space = model.featureSize + hiddenSize;
   const shape = [tokens, hiddenSize];
   // Adam's steps do not depend on the size of a gradient: numbers that count `rate` times move a token `rate` times as far.
   const own = table.add(PROMPT, shape, (seed) =>
@@ -189,7 +189,7 @@ function trainingGraph(model: LlavaConfig, { tokens, rate }: Settings): MethodGr
         return sub(1, div(along, length));
       };
       return mul(
-        add(away('image', 0, model.vision.hiddenSize), away('text', model.vision.hiddenSize, hiddenSize)),
+        add(away('image', 0, model.featureSize), away('text', model.featureSize, hiddenSize)),
         share,
       );
     },

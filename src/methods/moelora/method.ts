@@ -34,7 +34,8 @@ export const moelora: Method = defineMethod({
   open: ({ adapter }) => ({
     ...carriedAdapter(spec(adapter)),
     mixedExperts: adapter.experts,
-    graph: ({ dropoutKey }) => mixtureGraph(new MoeLoraAdapter(spec(adapter), dropoutKey)),
+    graph: ({ model, dropoutKey }) =>
+      mixtureGraph(new MoeLoraAdapter(spec(adapter), model.adaptable, dropoutKey)),
   }),
   claims: moeloraClaims,
 });

@@ -125,10 +125,11 @@ function routed(state: StageState, adapter: AdapterSettings, scale: number): Inf
     route: async (queries, { generate }) => {
       const answers = hasRouter
         ? await generate(
-            queries.map(({ text, features }) => ({
+            queries.map(({ text, features, layout }) => ({
               text: asked(text),
               rows: { mixture: mixtureRow([1], adapter) },
               features,
+              layout,
             })),
             keptParameters(state, scale, [ROUTER]),
             1,

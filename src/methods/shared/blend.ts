@@ -1,7 +1,7 @@
 // Models between trained stages. What is averaged is the update ΔW = scale·B·A of each layer, not its factors: the mean of
 // two A times the mean of two B is another matrix. A weighted sum of updates is one LoRA of their joined ranks, exactly:
 //   Σ w_i·s_i·B_i·A_i = [w_1·s_1·B_1 … w_n·s_n·B_n] · [A_1; …; A_n].
-import { adaptationOf } from '../../adapters/adapter.ts';
+import { sizeOfAdapted } from '../../adapters/adapter.ts';
 import type { StoredAdapter, TensorValues } from '../../adapters/peft.ts';
 import { float32, type HostTensor } from '../../tensor/dtype.ts';
 import type { OpenMethod, StageState, Values } from '../method.ts';
@@ -46,7 +46,7 @@ export function blend(stages: readonly WeightedStage[]): BlendedModel {
       if (pair === undefined) throw new Error(`blend: a stage does not adapt ${layer}`);
       return pair;
     });
-    const scales = parts.map(({ lora, weight }) => weight * (adaptationOf(lora.spec, layer)?.scale ?? 0));
+    const scales = parts.map(({ lora, weight }) => weight * sizeOfAdapted(lora.spec, layer).scale);
     const { a, b } = stacked(pairs, scales);
     values.set(`${layer}.lora_A.weight`, a);
     values.set(`${layer}.lora_B.weight`, b);

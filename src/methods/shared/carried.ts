@@ -22,10 +22,10 @@ export function loraSpec({ rank, alpha, dropout }: AdapterSettings): AdapterSpec
 /** The graph of an adapter whose projector trains along, with a loss to add where there is one. */
 export function adapterGraph(
   spec: AdapterSpec,
-  { dropoutKey }: GraphOptions,
+  { model, dropoutKey }: GraphOptions,
   extraLoss?: (adapter: Adapter, traced: TracedLoss) => Tensor,
 ): MethodGraph {
-  const adapter = createAdapter(spec, dropoutKey);
+  const adapter = createAdapter(spec, model.adaptable, dropoutKey);
   return {
     parameters: adapter.parameters,
     trainsProjector: true,

@@ -1,5 +1,5 @@
 // Unit vectors for images and texts, for methods that choose by similarity. The papers use CLIP's own image and text
-// embeddings. Here an image is the mean of its patch features from the model's CLIP tower. LLaVA's checkpoints hold no
+// embeddings. Here an image is the mean of its rows of features from the model's vision tower. LLaVA's checkpoints hold no
 // text half of CLIP, so a text is the mean of the decoder's input embeddings of its tokens (without the common part,
 // the mean over the vocabulary): a substitute, which knows words but not their order (docs/methods.md).
 import type { Embeddings } from '../method.ts';
@@ -8,19 +8,19 @@ export interface EmbeddingOptions {
   /** [vocabulary, hidden], row-major. */
   readonly table: Float32Array;
   readonly hiddenSize: number;
-  /** [visionHidden] */
-  readonly visionSize: number;
+  /** Numbers of a row of an image's features. */
+  readonly featureSize: number;
   readonly tokenize: (text: string) => ArrayLike<number>;
 }
 
-export function createEmbeddings({ table, hiddenSize, visionSize, tokenize }: EmbeddingOptions): Embeddings {
+export function createEmbeddings({ table, hiddenSize, featureSize, tokenize }: EmbeddingOptions): Embeddings {
   let common: Float64Array | undefined;
   return {
     image: (features) => {
-      const mean = new Float64Array(visionSize);
+      const mean = new Float64Array(featureSize);
       if (features === undefined) return Float32Array.from(mean);
       for (let i = 0; i < features.length; i++)
-        mean[i % visionSize] = (mean[i % visionSize] as number) + (features[i] as number);
+        mean[i % featureSize] = (mean[i % featureSize] as number) + (features[i] as number);
       return unit(mean);
     },
     text: (text) => {

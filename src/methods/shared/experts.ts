@@ -3,7 +3,7 @@
 // as one product whose rank is that of all experts together, with c = 1 or given per sample. Sums are exact: merging an
 // adapter into the base model is keeping it with c = 1, at the cost of its factors and not of a dense matrix.
 import { z } from 'zod';
-import { targetPattern } from '../../adapters/index.ts';
+import type { AdaptableLayers } from '../../adapters/index.ts';
 import { float32, type HostTensor } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/graph.ts';
 import { add, gather, input, matmul, mul, reshape } from '../../tensor/ops.ts';
@@ -113,21 +113,19 @@ export function layerSizes(values: Values): ReadonlyMap<string, readonly [number
   return sizes;
 }
 
-/** A layer's place in the decoder, counted from 0. */
-export function layerIndex(name: string): number {
-  return Number(/\.layers\.(\d+)\./.exec(name)?.[1] ?? Number.NaN);
-}
-
 /** The kept experts of a traced model. */
 export class KeptExperts {
   readonly #factors = new Map<string, { readonly a: Tensor; readonly b: Tensor }>();
   readonly #rows = new SampleRows();
 
   /** `weighted`: whether a layer's experts are weighted per sample by the input `mixture` [batch, kept]. */
-  constructor(readonly weighted: (layer: string) => boolean = () => false) {}
+  constructor(
+    readonly adaptable: AdaptableLayers,
+    readonly weighted: (layer: string) => boolean = () => false,
+  ) {}
 
   adapt(name: string, x: Tensor, y: Tensor): Tensor {
-    if (!targetPattern.test(name)) return y;
+    if (!this.adaptable.has(name)) return y;
     const { a, b } = this.factors(name, x.staticDim(-1), y.staticDim(-1));
     const inner = matmul(x, a, { transposeB: true }); // [..., kept]
     const mixed = this.weighted(name) ? mul(inner, this.#rows.of('mixture', 'kept', x)) : inner;

@@ -40,16 +40,17 @@ export function keptMethod(options: KeptMethodOptions): OpenMethod {
   const scale = adapter.alpha / adapter.rank;
   return {
     graph: (graphOptions) => {
+      const { model } = graphOptions;
       if (graphOptions.use === 'inference') {
-        const kept = new KeptExperts((layer) => weighted(layer, graphOptions));
+        const kept = new KeptExperts(model.adaptable, (layer) => weighted(layer, graphOptions));
         return {
           parameters: new Map(),
           trainsProjector,
           adapt: (name, x, y) => kept.adapt(name, x, y),
         };
       }
-      const own = createAdapter(loraSpec(adapter), graphOptions.dropoutKey);
-      const kept = onTop ? new KeptExperts() : undefined;
+      const own = createAdapter(loraSpec(adapter), model.adaptable, graphOptions.dropoutKey);
+      const kept = onTop ? new KeptExperts(model.adaptable) : undefined;
       return {
         parameters: own.parameters,
         trainsProjector,

@@ -6,7 +6,7 @@ import { input, matmul, mul, sum } from '../../tensor/ops.ts';
 import { floats, Program } from '../../tensor/program.ts';
 import { normalArray } from '../../tensor/random.ts';
 
-const LAYER = 'model.language_model.layers.0.self_attn.q_proj';
+const LAYER = 'layers.0.linear';
 const [ROWS, INPUTS, OUTPUTS] = [6, 16, 12];
 
 export interface ProbeResult {
@@ -21,7 +21,7 @@ export async function probeLayer(
   spec: AdapterSpec,
   set: (parameter: AdapterParameter, initial: Float32Array) => Float32Array = (_, initial) => initial,
 ): Promise<ProbeResult> {
-  const adapter = createAdapter(spec);
+  const adapter = createAdapter(spec, new Set([LAYER]));
   const x = input('x', 'float32', [1, ROWS, INPUTS]);
   const plain = matmul(x, input('w', 'float32', [OUTPUTS, INPUTS]), { transposeB: true });
   const adapted = adapter.adapt(LAYER, x, plain);

@@ -10,13 +10,19 @@ import { type HostTensor, int32 } from '../../tensor/dtype.ts';
 import { methods } from '../index.ts';
 import { MEMORY_VERSION, type StageState, type Values } from '../method.ts';
 import { largestDifference, product } from './matrices.ts';
-import { MEMORY_FILE, memoryBytes, readStage, serializeStage } from './stage-files.ts';
+import { MEMORY_FILE, memoryBytes, readStage, type StageModel, serializeStage } from './stage-files.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'coin-stage-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const layer = 'model.language_model.layers.0.self_attn.q_proj';
 const projector = new Map([['model.multi_modal_projector.linear_1.bias', { shape: [3] }]]);
+const model: StageModel = {
+  adaptable: new Map([[layer, { inputs: 4, outputs: 4 }]]),
+  targetModules: '.*q_proj',
+  savedModules: ['multi_modal_projector'],
+  alongside: projector,
+};
 const lora = {
   kind: 'lora',
   rank: 2,
@@ -54,7 +60,7 @@ describe('the state of a stage', () => {
     ['with an adapter in its own layout', { adapter: lora }],
     ['without one', {}],
   ])('comes back to the bit, %s', (_, open) => {
-    const options = { method: { name: 'mine' }, open, projector };
+    const options = { method: { name: 'mine' }, open, model };
     const files = serializeStage(state, options);
     expect(Object.keys(files).includes('adapter_model.safetensors')).toBe('adapter' in open);
     const read = readStage(written('whole', files), options);
@@ -66,14 +72,14 @@ describe('the state of a stage', () => {
 
   it('needs no file of its own where there is nothing to remember', () => {
     const plain = new Map([...state.trained].filter(([name]) => !name.includes('gate')));
-    const options = { method: { name: 'mine' }, open: { adapter: lora }, projector };
+    const options = { method: { name: 'mine' }, open: { adapter: lora }, model };
     const files = serializeStage({ trained: plain, memory: { tensors: new Map(), notes: {} } }, options);
     expect(Object.keys(files)).not.toContain(MEMORY_FILE);
     expect(readStage(written('plain', files), options).memory).toEqual({ tensors: new Map(), notes: {} });
   });
 
   it('is refused where it is of another method or version, or damaged', () => {
-    const options = { method: { name: 'mine' }, open: {}, projector };
+    const options = { method: { name: 'mine' }, open: {}, model };
     const files = serializeStage(state, options);
     const folder = written('other', files);
     expect(() => readStage(folder, { ...options, method: { name: 'yours' } })).toThrow(DataError);
@@ -119,7 +125,7 @@ describe('the state of a stage', () => {
   });
 
   it('must have the projector in full', () => {
-    const options = { method: { name: 'mine' }, open: {}, projector };
+    const options = { method: { name: 'mine' }, open: {}, model };
     const { trained, memory } = state;
     const lacking = new Map([...trained].filter(([name]) => !projector.has(name)));
     expect(() => serializeStage({ trained: lacking, memory }, options)).toThrow('linear_1.bias');

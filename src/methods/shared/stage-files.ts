@@ -2,8 +2,8 @@
 // what the method remembers besides in a file of its own. Gives bytes and reads folders; it writes no file.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { AdapterTargets } from '../../adapters/adapter.ts';
 import {
-  type ExpectedTensors,
   PROJECTOR_FILE,
   readAdapter,
   readProjector,
@@ -14,6 +14,7 @@ import { DataError } from '../../base/errors.ts';
 import { isObject, parseJson } from '../../formats/records/json.ts';
 import { openSafetensors, serializeSafetensors } from '../../formats/weights/safetensors.ts';
 import { readFloat32, readTensor, type TensorFile } from '../../formats/weights/tensor-file.ts';
+import type { ModelShape } from '../../models/family.ts';
 import { float32, type HostTensor, int32 } from '../../tensor/dtype.ts';
 import type { Method } from '../define.ts';
 import { MEMORY_VERSION, type OpenMethod, type StageState, type Values } from '../method.ts';
@@ -23,29 +24,33 @@ export const MEMORY_FILE = 'method_state.safetensors';
 export interface StageFilesOptions {
   readonly method: Pick<Method, 'name'>;
   readonly open: Pick<OpenMethod, 'adapter' | 'merged'>;
-  /** Names and shapes of the projector's weights. */
-  readonly projector: ExpectedTensors;
+  /** Of the model that was trained: what trains alongside it, and the layers that adapters change. */
+  readonly model: StageModel;
 }
+
+export type StageModel = AdapterTargets & Pick<ModelShape, 'alongside'>;
 
 /** The files of a stage, by name. `baseModel`: for the reader's information. */
 export function serializeStage(
   state: StageState,
-  { method, open, projector, baseModel }: StageFilesOptions & { readonly baseModel?: string },
+  { method, open, model, baseModel }: StageFilesOptions & { readonly baseModel?: string },
 ): Readonly<Record<string, string | Uint8Array>> {
   const { trained, memory } = state;
+  const { alongside } = model;
   const of = (keep: (name: string) => boolean) =>
-    new Map([...trained].filter(([name]) => !projector.has(name) && keep(name)));
+    new Map([...trained].filter(([name]) => !alongside.has(name) && keep(name)));
   const inAdapter = (name: string) => open.adapter !== undefined && ofAdapter.test(name);
   const rest = of((name) => !inAdapter(name));
-  const files: Record<string, string | Uint8Array> = {
-    [PROJECTOR_FILE]: serializeProjector(
-      new Map([...projector.keys()].map((name) => [name, requiredValue(trained, name)])),
-    ),
-  };
+  const files: Record<string, string | Uint8Array> = {};
+  if (alongside.size > 0) {
+    files[PROJECTOR_FILE] = serializeProjector(
+      new Map([...alongside.keys()].map((name) => [name, requiredValue(trained, name)])),
+    );
+  }
   const merged = open.merged?.(state);
   const whole = open.adapter === undefined ? merged : { spec: open.adapter, values: of(inAdapter) };
   if (whole !== undefined) {
-    Object.assign(files, serializeAdapter({ ...whole, ...(baseModel === undefined ? {} : { baseModel }) }));
+    Object.assign(files, serializeAdapter({ ...whole, targets: model, baseModel }));
   }
   if (rest.size > 0 || memory.tensors.size > 0 || Object.keys(memory.notes).length > 0) {
     files[MEMORY_FILE] = serializeMemory(method.name, rest, memory);
@@ -58,10 +63,11 @@ export function serializeStage(
  * a word (reference.md, Defects of its training).
  * @throws UserError or DataError when a file is missing, damaged, of another method or of a layout not known here.
  */
-export function readStage(folder: string, { method, open, projector }: StageFilesOptions): StageState {
-  const adapter = open.adapter === undefined ? new Map() : readAdapter(folder).values;
+export function readStage(folder: string, { method, open, model }: StageFilesOptions): StageState {
+  const adapter = open.adapter === undefined ? new Map() : readAdapter(folder, { targets: model }).values;
   const { trained, memory } = readMemory(join(folder, MEMORY_FILE), method.name);
-  return { trained: new Map([...adapter, ...trained, ...readProjector(folder, projector)]), memory };
+  const alongside = model.alongside.size === 0 ? new Map() : readProjector(folder, model.alongside);
+  return { trained: new Map([...adapter, ...trained, ...alongside]), memory };
 }
 
 /** Bytes of what the method remembers beyond the adapter and projector that go on: experts, Fisher, samples and so on. */

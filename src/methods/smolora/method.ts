@@ -7,7 +7,7 @@
 // the mean word embedding of the question (embeddings.ts), which are there also when a single token is decoded.
 // paper: the two are blended by scores of the experts' outputs / here: by scores of the layer's input.
 import { z } from 'zod';
-import { kaimingUniform, ParameterTable, targetPattern, zeroValues } from '../../adapters/index.ts';
+import { kaimingUniform, ParameterTable, zeroValues } from '../../adapters/index.ts';
 import { DropoutSites } from '../../nn/dropout.ts';
 import { elementCount, float32 } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/graph.ts';
@@ -127,7 +127,7 @@ function dualGraph(
   const sites = new DropoutSites(dropout, dropoutKey);
   const rows = new SampleRows();
   const half = experts / 2;
-  const sizes = { visual: model.vision.hiddenSize, instruction: model.text.hiddenSize };
+  const sizes = { visual: model.featureSize, instruction: model.hiddenSize };
   const learns = use === 'training' && gradient === 'straight-through';
   /** One-hot over a half's experts, per sample: [batch, 1, experts/2] or a row per row of x. */
   const choice = (name: string, kind: (typeof halves)[number], x: Tensor): Tensor => {
@@ -148,7 +148,7 @@ function dualGraph(
     trainsProjector: true,
     gates: used,
     adapt: (name, x, y) => {
-      if (!targetPattern.test(name)) return y;
+      if (!model.adaptable.has(name)) return y;
       const inputs = x.staticDim(-1);
       const [shapeA, shapeB, shapeScores] = [
         [rank, inputs],

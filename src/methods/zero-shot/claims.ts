@@ -18,7 +18,7 @@ export const zeroShotClaims: Claims = () => [
     statement: 'the graph of an adapted layer is that of the plain one',
     check: async () => {
       const y = input('y', 'float32', [1, 4]);
-      const adapted = untouched().adapt('model.language_model.layers.0.self_attn.q_proj', y, y);
+      const adapted = untouched().adapt('layers.0.linear', y, y);
       return { found: adapted === y ? 'the same tensor' : 'another tensor', holds: adapted === y };
     },
   },

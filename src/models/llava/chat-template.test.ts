@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { promptsWith } from '../../../test/support/models/sequences.ts';
 import { loadTokenizer } from '../../formats/text/tokenizer.ts';
 import type { Turn } from '../../tasks/task.ts';
 import { chatTemplate, findChatTemplate } from './chat-template.ts';
@@ -44,7 +45,7 @@ function processorOf(tokenizerName: string, template: ProcessorOptions['template
     typeof template === 'object' && 'source' in template
       ? chatTemplate({ file: 'chat_template.jinja', source: template.source }, tokenizer)
       : template;
-  return createProcessor({ tokenizer, imageTokenId, imageTokens: expected.imageTokens, template: chosen });
+  return promptsWith(createProcessor({ tokenizer, imageTokenId, template: chosen }), expected.imageTokens);
 }
 
 describe.each(expected.cases)(
@@ -57,8 +58,8 @@ describe.each(expected.cases)(
       `gives transformers ${expected.versions.transformers}' ids, image: $hasImage, %#`,
       (conversation) => {
         const { turns, hasImage, promptIds, trainingIds, trained } = conversation;
-        expect([...processor.processPrompt(turns[0]?.question ?? '', { hasImage })]).toEqual(promptIds);
-        const tokens = processor.processTraining(turns, { hasImage });
+        expect([...processor.idsOf(turns[0]?.question ?? '', hasImage)]).toEqual(promptIds);
+        const tokens = processor.conversationOf(turns, hasImage);
         expect([...tokens.inputIds]).toEqual(trainingIds);
         expect([...tokens.trained].join('')).toBe(trained);
       },
@@ -72,8 +73,8 @@ describe.each(expected.cases)(
       const turns = fc.array(fc.record({ question: texts, answer: texts }), { minLength: 1, maxLength: 3 });
       fc.assert(
         fc.property(turns, fc.boolean(), (turns, hasImage) => {
-          const prompt = processor.processPrompt(turns[0]?.question ?? '', { hasImage });
-          const { inputIds, trained } = processor.processTraining(turns, { hasImage });
+          const prompt = processor.idsOf(turns[0]?.question ?? '', hasImage);
+          const { inputIds, trained } = processor.conversationOf(turns, hasImage);
           expect(inputIds.subarray(0, prompt.length)).toEqual(prompt);
           expect(trained.subarray(0, prompt.length).includes(1)).toBe(false);
           const ends = [...inputIds.keys()].filter(
@@ -89,7 +90,7 @@ describe.each(expected.cases)(
 
     it('puts the image where the text says', () => {
       const { decode } = tokenizerOf(tokenizer);
-      const ids = processor.processPrompt('before <image> after', { hasImage: true, imageMarker: '<image>' });
+      const ids = processor.idsOf('before <image> after', true, '<image>');
       expect(ids.filter((id) => id === imageTokenId)).toHaveLength(expected.imageTokens);
       expect(decode(ids.slice(0, ids.indexOf(imageTokenId)))).toMatch(/before $/);
       expect(decode(ids.slice(ids.lastIndexOf(imageTokenId) + 1))).toMatch(/^\s?\s?after/);
@@ -100,13 +101,13 @@ describe.each(expected.cases)(
 it('ends answers by itself where a template does not', () => {
   const source =
     "{% for m in messages %}{{ m['role'].upper() + ': ' }}{% for c in m['content'] %}{{ '<image>\n' if c['type'] == 'image' else c['text'] + ' ' }}{% endfor %}{% endfor %}{% if add_generation_prompt %}ASSISTANT:{% endif %}";
-  const { processTraining, endTokenId } = processorOf('prepend', { source });
+  const { conversationOf, endTokenId } = processorOf('prepend', { source });
   const tokenizer = tokenizerOf('prepend');
   const turns = [
     { question: 'q', answer: 'a dog' },
     { question: 'r', answer: 'b' },
   ];
-  const { inputIds, trained } = processTraining(turns, { hasImage: true });
+  const { inputIds, trained } = conversationOf(turns, true);
   expect(endTokenId).toBe(tokenizer.eosId);
   expect(tokenizer.decode(inputIds, { skipSpecial: false })).toBe(
     '<s> USER: <image><image><image> \nq ASSISTANT: a dog</s>  USER: r ASSISTANT: b</s>  ',
@@ -119,19 +120,19 @@ it('learns after the prompt where a template sets role and answer apart otherwis
   // As llava-hf's for Qwen2: "assistant \nanswer" in a conversation, "assistant\n" at the end of a prompt.
   const source =
     "{% for m in messages %}{{ '<|im_start|>' + m.role + ' ' }}{% for c in m.content | selectattr('type', 'equalto', 'image') %}{{ '<image>' }}{% endfor %}{% for c in m.content | selectattr('type', 'equalto', 'text') %}{% if m.role == 'assistant' %}{% generation %}{{ '\n' + c.text }}{% endgeneration %}{% else %}{{ '\n' + c.text }}{% endif %}{% endfor %}{{ '<|im_end|>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
-  const { processTraining, processPrompt, endTokenId } = processorOf('bytes', { source });
+  const { conversationOf, idsOf, endTokenId } = processorOf('bytes', { source });
   const tokenizer = tokenizerOf('bytes');
   const turns = [
     { question: 'q', answer: 'a dog' },
     { question: 'r', answer: 'b' },
   ];
-  const { inputIds, trained } = processTraining(turns, { hasImage: true });
+  const { inputIds, trained } = conversationOf(turns, true);
   expect(endTokenId).toBe(tokenizer.tokenId('<|im_end|>'));
   expect(tokenizer.decode(inputIds, { skipSpecial: false })).toBe(
     '<|im_start|>user <image><image><image>\nq<|im_end|><|im_start|>assistant\na dog<|im_end|>' +
       '<|im_start|>user \nr<|im_end|><|im_start|>assistant\nb<|im_end|>',
   );
-  const prompt = processPrompt('q', { hasImage: true });
+  const prompt = idsOf('q', true);
   expect([...inputIds.subarray(0, prompt.length)]).toEqual([...prompt]);
   const learnt = [...inputIds].filter((_, i) => trained[i] === 1);
   expect(tokenizer.decode(learnt, { skipSpecial: false })).toBe('a dog<|im_end|>b<|im_end|>');
@@ -140,9 +141,7 @@ it('learns after the prompt where a template sets role and answer apart otherwis
 describe('a chat template', () => {
   const refusal = (source: string, tokenizer = 'bytes') => {
     try {
-      processorOf(tokenizer, { source }).processTraining([{ question: ' q ', answer: 'A\n' }], {
-        hasImage: false,
-      });
+      processorOf(tokenizer, { source }).conversationOf([{ question: ' q ', answer: 'A\n' }], false);
     } catch (error) {
       return (error as Error).message;
     }

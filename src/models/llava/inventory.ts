@@ -1,10 +1,11 @@
 // What a checkpoint must hold for a configuration, and what it may hold besides: found by tracing the networks, so that
 // it cannot differ from what they ask for. Checked when a model is opened, before anything is compiled.
+import type { LinearSize } from '../../adapters/adapter.ts';
 import { type Issue, UserError } from '../../base/errors.ts';
 import type { CheckpointTensor } from '../../formats/weights/checkpoint.ts';
 import { readTensor } from '../../formats/weights/tensor-file.ts';
 import { Scope } from '../../nn/scope.ts';
-import { input } from '../../tensor/ops.ts';
+import { flatten, input } from '../../tensor/ops.ts';
 import type { LlavaConfig } from './config.ts';
 import {
   decodeSequence,
@@ -36,13 +37,13 @@ export function towerWeights(config: LlavaConfig): Shapes {
   return traceShapes((root) => traceTower(root, config));
 }
 
-/** Every linear layer that an adapter can change, by its path: [outputs, inputs]. Those of the whole tower are among them. */
-export function adaptableLayers(config: LlavaConfig): Shapes {
-  const layers = new Map<string, readonly number[]>();
+/** Every linear layer that an adapter can change, by its path. Those of the whole tower are among them. */
+export function linearLayers(config: LlavaConfig): ReadonlyMap<string, LinearSize> {
+  const layers = new Map<string, LinearSize>();
   const provide = (name: string, shape: readonly number[]) => input(name, 'float32', shape);
   const root = new Scope(provide, '', {
     adapt(name, x, y) {
-      layers.set(name, [y.staticDim(-1), x.staticDim(-1)]);
+      layers.set(name, { inputs: x.staticDim(-1), outputs: y.staticDim(-1) });
       return y;
     },
   });
@@ -52,10 +53,10 @@ export function adaptableLayers(config: LlavaConfig): Shapes {
 }
 
 /**
- * Throws UserError, an issue each, for weights that are missing, misshapen or not known: what is not known changes the
+ * The weights that the model computes with. Throws UserError, an issue each, for weights that are missing, misshapen or not known: what is not known changes the
  * arithmetic elsewhere, and would be lost here.
  */
-export function checkWeights(config: LlavaConfig, weights: LlavaWeights): void {
+export function checkWeights(config: LlavaConfig, weights: LlavaWeights): Shapes {
   const expected = expectedWeights(config);
   const tower = towerWeights(config);
   const provide = weights.provider();
@@ -69,7 +70,7 @@ export function checkWeights(config: LlavaConfig, weights: LlavaWeights): void {
       message: 'is not known here: its effect would be lost',
     });
   }
-  if (issues.length === 0) return;
+  if (issues.length === 0) return expected;
   const more = issues.length - shownIssues;
   throw new UserError([
     ...issues.slice(0, shownIssues),
@@ -80,10 +81,11 @@ export function checkWeights(config: LlavaConfig, weights: LlavaWeights): void {
 }
 
 function traceModel(root: Scope, config: LlavaConfig): void {
-  projectFeatures(root, config, imageFeatures(root, config, pixelsOf(config)));
+  projectFeatures(root, config, flatten(imageFeatures(root, config, pixelsOf(config)), 2));
   embeddingTable(root, config);
   const embeddings = input('embeddings', 'float32', ['batch', 'tokens', config.text.hiddenSize]);
-  vocabularyLogits(root, config, decodeSequence(root, config, embeddings));
+  const positions = input('positions', 'int32', [1, 'batch', 'tokens']);
+  vocabularyLogits(root, config, decodeSequence(root, config, embeddings, { positions }));
 }
 
 function traceTower(root: Scope, config: LlavaConfig): void {

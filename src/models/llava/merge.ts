@@ -13,29 +13,11 @@ import { readFloat32, type TensorEntry, type TensorFile } from '../../formats/we
 import { float32, type HostTensor } from '../../tensor/dtype.ts';
 import { add, input, matmul, mul } from '../../tensor/ops.ts';
 import { floats, Program } from '../../tensor/program.ts';
-import { adaptsTower, type ModelAdapter } from './adapters.ts';
-import type { LlavaModel } from './model.ts';
-import { COMPOSITION_FILE, type Composition, findComposition } from './sources.ts';
-import { HEAD } from './weights.ts';
-
-export interface MergeOptions {
-  readonly model: Pick<LlavaModel, 'folder' | 'config' | 'weights'>;
-  readonly adapter: ModelAdapter;
-  /** A folder that does not exist. */
-  readonly to: string;
-  readonly onFile?: (name: string, number: number, count: number) => void;
-}
-
-export interface MergeResult {
-  /** Linear layers whose weights changed. */
-  readonly layers: number;
-  readonly projector: boolean;
-  /** Names in `to`. */
-  readonly weightFiles: readonly string[];
-  readonly otherFiles: readonly string[];
-  /** Where the vision tower is looked for, when it is not in `to`. */
-  readonly tower?: string;
-}
+import type { MergeOptions, MergeResult, OpenModel } from '../family.ts';
+import { COMPOSITION_FILE } from '../folder.ts';
+import { adaptsImages } from '../model-adapter.ts';
+import { type Composition, findComposition } from './sources.ts';
+import { HEAD, partOf } from './weights.ts';
 
 /** Of a composition whose projector is a file of its own. */
 const PROJECTOR_NAME = 'mm_projector.safetensors';
@@ -47,14 +29,14 @@ const COPY_BYTES = 64 << 20;
  * @throws UserError for an adapter that cannot be merged and for a folder that exists.
  */
 export async function mergeAdapter({ model, adapter, to, onFile }: MergeOptions): Promise<MergeResult> {
-  const { spec, values, projector } = adapter;
+  const { spec, values, alongside } = adapter;
   if (spec.kind !== 'lora') {
     throw new UserError({
       message: `an adapter of type ${spec.kind} cannot be merged: its gates depend on the input, so that no weights give the same answers`,
       hint: 'use it beside the model: coin generate MODEL --adapter FOLDER',
     });
   }
-  if (model.config.text.tiedEmbeddings && adaptationOf(spec, HEAD) !== undefined) {
+  if (model.tied.has(`${HEAD}.weight`) && adaptationOf(spec, HEAD, model.shape.adaptable) !== undefined) {
     throw new UserError({
       message:
         'the adapter changes the head, whose weight is that of the embeddings, which would change along',
@@ -64,7 +46,7 @@ export async function mergeAdapter({ model, adapter, to, onFile }: MergeOptions)
   if (existsSync(to)) throw new UserError({ file: to, message: 'exists already', hint: 'name a new folder' });
   const composition = findComposition(model.folder);
   const { decoder = model.folder, vision: visionFolder, projector: projectorFile } = composition ?? {};
-  if (adaptsTower(adapter) && visionFolder !== undefined) {
+  if (adaptsImages({ partOf }, adapter) && visionFolder !== undefined) {
     throw new UserError({
       file: visionFolder,
       message: 'the adapter changes the vision tower, which lies in a folder of its own',
@@ -87,10 +69,12 @@ export async function mergeAdapter({ model, adapter, to, onFile }: MergeOptions)
       for (const tensor of file.tensors.keys()) index[tensor] = name;
       await writeMerged(join(aside, name), file, async (entry) => {
         const layer = canonical.get(`${file.path}\n${entry.name}`) ?? '';
-        const trained = projector.get(layer);
+        const trained = alongside.get(layer);
         if (trained !== undefined) return trained.data as Float32Array;
         const path = layer.replace(/\.weight$/, '');
-        const adaptation = layer.endsWith('.weight') ? adaptationOf(spec, path) : undefined;
+        const adaptation = layer.endsWith('.weight')
+          ? adaptationOf(spec, path, model.shape.adaptable)
+          : undefined;
         if (adaptation === undefined) return undefined;
         layers++;
         const part = (letter: string) =>
@@ -111,10 +95,10 @@ export async function mergeAdapter({ model, adapter, to, onFile }: MergeOptions)
     publishFolder(aside, to);
     return {
       layers,
-      projector: projector.size > 0,
+      alongside: alongside.size > 0,
       weightFiles,
       otherFiles,
-      tower: visionFolder,
+      ...(visionFolder && { apart: { part: 'vision tower', folder: visionFolder } }),
     };
   } finally {
     await product.dispose();
@@ -124,7 +108,7 @@ export async function mergeAdapter({ model, adapter, to, onFile }: MergeOptions)
 
 /** The files that hold the model's weights, in the order of their names; those of a vision tower elsewhere stay there. */
 function filesOf(
-  { weights }: Pick<LlavaModel, 'weights'>,
+  { weights }: Pick<OpenModel, 'weights'>,
   visionFolder: string | undefined,
 ): readonly TensorFile[] {
   const files = new Map([...weights.tensors.values()].map(({ file }) => [file.path, file]));

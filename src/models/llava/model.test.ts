@@ -37,9 +37,8 @@ it('is the one that the folder names, and a chat template may write the same', (
   );
   expect([named.template, chat.template]).toEqual(['roles', 'chat']);
   for (const hasImage of [true, false]) {
-    expect(chat.processor.processTraining(turns, { hasImage })).toEqual(
-      named.processor.processTraining(turns, { hasImage }),
-    );
+    const image = hasImage ? { rows: 64 } : undefined;
+    expect(chat.prompts.conversation(turns, { image })).toEqual(named.prompts.conversation(turns, { image }));
   }
 });
 
@@ -121,7 +120,10 @@ describe('a folder as transformers 5 saves it', () => {
 });
 
 it('ends an answer with what it was taught to end with', () => {
-  const { config, processor, tokenizer } = openLlava(nano);
-  expect(processor.endTokenId).toBe(tokenizer.eosId);
-  expect(config.endTokenIds).toContain(processor.endTokenId);
+  const { endTokenIds, prompts, tokenizer } = openLlava(nano);
+  const { inputIds, trained } = prompts.conversation(turns);
+  const taught = inputIds.at(-1);
+  expect(trained.at(-1)).toBe(1);
+  expect(taught).toBe(tokenizer.eosId);
+  expect(endTokenIds).toContain(taught);
 });

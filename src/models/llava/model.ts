@@ -1,38 +1,65 @@
-// A LLaVA folder opened: configuration, weights, tokenizer, image transform and prompt template.
-
+// A LLaVA folder opened: configuration, weights, tokenizer, image transform and prompt template, and what of them shared
+// code sees.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError, UserError } from '../../base/errors.ts';
 import { shown } from '../../base/shown.ts';
 import { readJsonObject } from '../../formats/records/json.ts';
 import { loadTokenizer, type Tokenizer } from '../../formats/text/tokenizer.ts';
+import type { ModelOutline, OpenModel, OpenOptions } from '../family.ts';
 import { type ImageTransform, locateImageSettings, readImageTransform } from '../parts/clip/processor.ts';
+import type { ModelWeights } from '../weights.ts';
 import { chatTemplate, findChatTemplate } from './chat-template.ts';
 import type { LlavaConfig } from './config.ts';
-import { checkWeights } from './inventory.ts';
-import { createProcessor, type LlavaProcessor } from './processor.ts';
+import { llavaImages } from './images.ts';
+import { checkWeights, linearLayers } from './inventory.ts';
+import { llavaNetwork } from './network.ts';
+import { createProcessor } from './processor.ts';
 import { type PromptTemplate, type TemplateName, templateNames } from './prompts.ts';
+import { llavaShape } from './shape.ts';
 import { type LlavaSources, openSources } from './sources.ts';
-import { LlavaWeights } from './weights.ts';
+import { canonicalName, HEAD, LANGUAGE_MODEL, LlavaWeights, partOf } from './weights.ts';
 
-export interface LlavaModel {
-  readonly folder: string;
+/** What a model says of its family. */
+export const llavaNames = { name: 'llava', label: 'LLaVA', canonicalName, partOf } as const;
+
+/** What shared code sees, and what is LLaVA's own. */
+export interface LlavaModel extends OpenModel {
   readonly layout: LlavaSources['layout'];
   readonly config: LlavaConfig;
   readonly weights: LlavaWeights;
-  readonly tokenizer: Tokenizer;
   readonly transform: ImageTransform;
   readonly template: TemplateChoice;
-  readonly processor: LlavaProcessor;
 }
 
-export interface OpenOptions {
-  /** By default what the model was trained with, as far as its folder says. */
-  readonly template?: TemplateChoice;
+/** A model's sizes, network and headers of weights, of a folder in any layout of sources.ts. */
+export function outlineLlava(folder: string): ModelOutline {
+  const { config, checkpoint } = openSources(folder);
+  return outlineOf(config, new LlavaWeights(checkpoint));
+}
+
+export function outlineOf<Weights extends ModelWeights>(config: LlavaConfig, weights: Weights) {
+  return { ...tracedLlava(config), weights };
+}
+
+/** What follows from a configuration alone. */
+export function tracedLlava(config: LlavaConfig): Omit<ModelOutline, 'weights'> {
+  const shape = llavaShape(config);
+  return { shape, network: llavaNetwork(config), matrices: shape.adaptable };
+}
+
+/** The layers that adapters are checked against, and the weights that are another's. */
+export function linearsOf(config: LlavaConfig): Pick<OpenModel, 'linears' | 'tied'> {
+  const tied = [`${HEAD}.weight`, `${LANGUAGE_MODEL}.embed_tokens.weight`] as const;
+  return {
+    linears: linearLayers(config),
+    tied: new Map(config.text.tiedEmbeddings ? [tied] : []),
+  };
 }
 
 /** Opens a model in any layout of sources.ts. Reads headers only; weights are read when a program is compiled. */
 export function openLlava(folder: string, { template }: OpenOptions = {}): LlavaModel {
+  const asked = template === undefined ? undefined : templateOf(template);
   const sources = openSources(folder);
   const { config, checkpoint, imageFolder, tokenizerFolder } = sources;
   const transform = readImageTransform(imageFolder);
@@ -54,31 +81,43 @@ export function openLlava(folder: string, { template }: OpenOptions = {}): Llava
     });
   }
   const weights = new LlavaWeights(checkpoint);
-  checkWeights(config, weights);
-  const choice = chooseTemplate({ folder, tokenizerFolder }, config, tokenizer, template);
-  const processor = createProcessor({
+  const computed = checkWeights(config, weights);
+  const choice = chooseTemplate({ folder, tokenizerFolder }, config, tokenizer, asked);
+  const prompts = createProcessor({
     tokenizer,
     imageTokenId: config.imageTokenId,
-    imageTokens: config.imageTokens,
     template: openTemplate(tokenizerFolder, choice, tokenizer),
     imageDividesText: sources.layout !== 'transformers',
   });
+  // What answers were taught to end with, whatever else may end one.
+  const endTokenIds = [...new Set([...config.endTokenIds, prompts.endTokenId])];
   return {
+    ...outlineOf(config, weights),
+    family: llavaNames,
     folder,
     layout: sources.layout,
-    // What answers were taught to end with, whatever else may end one.
-    config: { ...config, endTokenIds: [...new Set([...config.endTokenIds, processor.endTokenId])] },
-    weights,
+    config: { ...config, endTokenIds },
+    computed,
+    ...linearsOf(config),
     tokenizer,
     transform,
     template: choice,
-    processor,
+    endTokenIds,
+    padTokenId: config.padTokenId,
+    images: llavaImages({ config, weights, transform }),
+    prompts,
   };
 }
 
 /** A template of LLaVA's by its name, or the model folder's own chat template. */
 export type TemplateChoice = TemplateName | 'chat';
 export const templateChoices = [...templateNames, 'chat'] as const satisfies readonly TemplateChoice[];
+
+function templateOf(name: string): TemplateChoice {
+  const known = templateChoices.find((choice) => choice === name);
+  if (known !== undefined) return known;
+  throw new UserError(`LLaVA has no prompt template ${name}; it has ${templateChoices.join(', ')}`);
+}
 
 /**
  * The template that a model's conversations are written with: the one asked for; what `prompt_template` of

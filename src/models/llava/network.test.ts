@@ -15,13 +15,8 @@ import { float32, int32 } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/graph.ts';
 import { gather, input } from '../../tensor/ops.ts';
 import { floats, Program } from '../../tensor/program.ts';
-import {
-  embeddingTable,
-  extendSequences,
-  type KeyValue,
-  mergedEmbeddings,
-  vocabularyLogits,
-} from './network.ts';
+import { type KeyValue, mergedEmbeddings } from '../network.ts';
+import { embeddingTable, extendSequences, llavaNetwork, vocabularyLogits } from './network.ts';
 
 const ids = fixture.inputs.get('input_ids');
 const [, tokens] = ids.shape as [number, number];
@@ -53,6 +48,7 @@ describe('extendSequences', () => {
             (_, layer): KeyValue => ({ k: cache(`k${layer}`), v: cache(`v${layer}`) }),
           ),
         },
+        positions: input('positions', 'int32', [1, 'batch', 'tokens']),
         rows: input('rows', 'int32', ['rows']),
       });
       const extend = await Program.compile({
@@ -69,6 +65,10 @@ describe('extendSequences', () => {
           [2, count],
         ),
         lengths: int32(lengths, [2]),
+        positions: int32(
+          lengths.flatMap((length) => Array.from({ length: count }, (_, i) => length + i)),
+          [1, 2, count],
+        ),
         rows: int32(
           places.map((_, i) => i),
           [2 * count],
@@ -100,20 +100,18 @@ describe('the decoder', () => {
 
 describe('mergedEmbeddings', () => {
   it('puts each image’s rows at its placeholders and words elsewhere', async () => {
-    const y = mergedEmbeddings(
-      root,
-      config,
-      input('ids', 'int32', ['batch', 'tokens']),
-      input('projected', 'float32', ['images', config.imageTokens, hiddenSize]),
-      input('image_rows', 'int32', ['batch', 'tokens']),
-    );
+    const y = mergedEmbeddings(llavaNetwork(config), root, {
+      ids: input('ids', 'int32', ['batch', 'tokens']),
+      images: input('projected', 'float32', ['rows', hiddenSize]),
+      imageRows: input('image_rows', 'int32', ['batch', 'tokens']),
+    });
     const rows = imageRowsOf(ids.data);
     const projected = Float32Array.from({ length: 2 * config.imageTokens * hiddenSize }, (_, i) => i + 1);
     const result = await evaluate(
       { y },
       {
         ids,
-        projected: float32(projected, [2, config.imageTokens, hiddenSize]),
+        projected: float32(projected, [2 * config.imageTokens, hiddenSize]),
         image_rows: int32(rows, ids.shape),
       },
     );

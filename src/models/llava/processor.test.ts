@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { promptsWith } from '../../../test/support/models/sequences.ts';
 import { readSentencePiece } from '../../formats/text/sentencepiece.ts';
 import { createTokenizer, loadTokenizer, type Tokenizer } from '../../formats/text/tokenizer.ts';
 import type { Turn } from '../../tasks/task.ts';
@@ -55,15 +56,18 @@ function learnt(tokenizer: Tokenizer, ids: Int32Array, trained: Uint8Array): str
 
 describe.each(schemes)('with the tokenizer $scheme', ({ tokenizer, expected }) => {
   const { imageTokenId, imageTokens } = expected;
-  const processor = createProcessor({ tokenizer, imageTokenId, imageTokens, template: 'vicuna_v1' });
+  const processor = promptsWith(
+    createProcessor({ tokenizer, imageTokenId, template: 'vicuna_v1' }),
+    imageTokens,
+  );
 
   it.each(expected.conversations)(
     `gives tokenizers ${expected.versions.tokenizers}' ids, image: $hasImage`,
     (conversation) => {
       const { turns, hasImage, promptIds, trainingIds } = conversation;
-      const prompt = processor.processPrompt(turns[0]?.question ?? '', { hasImage });
+      const prompt = processor.idsOf(turns[0]?.question ?? '', hasImage);
       expect([...prompt]).toEqual(promptIds);
-      const { inputIds, trained } = processor.processTraining(turns, { hasImage });
+      const { inputIds, trained } = processor.conversationOf(turns, hasImage);
       expect([...inputIds]).toEqual(trainingIds);
       expect(learnt(tokenizer, inputIds, trained)).toEqual(turns.map(({ answer }) => answer));
     },
@@ -72,16 +76,14 @@ describe.each(schemes)('with the tokenizer $scheme', ({ tokenizer, expected }) =
   it.each(templateNames)(
     'asks with the tokens that training began with, whatever the texts: %s',
     (template) => {
-      const { processPrompt, processTraining } = createProcessor({
-        tokenizer,
-        imageTokenId,
+      const { idsOf, conversationOf } = promptsWith(
+        createProcessor({ tokenizer, imageTokenId, template }),
         imageTokens,
-        template,
-      });
+      );
       fc.assert(
         fc.property(turnsArbitrary, fc.boolean(), (turns, hasImage) => {
-          const prompt = processPrompt(turns[0]?.question ?? '', { hasImage });
-          const { inputIds, trained } = processTraining(turns, { hasImage });
+          const prompt = idsOf(turns[0]?.question ?? '', hasImage);
+          const { inputIds, trained } = conversationOf(turns, hasImage);
           expect(inputIds.subarray(0, prompt.length)).toEqual(prompt);
           expect(trained.subarray(0, prompt.length).includes(1)).toBe(false);
           expect(trained[prompt.length]).toBe(1);
@@ -94,7 +96,7 @@ describe.each(schemes)('with the tokenizer $scheme', ({ tokenizer, expected }) =
   it('lets no text insert a placeholder or an end', () => {
     fc.assert(
       fc.property(turnsArbitrary, fc.boolean(), (turns, hasImage) => {
-        const { inputIds, trained } = processor.processTraining(turns, { hasImage });
+        const { inputIds, trained } = processor.conversationOf(turns, hasImage);
         expect(inputIds.filter((id) => id === imageTokenId).length).toBe(hasImage ? imageTokens : 0);
         const ends = [...inputIds.keys()].filter((i) => inputIds[i] === tokenizer.eosId);
         expect(ends.length).toBe(turns.length);
@@ -106,15 +108,15 @@ describe.each(schemes)('with the tokenizer $scheme', ({ tokenizer, expected }) =
   });
 
   it('keeps the spelling of a placeholder as text', () => {
-    const ids = processor.processPrompt('what does <image> mean?', { hasImage: false });
+    const ids = processor.idsOf('what does <image> mean?', false);
     expect(tokenizer.decode(ids)).toContain('USER: what does <image> mean? ASSISTANT:');
     expect(ids.includes(imageTokenId)).toBe(false);
   });
 
   it('learns captions alone with the plain template', () => {
-    const plain = createProcessor({ tokenizer, imageTokenId, imageTokens, template: 'plain' });
+    const plain = promptsWith(createProcessor({ tokenizer, imageTokenId, template: 'plain' }), imageTokens);
     const turns = [{ question: 'never written', answer: 'a dog' }];
-    const { inputIds, trained } = plain.processTraining(turns, { hasImage: true });
+    const { inputIds, trained } = plain.conversationOf(turns, true);
     expect([...inputIds.subarray(0, 4)]).toEqual([tokenizer.bosId, imageTokenId, imageTokenId, imageTokenId]);
     expect(learnt(tokenizer, inputIds, trained).map((text) => text.trim())).toEqual(['a dog']);
   });
@@ -123,7 +125,7 @@ describe.each(schemes)('with the tokenizer $scheme', ({ tokenizer, expected }) =
 it('refuses a tokenizer that names no end', () => {
   const [{ tokenizer } = { tokenizer: undefined }] = schemes;
   const endless = { ...(tokenizer as Tokenizer), eosId: undefined };
-  const options = { tokenizer: endless, imageTokenId: 1, imageTokens: 1, template: 'plain' } as const;
+  const options = { tokenizer: endless, imageTokenId: 1, template: 'plain' } as const;
   expect(() => createProcessor(options)).toThrow('eos_token');
 });
 
@@ -136,11 +138,17 @@ describe("conversations as the original LLaVA puts them together, text by text t
   it.each(conversations)('legacy: $legacy, image: $hasImage', ({ legacy, hasImage, turns, ...expected }) => {
     const { tokenizer: content, config } = readSentencePiece(`${folder}/tokenizer.model`, { legacy });
     const tokenizer = createTokenizer(content, config);
-    const options = { tokenizer, imageTokenId, imageTokens, template: 'vicuna_v1' } as const;
-    const { processPrompt, processTraining } = createProcessor({ ...options, imageDividesText: true });
-    expect([...processPrompt(turns[0]?.question ?? '', { hasImage })]).toEqual(expected.promptIds);
-    expect([...processTraining(turns, { hasImage }).inputIds]).toEqual(expected.trainingIds);
-    const undivided = createProcessor(options).processPrompt(turns[0]?.question ?? '', { hasImage });
+    const options = { tokenizer, imageTokenId, template: 'vicuna_v1' } as const;
+    const { idsOf, conversationOf } = promptsWith(
+      createProcessor({ ...options, imageDividesText: true }),
+      imageTokens,
+    );
+    expect([...idsOf(turns[0]?.question ?? '', hasImage)]).toEqual(expected.promptIds);
+    expect([...conversationOf(turns, hasImage).inputIds]).toEqual(expected.trainingIds);
+    const undivided = promptsWith(createProcessor(options), imageTokens).idsOf(
+      turns[0]?.question ?? '',
+      hasImage,
+    );
     // Without legacy a text begins with a space only where it is a text of its own.
     expect(undivided.length === expected.promptIds.length).toBe(legacy || !hasImage);
   });

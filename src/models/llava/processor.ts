@@ -1,17 +1,16 @@
 // Conversations to token ids for LLaVA: the image's placeholder is expanded to one token per patch feature,
-// and the tokens to be learnt are marked. Does not touch pixels (see clip/processor.ts) or batches.
+// and the tokens to be learnt are marked. Does not touch pixels (see images.ts) or batches.
 
 import { UserError } from '../../base/errors.ts';
 import type { Tokenizer } from '../../formats/text/tokenizer.ts';
-import type { Turn } from '../../tasks/task.ts';
+import type { ImageLayout, ModelPrompts } from '../family.ts';
+import { sequenceInOrder, type TokenSequence } from '../sequence.ts';
 import { namedTemplate, type PromptTemplate, type Segment, type TemplateName } from './prompts.ts';
 
 export interface ProcessorOptions {
   readonly tokenizer: Tokenizer;
   /** `image_token_index` of config.json. */
   readonly imageTokenId: number;
-  /** Patch features per image. */
-  readonly imageTokens: number;
   readonly template: TemplateName | PromptTemplate;
   /**
    * The texts before and after the image are encoded each by itself, as the original LLaVA does: by a tokenizer of
@@ -20,23 +19,7 @@ export interface ProcessorOptions {
   readonly imageDividesText?: boolean;
 }
 
-export interface TrainingTokens {
-  readonly inputIds: Int32Array; // [tokens]
-  /** 1 where the token is one to be learnt: of an answer, or the end of sequence after it. Else 0. */
-  readonly trained: Uint8Array; // [tokens]
-}
-
-export interface LlavaProcessor {
-  /** A whole conversation. Its ids begin with those of `processPrompt` of its first question. */
-  processTraining(turns: readonly Turn[], options: { readonly hasImage: boolean }): TrainingTokens;
-  /**
-   * What the model is given to answer `text`. Without an image there is no placeholder. The image stands where `text` has
-   * `imageMarker`, by default before it.
-   */
-  processPrompt(
-    text: string,
-    options: { readonly hasImage: boolean; readonly imageMarker?: string },
-  ): Int32Array;
+export interface LlavaProcessor extends ModelPrompts {
   /** The token that ends an answer: what generation stops at. */
   readonly endTokenId: number;
 }
@@ -48,12 +31,24 @@ export function createProcessor(options: ProcessorOptions): LlavaProcessor {
   const endTokenId = template.end === undefined ? tokenizer.eosId : tokenizer.tokenId(template.end);
   if (endTokenId === undefined)
     throw new UserError('tokenizer_config.json names no eos_token: answers could not end');
-  const encode = (segments: readonly Segment[]) =>
-    encodeSegments(segments, { ...options, endTokenId, begins: template.begins });
+  const encode = (segments: readonly Segment[], image: ImageLayout | undefined) =>
+    encodeSegments(segments, {
+      ...options,
+      imageTokens: image?.rows ?? 0,
+      endTokenId,
+      begins: template.begins,
+    });
   return {
     endTokenId,
-    processTraining: (turns, { hasImage }) => encode(template.conversation(turns, { hasImage })),
-    processPrompt: (text, image) => encode(template.prompt({ text, ...image })).inputIds,
+    conversation: (turns, { image } = {}) => {
+      const hasImage = image !== undefined;
+      const { sequence, trained } = encode(template.conversation(turns, { hasImage }), image);
+      return { ...sequence, trained };
+    },
+    ask: (text, { image, imageMarker } = {}) => {
+      const question = { text, hasImage: image !== undefined, imageMarker };
+      return encode(template.prompt(question), image).sequence;
+    },
   };
 }
 
@@ -73,9 +68,14 @@ function encodeSegments(
     imageDividesText = false,
     endTokenId,
     begins,
-  }: ProcessorOptions & { readonly endTokenId: number; readonly begins: boolean },
-): TrainingTokens {
+  }: ProcessorOptions & {
+    readonly imageTokens: number;
+    readonly endTokenId: number;
+    readonly begins: boolean;
+  },
+): { readonly sequence: TokenSequence; readonly trained: Uint8Array } {
   const ids: number[] = [];
+  let imageAt: number | undefined;
   const trained: number[] = [];
   const add = (tokens: readonly number[], learn: 0 | 1) => {
     for (const token of tokens) {
@@ -100,15 +100,18 @@ function encodeSegments(
       );
       before = undefined;
     } else {
-      if (segment.kind === 'image') add(new Array<number>(imageTokens).fill(imageTokenId), 0);
-      else if (segment.kind === 'begin') add(begin, 0);
+      if (segment.kind === 'image') {
+        imageAt = ids.length;
+        add(new Array<number>(imageTokens).fill(imageTokenId), 0);
+      } else if (segment.kind === 'begin') add(begin, 0);
       else if (segment.kind === 'control') add([controlId(tokenizer, segment.token)], 0);
       else add([segment.token === undefined ? endTokenId : controlId(tokenizer, segment.token)], 1);
       before = undefined;
     }
     first = segment.kind === 'image' && imageDividesText;
   }
-  return { inputIds: Int32Array.from(ids), trained: Uint8Array.from(trained) };
+  const image = imageAt === undefined ? undefined : { at: imageAt, rows: imageTokens };
+  return { sequence: sequenceInOrder(Int32Array.from(ids), image), trained: Uint8Array.from(trained) };
 }
 
 function controlId(tokenizer: Tokenizer, token: string): number {

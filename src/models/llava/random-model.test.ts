@@ -87,13 +87,13 @@ describe('writeRandomModel', () => {
 
 describe('ruleTokenizer', () => {
   it('reads back every text, and knows the control tokens', () => {
-    const { tokenizer, processor } = openLlava(write('tokens'));
+    const { tokenizer, prompts } = openLlava(write('tokens'));
     for (const text of ['What is this?', 'ünïcode ✓ 日本', 'a  b', '{"x": [0.12, 1]}']) {
       expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
     }
     expect(tokenizer.tokenId('<image>')).toBe(398);
     expect(tokenizer.padId).toBe(399);
-    const ids = processor.processPrompt('Where?', { hasImage: true });
+    const ids = prompts.ask('Where?', { image: { rows: 4 } }).inputIds;
     expect(ids.filter((id) => id === 398)).toHaveLength(4);
     expect(Math.max(...ids)).toBe(398);
   });

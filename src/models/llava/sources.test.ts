@@ -10,9 +10,10 @@ import {
   type TensorSource,
 } from '../../formats/weights/safetensors.ts';
 import { readTensor } from '../../formats/weights/tensor-file.ts';
+import { COMPOSITION_FILE, isModelFolder } from '../folder.ts';
 import { checkWeights } from './inventory.ts';
 import { openLlava } from './model.ts';
-import { COMPOSITION_FILE, isModelFolder, modelFiles, openSources } from './sources.ts';
+import { modelFiles, openSources } from './sources.ts';
 import { LlavaWeights } from './weights.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'coin-sources-'));

@@ -3,14 +3,14 @@
 // Opens configurations and headers of weights; reads no weights.
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { DataError, UserError } from '../../base/errors.ts';
 import { listFiles } from '../../formats/files/files.ts';
-import { isObject, readJsonObject, readText } from '../../formats/records/json.ts';
+import { isObject, readJsonObject } from '../../formats/records/json.ts';
 import { type Checkpoint, openCheckpoint, tensorsOf } from '../../formats/weights/checkpoint.ts';
 import { openSafetensors } from '../../formats/weights/safetensors.ts';
 import { openTorchFile } from '../../formats/weights/torch-checkpoint.ts';
+import { COMPOSITION_FILE, readComposition } from '../folder.ts';
 import { checkConfig } from '../parts/config-keys.ts';
 import { decoderConfigSchema, endTokens, llamaConfig } from '../parts/llama/config.ts';
 import { type LlavaConfig, padToken, parseLlavaConfig, readEndTokens } from './config.ts';
@@ -23,8 +23,6 @@ import {
   visionConfigSchema,
 } from './vision.ts';
 import { canonicalName, PROJECTOR, projectorName, VISION_TOWER, visionName } from './weights.ts';
-
-export const COMPOSITION_FILE = 'coin-model.yaml';
 
 /** Stands for an image in the ids of models that have no token for it; the original code's IMAGE_TOKEN_INDEX. */
 const IMAGE_PLACEHOLDER = -200;
@@ -54,6 +52,7 @@ export interface Composition {
 const path = z.string({ error: 'expected a path' }).min(1);
 /** Paths are relative to the file. */
 const compositionSchema = z.strictObject({
+  family: z.literal('llava').optional(),
   decoder: path,
   vision: path,
   projector: path.optional(),
@@ -69,9 +68,12 @@ const compositionSchema = z.strictObject({
 const compositionHint =
   'keys: decoder (folder), vision (folder), projector (file), tokenizer (folder), features: { layer: -2, strategy: default or full }';
 
-/** Whether a folder says that it is a model. */
-export function isModelFolder(folder: string): boolean {
-  return [COMPOSITION_FILE, 'config.json'].some((name) => existsSync(join(folder, name)));
+/** Whether a folder's configuration, or its composition, is one of LLaVA's. Throws UserError where neither can be read. */
+export function isLlava(folder: string): boolean {
+  const composed = readComposition(folder, { hint: compositionHint });
+  if (composed !== undefined) return (composed.family ?? 'llava') === 'llava';
+  const json = readConfig(folder);
+  return isOriginalConfig(json) || json.model_type === 'llava' || json.model_type === 'llava_llama';
 }
 
 /** Opens the parts of the model in `folder`. Throws UserError naming what is missing, wrong or not known. */
@@ -104,8 +106,8 @@ export function modelFiles(folder: string): readonly string[] {
 
 /** The parts that a folder is composed of; undefined where it is whole. */
 export function findComposition(folder: string): Composition | undefined {
-  const file = join(folder, COMPOSITION_FILE);
-  if (existsSync(file)) return readComposition(file);
+  const yaml = readComposition(folder, { hint: compositionHint });
+  if (yaml !== undefined) return composition(folder, yaml);
   const json = readConfig(folder);
   if (!isOriginalConfig(json)) return undefined;
   const { visionTower } = parseOriginalConfig(json, join(folder, 'config.json'));
@@ -118,16 +120,8 @@ function readConfig(folder: string): Readonly<Record<string, unknown>> {
   });
 }
 
-function readComposition(file: string): Composition {
-  let yaml: unknown;
-  try {
-    yaml = parseYaml(readText(file));
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new UserError({ file, message: `not YAML: ${(error as Error).message.split('\n')[0]}` });
-  }
-  if (!isObject(yaml))
-    throw new UserError({ file, message: 'expected keys and values', hint: compositionHint });
+function composition(folder: string, yaml: Readonly<Record<string, unknown>>): Composition {
+  const file = join(folder, COMPOSITION_FILE);
   const {
     decoder,
     projector,
@@ -135,7 +129,7 @@ function readComposition(file: string): Composition {
     tokenizer = decoder,
     features,
   } = checkConfig(compositionSchema, yaml, file);
-  const place = (name: string) => resolve(dirname(file), name);
+  const place = (name: string) => resolve(folder, name);
   const parts = { decoder: place(decoder), vision: place(vision), tokenizer: place(tokenizer) };
   for (const [field, folder] of Object.entries(parts)) {
     if (!existsSync(folder)) throw new UserError({ file, field, message: `no such folder: ${folder}` });

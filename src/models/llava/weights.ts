@@ -1,13 +1,8 @@
-// LLaVA's weights: the spellings of published checkpoints, read to the one spelling used here (transformers' module
-// paths in memory, which are also what PEFT names adapters after).
-import { createHash } from 'node:crypto';
-import { DataError, UserError } from '../../base/errors.ts';
-import type { Checkpoint, CheckpointTensor } from '../../formats/weights/checkpoint.ts';
-import { readFloat32, readTensor } from '../../formats/weights/tensor-file.ts';
-import type { WeightProvider } from '../../nn/scope.ts';
-import type { StorageType } from '../../tensor/dtype.ts';
-import type { Tensor } from '../../tensor/graph.ts';
-import { input, weight } from '../../tensor/ops.ts';
+// The names of LLaVA's weights: the spellings of published checkpoints, read to the one spelling used here (transformers'
+// module paths in memory, which are also what PEFT names adapters after). What is done with a checkpoint is ../weights.ts.
+import type { Checkpoint } from '../../formats/weights/checkpoint.ts';
+import type { ModelPart } from '../family.ts';
+import { ModelWeights } from '../weights.ts';
 
 export const LANGUAGE_MODEL = 'model.language_model';
 export const VISION_TOWER = 'model.vision_tower';
@@ -57,101 +52,28 @@ export function publishedName(name: string): string {
     .replace(/^model\./, '');
 }
 
-/** A checkpoint's tensors by canonical name. */
-export class LlavaWeights {
-  readonly #tensors = new Map<string, CheckpointTensor>();
-  /** Errors of those that are there but cannot be used; most such are never asked for. */
-  readonly #unusable = new Map<string, DataError>();
-
-  constructor(readonly checkpoint: Checkpoint) {
-    for (const [name, { path, unusable }] of checkpoint.unusable) {
-      const message = unusable.get(name) ?? 'cannot be used';
-      this.#unusable.set(canonicalName(name), new DataError({ file: path, field: name, message }));
-    }
-    for (const [name, tensor] of checkpoint.tensors) {
-      const canonical = canonicalName(name);
-      if (this.#tensors.has(canonical)) {
-        throw new DataError({
-          file: tensor.file.path,
-          field: name,
-          message: `stands twice, as ${canonical}`,
-        });
-      }
-      this.#tensors.set(canonical, tensor);
-    }
+export class LlavaWeights extends ModelWeights {
+  constructor(checkpoint: Checkpoint) {
+    super(checkpoint, { canonicalName, publishedName, label: 'LLaVA' });
   }
+}
 
-  /** Every tensor that can be used. */
-  get tensors(): ReadonlyMap<string, CheckpointTensor> {
-    return this.#tensors;
-  }
+const parts = {
+  tower: { name: 'vision tower', side: 'images' },
+  projector: { name: 'projector', side: 'alongside' },
+  embeddings: { name: 'embeddings', side: 'decoder' },
+  layers: { name: 'decoder layers', side: 'decoder' },
+  head: { name: 'head', side: 'decoder' },
+} as const satisfies Readonly<Record<string, ModelPart>>;
 
-  /** A weight's values and shape on the host. */
-  values(name: string): { readonly data: Float32Array; readonly shape: readonly number[] } {
-    const { file, entry } = this.#find(name);
-    return { data: readFloat32(file, entry.name), shape: entry.shape };
-  }
+export const llavaParts: readonly ModelPart[] = Object.values(parts);
 
-  /** SHA-256 over the names, types and bytes of the weights below a path. */
-  hash(path: string): string {
-    const hash = createHash('sha256');
-    for (const name of [...this.#tensors.keys()].filter((name) => name.startsWith(`${path}.`)).sort()) {
-      const { file, entry } = this.#find(name);
-      const { buffer, byteOffset, byteLength } = readTensor(file, entry.name);
-      hash.update(`${name} ${entry.dtype} ${entry.shape.join('x')} `);
-      hash.update(new Uint8Array(buffer, byteOffset, byteLength));
-    }
-    return hash.digest('hex');
-  }
-
-  /** Gives frozen weights, except those named in `trainable`, which become fed inputs of that name. */
-  provider(trainable: ReadonlySet<string> = new Set()): WeightProvider {
-    const made = new Map<string, Tensor>();
-    return (name, shape) => {
-      const known = made.get(name);
-      if (known !== undefined) return known;
-      const tensor = trainable.has(name) ? input(name, 'float32', shape) : this.#frozen(name, shape);
-      made.set(name, tensor);
-      return tensor;
-    };
-  }
-
-  #frozen(name: string, shape: readonly number[]): Tensor {
-    const { file, entry } = this.#find(name);
-    if (entry.shape.join() !== shape.join()) {
-      throw new DataError({
-        file: file.path,
-        field: entry.name,
-        message: `the configuration asks for [${shape.join(', ')}], the checkpoint has [${entry.shape.join(', ')}]`,
-      });
-    }
-    const storage = entry.dtype as StorageType;
-    if (storage !== 'F32' && storage !== 'F16' && storage !== 'BF16') {
-      throw new DataError({
-        file: file.path,
-        field: entry.name,
-        message: `dtype ${entry.dtype} cannot be used as a weight`,
-      });
-    }
-    return weight(
-      name,
-      { file: file.path, offset: entry.offset, byteLength: entry.byteLength, storage },
-      shape,
-    );
-  }
-
-  #find(name: string): CheckpointTensor {
-    const tensor = this.#tensors.get(name);
-    const unusable = this.#unusable.get(name);
-    if (tensor === undefined && unusable !== undefined) throw unusable;
-    if (tensor === undefined) {
-      throw new UserError({
-        file: this.checkpoint.folder,
-        field: publishedName(name),
-        message: 'the checkpoint lacks this weight',
-        hint: 'is the download complete, and is it a LLaVA checkpoint?',
-      });
-    }
-    return tensor;
-  }
+/** The part of the model that a weight of this canonical name is in; undefined for names that are none of LLaVA's. */
+export function partOf(name: string): ModelPart | undefined {
+  const within = (path: string) => name.startsWith(`${path}.`);
+  if (within(VISION_TOWER)) return parts.tower;
+  if (within(PROJECTOR)) return parts.projector;
+  if (within(HEAD)) return parts.head;
+  if (within(`${LANGUAGE_MODEL}.embed_tokens`)) return parts.embeddings;
+  return within(LANGUAGE_MODEL) ? parts.layers : undefined;
 }

@@ -64,7 +64,7 @@ export async function alignProjector(
 
 function alignmentLoss(config: LlavaConfig, root: Scope, nameIds: readonly (readonly number[])[]): Tensor {
   const features = input('features', 'float32', ['images', config.imageTokens, config.vision.hiddenSize]);
-  const projected = flatten(projectFeatures(root, config, features), 2);
+  const projected = projectFeatures(root, config, flatten(features, 2));
   const patches = gather(projected, input('patchRows', 'int32', ['patches'])); // [patches, hidden]
   const similarities = matmul(unit(patches), unit(nameEmbeddings(root, config, nameIds)), {
     transposeB: true,

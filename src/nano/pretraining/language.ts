@@ -2,6 +2,7 @@
 // frozen, as in LLaVA's own pretraining.
 
 import type { LlavaConfig } from '../../models/llava/config.ts';
+import { tracedLlava } from '../../models/llava/model.ts';
 import { HEAD } from '../../models/llava/weights.ts';
 import { learningRateFactor } from '../../nn/schedule.ts';
 import { Scope } from '../../nn/scope.ts';
@@ -9,7 +10,7 @@ import type { HostTensor } from '../../tensor/dtype.ts';
 import { batchOptions, countAnswers, trainingBatch } from '../../training/batches.ts';
 import { Learner } from '../../training/learner.ts';
 import { instructionLoss } from '../../training/loss.ts';
-import { type PackedSample, packedLayout } from '../../training/packing.ts';
+import { type PackedSample, packedSegments } from '../../training/packing.ts';
 import { type PretrainingSample, pretrainingSample } from '../world/pretraining.ts';
 import type { FeatureExtractor } from './features.ts';
 import { FreshParameters } from './fresh-parameters.ts';
@@ -36,7 +37,7 @@ export async function pretrainLanguage(
   if (table !== undefined) known[`${HEAD}.weight`] = table.map((value) => value / 4);
   const parameters = new FreshParameters(seed, known);
   const learner = await Learner.compile({
-    loss: instructionLoss(new Scope(parameters.provider), config, { packed: true }),
+    loss: instructionLoss(new Scope(parameters.provider), tracedLlava(config), { packed: true }),
     parameters: parameters.all,
     optimizer: { beta1: 0.9, beta2: 0.98, epsilon: 1e-8, weightDecay: 0.01, clipNorm: 1 },
   });
@@ -91,10 +92,10 @@ async function languageFeeds({ config, tower }: LanguageOptions, batch: readonly
   const samples = batch.map(({ sample }) => sample);
   const tokenized = await withFeatures(samples, config, tower, (_, i) => batch[i]!.tokens);
   const batchFeeds = trainingBatch(tokenized, {
-    ...batchOptions(config),
+    ...batchOptions({ padTokenId: config.padTokenId, shape: tracedLlava(config).shape }),
     totalAnswers: countAnswers(tokenized),
   });
-  return { ...batchFeeds, ...packedLayout(tokenized, batchFeeds.ids.shape[1] as number) };
+  return { ...batchFeeds, ...packedSegments(tokenized, batchFeeds.ids.shape[1] as number) };
 }
 
 /** Tokens of some samples with the tower's features of their images. */

@@ -119,7 +119,7 @@ export async function pretrainNano(options: PretrainOptions): Promise<void> {
       ...checkpoints('language'),
       tower,
       aligned,
-      tokenize: (sample) => packedTokens(processor, sample),
+      tokenize: (sample) => packedTokens(processor, sample, config.imageTokens),
       onStep: (progress) => onStep?.('language', progress),
     }),
   );
@@ -143,15 +143,18 @@ export function nanoProcessor(config: LlavaConfig, tokenizer: Tokenizer): LlavaP
   return createProcessor({
     tokenizer,
     imageTokenId: config.imageTokenId,
-    imageTokens: config.imageTokens,
     template: 'roles',
   });
 }
 
-/** Every turn of a sample as if it were the first, beside the others. */
-export function packedTokens(processor: LlavaProcessor, { turns, pixels }: PretrainingSample): PackedSample {
-  const hasImage = pixels !== undefined;
-  return packTurns(turns.map((turn) => processor.processTraining([turn], { hasImage })));
+/** Every turn of a sample as if it were the first, beside the others; `rows` of its image. */
+export function packedTokens(
+  processor: LlavaProcessor,
+  { turns, pixels }: PretrainingSample,
+  rows: number,
+): PackedSample {
+  const image = pixels === undefined ? undefined : { rows };
+  return packTurns(turns.map((turn) => processor.conversation([turn], { image })));
 }
 
 /** Token ids of every class's name; a letter or digit without the space before it, as it stands in a word. */

@@ -77,10 +77,9 @@ describe('the learnt vocabulary', () => {
     const options = {
       tokenizer,
       imageTokenId: vocabulary.imageTokenId,
-      imageTokens: 2,
       template: 'roles',
     } as const;
-    const ids = createProcessor(options).processPrompt('Where is the dog?', { hasImage: true });
+    const ids = createProcessor(options).ask('Where is the dog?', { image: { rows: 2 } }).inputIds;
     const [user, assistant] = ['USER:', 'ASSISTANT:'].map((role) => tokenizer.tokenId(role));
     expect([...ids.subarray(0, 4)]).toEqual([1, user, options.imageTokenId, options.imageTokenId]);
     expect(ids.at(-1)).toBe(assistant);

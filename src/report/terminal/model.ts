@@ -4,12 +4,6 @@ import type { MemoryEstimate, ModelInspection } from '../../forecast/inspection.
 import { formatBytes, formatCount } from '../words/numbers.ts';
 import { type GridCell, type GridOptions, printable, renderGrid, style, wrap } from './terminal-grid.ts';
 
-const layouts = {
-  transformers: "one folder, transformers' layout",
-  original: "the original code's layout",
-  composed: 'composed of several folders',
-} as const;
-const families = { llama: 'LLaMA', mistral: 'Mistral', qwen2: 'Qwen2' } as const;
 const useNames = { training: 'training', answering: 'answering' } as const;
 
 export function renderInspection(inspection: ModelInspection, options: GridOptions): string {
@@ -20,16 +14,9 @@ export function renderInspection(inspection: ModelInspection, options: GridOptio
     .join('\n\n');
 }
 
-function heading(
-  { folder, layout, config }: ModelInspection,
-  { width, color }: GridOptions,
-): readonly string[] {
+function heading({ folder, description }: ModelInspection, { width, color }: GridOptions): readonly string[] {
   const title = style(printable(folder), 'bold', color);
-  if (layout === undefined || config === undefined) return [title];
-  const { text, vision } = config;
-  const tower = `${vision.imageSize} × ${vision.imageSize} pixels, patches of ${vision.patchSize}`;
-  const what = `LLaVA, ${layouts[layout]}: ${families[text.family]} decoder of ${text.layers} layers, vision tower for ${tower}`;
-  return [title, ...wrap(what, width)];
+  return description === undefined ? [title] : [title, ...wrap(description, width)];
 }
 
 function parts({ parts: all }: ModelInspection, options: GridOptions): readonly string[] {
@@ -62,8 +49,7 @@ function parts({ parts: all }: ModelInspection, options: GridOptions): readonly 
 }
 
 function facts(inspection: ModelInspection, { width, color }: GridOptions): readonly string[] {
-  const { config, tokenizer, transform, template, targets } = inspection;
-  const { width: wide, height: high } = transform?.outputSize ?? {};
+  const { images, tokenizer, template, targets } = inspection;
   const entries: readonly (readonly [string, string | undefined])[] = [
     ['prompts', template === 'chat' ? "the folder's chat template" : template],
     [
@@ -71,11 +57,7 @@ function facts(inspection: ModelInspection, { width, color }: GridOptions): read
       tokenizer &&
         `${formatCount(tokenizer.vocabularySize)} tokens; ends with ${tokenizer.eosId ?? 'none'}, begins with ${tokenizer.bosId ?? 'none'}`,
     ],
-    [
-      'images',
-      config &&
-        `${wide === undefined ? '' : `${wide} × ${high} pixels, `}${formatCount(config.imageTokens)} tokens each`,
-    ],
+    ['images', images],
     [
       'adapters',
       targets.layers === 0

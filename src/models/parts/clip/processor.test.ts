@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../../base/errors.ts';
-import { type ImageAspect, padToSquare, parseImageTransform, transformImage } from './processor.ts';
+import type { ImageAspect } from '../../../tasks/task.ts';
+import { padToSquare, parseImageTransform, transformImage } from './processor.ts';
 
 interface Fixture {
   readonly versions: { readonly transformers: string };

@@ -9,6 +9,7 @@ import { shown } from '../../../base/shown.ts';
 import type { RgbImage } from '../../../formats/images/image.ts';
 import { type ResizeFilter, resizeImage } from '../../../formats/images/resize.ts';
 import { isObject, readJsonObject } from '../../../formats/records/json.ts';
+import type { ImageAspect } from '../../../tasks/task.ts';
 
 interface Size {
   readonly height: number;
@@ -32,9 +33,6 @@ export interface ImageTransform {
   /** Height and width of every result; undefined when they depend on the image. */
   readonly outputSize?: Size;
 }
-
-/** `crop`: CLIP's own way, the image's centre. `pad`: LLaVA's, the whole image on a mean-coloured square. */
-export type ImageAspect = 'pad' | 'crop';
 
 export interface PixelValues {
   readonly height: number;

@@ -2,6 +2,7 @@
 // and every fusion at work.
 import { describe, expect, it } from 'vitest';
 import { compareNumbers } from '../../../../test/support/compare.ts';
+import { decoderLinears } from '../../../../test/support/models/sequences.ts';
 import { inputProvider } from '../../../../test/support/parity.ts';
 import { normal } from '../../../../test/support/plain.ts';
 import { type AdapterKind, createAdapter } from '../../../adapters/index.ts';
@@ -39,7 +40,7 @@ const names = fusions.map(({ name }) => name);
 
 function trace(kind: AdapterKind): { readonly loss: Tensor; readonly parameters: readonly Tensor[] } {
   const made = new Map<string, Tensor>();
-  const adapter = createAdapter({ kind, rank: 4, alpha: 8, dropout: 0, experts: 2 });
+  const adapter = createAdapter({ kind, rank: 4, alpha: 8, dropout: 0, experts: 2 }, decoderLinears);
   const x = input('x', 'float32', ['batch', 'tokens', 8]);
   const scope = new Scope(inputProvider(made), 'model.language_model', adapter);
   const positions = input('positions', 'int32', ['tokens']);

@@ -1,12 +1,11 @@
-// The frozen matrices of a LLaMA decoder's layers: what adapters are added to, and what is kept in few bits.
-import type { Scope } from '../../../nn/scope.ts';
-import type { Tensor } from '../../../tensor/graph.ts';
+// The matrices of a LLaMA decoder's layers: what adapters are added to, and what may be kept in few bits.
+import type { AdaptableLinear } from '../../family.ts';
 import type { LlamaConfig } from './config.ts';
 
-/** The weights of q, k, v, o, gate, up and down of every layer: [outputs, inputs] each. `scope` is the decoder's. */
-export function layerMatrices(scope: Scope, config: LlamaConfig): Tensor[] {
+/** q, k, v, o, gate, up and down of every layer, by path below `decoder`, the decoder's own. */
+export function layerMatrices(decoder: string, config: LlamaConfig): ReadonlyMap<string, AdaptableLinear> {
   const { hiddenSize, intermediateSize, heads, kvHeads, headSize } = config;
-  const shapes = {
+  const sizes = {
     'self_attn.q_proj': [heads * headSize, hiddenSize],
     'self_attn.k_proj': [kvHeads * headSize, hiddenSize],
     'self_attn.v_proj': [kvHeads * headSize, hiddenSize],
@@ -15,9 +14,12 @@ export function layerMatrices(scope: Scope, config: LlamaConfig): Tensor[] {
     'mlp.up_proj': [intermediateSize, hiddenSize],
     'mlp.down_proj': [hiddenSize, intermediateSize],
   } as const;
-  return Array.from({ length: config.layers }, (_, layer) =>
-    Object.entries(shapes).map(([name, shape]) =>
-      scope.child('layers').child(layer).child(name).weight('weight', shape),
-    ),
-  ).flat();
+  return new Map(
+    Array.from({ length: config.layers }, (_, layer) =>
+      Object.entries(sizes).map(([name, [outputs, inputs]]): [string, AdaptableLinear] => [
+        `${decoder}.layers.${layer}.${name}`,
+        { layer, inputs, outputs },
+      ]),
+    ).flat(),
+  );
 }

@@ -2,14 +2,14 @@
 // What stays in full: embeddings, head, norms, projector and vision tower, which are few, trained, or used once.
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeFolder, sha256 } from '../../formats/files/files.ts';
-import { openSafetensors } from '../../formats/weights/safetensors.ts';
-import { type TensorTypes, writeSafetensors } from '../../formats/weights/safetensors-writer.ts';
-import type { TensorFile } from '../../formats/weights/tensor-file.ts';
-import { valuesOfRange } from '../../formats/weights/tensor-file.ts';
-import type { IntegerBytes } from '../../tensor/exact-products.ts';
-import { isMadeBy, type Tensor } from '../../tensor/graph.ts';
-import type { Primitives, QuantizedMatrix } from '../../tensor/primitives.ts';
+import { makeFolder, sha256 } from '../formats/files/files.ts';
+import { openSafetensors } from '../formats/weights/safetensors.ts';
+import { type TensorTypes, writeSafetensors } from '../formats/weights/safetensors-writer.ts';
+import type { TensorFile } from '../formats/weights/tensor-file.ts';
+import { valuesOfRange } from '../formats/weights/tensor-file.ts';
+import type { IntegerBytes } from '../tensor/exact-products.ts';
+import { isMadeBy, type Tensor } from '../tensor/graph.ts';
+import type { Primitives, QuantizedMatrix } from '../tensor/primitives.ts';
 import {
   BLOCK,
   blocksOf,
@@ -18,7 +18,7 @@ import {
   quantizeInt4,
   quantizeInt8,
   transposeMatrix,
-} from '../../tensor/quantization.ts';
+} from '../tensor/quantization.ts';
 
 type Weight = Primitives['weight'];
 

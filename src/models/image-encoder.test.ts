@@ -4,12 +4,13 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { writeToyModel } from '../../../test/support/toy-model.ts';
-import { listFiles } from '../../formats/files/files.ts';
-import { encodePng } from '../../formats/images/image.ts';
-import { RandomStream } from '../../tensor/random.ts';
+import { writeToyModel } from '../../test/support/toy-model.ts';
+import { listFiles } from '../formats/files/files.ts';
+import { encodePng } from '../formats/images/image.ts';
+import { RandomStream } from '../tensor/random.ts';
 import { ImageEncoder, type ImageEncoderOptions } from './image-encoder.ts';
-import { openLlava } from './model.ts';
+import { type LlavaImagesOptions, llavaImages } from './llava/images.ts';
+import { openLlava } from './llava/model.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'coin-encoder-'));
 const folders = [join(root, 'one'), join(root, 'two')] as const;
@@ -40,11 +41,18 @@ async function encode(
   {
     model = folders[0],
     aspect = 'pad',
+    config = openLlava(model).config,
+    transform = openLlava(model).transform,
     ...options
-  }: Partial<ImageEncoderOptions> & { readonly model?: string; readonly aspect?: 'pad' | 'crop' } = {},
+  }: Partial<Omit<ImageEncoderOptions, 'model'>> &
+    Partial<Pick<LlavaImagesOptions, 'config' | 'transform'>> & {
+      readonly model?: string;
+      readonly aspect?: 'pad' | 'crop';
+    } = {},
 ) {
-  const { config, weights, transform } = openLlava(model);
-  const encoder = await ImageEncoder.open({ config, weights, transform, ...options });
+  const { shape, weights } = openLlava(model);
+  const images = llavaImages({ config, transform, weights });
+  const encoder = await ImageEncoder.open({ model: { shape, images }, ...options });
   const features = await encoder.encode(wanted, { aspect });
   const again = await encoder.encode(wanted, { aspect });
   const { counts } = encoder;
@@ -117,15 +125,6 @@ describe('features of images', () => {
     expect(mended.counts).toMatchObject({ computed: 1, fromDisk: 2 });
     expect(mended.features).toEqual(fresh.features);
     expect((await encode(paths.slice(0, 3), { disk })).counts.computed).toBe(0);
-  });
-
-  it('are never kept of a tower that trains', async () => {
-    const { counts } = await encode(paths.slice(0, 2), { tower: 'trained' });
-    expect(counts).toMatchObject({ computed: 4, fromMemory: 0 });
-    const disk = { folder, maxBytes: 1e9 };
-    await expect(encode(paths.slice(0, 2), { tower: 'trained', disk })).rejects.toThrow(
-      'features of a vision tower that trains cannot be kept',
-    );
   });
 
   it('names an image that is not there', async () => {

@@ -1,6 +1,5 @@
-// An adapter's folder, read for a model: every layer that it adapts is there, of the right size, and so is the projector
-// that was trained along, saved in whichever of the three ways there are. Does not trace or run anything.
-import { adaptationOf } from '../../adapters/adapter.ts';
+// An adapter's folder, read for a model: every layer that it adapts is there, of the right size, and so is what was trained
+// alongside, saved in whichever of the three ways there are. Does not trace or run anything.
 import {
   type ExpectedTensors,
   hasProjector,
@@ -9,29 +8,24 @@ import {
   readProjector,
   type StoredAdapter,
   type TensorValues,
-} from '../../adapters/peft.ts';
-import { type Issue, UserError } from '../../base/errors.ts';
-import { adaptableLayers } from './inventory.ts';
-import type { LlavaModel } from './model.ts';
-import { canonicalName, HEAD, LANGUAGE_MODEL, PROJECTOR, VISION_TOWER } from './weights.ts';
-
-export interface ModelAdapter extends StoredAdapter {
-  /** The trained projector; empty where the adapter leaves the model's own. */
-  readonly projector: TensorValues;
-}
+} from '../adapters/peft.ts';
+import { type Issue, UserError } from '../base/errors.ts';
+import { float32 } from '../tensor/dtype.ts';
+import type { ModelAdapter, OpenModel } from './family.ts';
 
 const shownIssues = 8;
+
+/** What of a model an adapter is checked against. */
+export type AdaptedModel = Pick<OpenModel, 'family' | 'shape' | 'weights' | 'linears' | 'tied'>;
 
 /**
  * Reads an adapter that PEFT, this tool or CoIN saved, for a model.
  * @throws UserError naming every setting, tensor or layer that does not fit.
  */
-export function openModelAdapter(
-  model: Pick<LlavaModel, 'config' | 'weights'>,
-  folder: string,
-): ModelAdapter {
-  const adapter = readAdapter(folder, { layers: model.config.text.layers, canonicalName });
-  const expected = projectorOf(model);
+export function openModelAdapter(model: AdaptedModel, folder: string): ModelAdapter {
+  const { canonicalName } = model.family;
+  const expected = model.shape.alongside;
+  const adapter = readAdapter(folder, { targets: model.shape, canonicalName });
   const beside = hasProjector(folder);
   if (beside && adapter.saved.size > 0) {
     throw new UserError({
@@ -39,11 +33,11 @@ export function openModelAdapter(
       message: 'holds two projectors: modules_to_save, and one beside the adapter',
     });
   }
-  const projector = beside ? readProjector(folder, expected, { canonicalName }) : adapter.saved;
+  const alongside = beside ? readProjector(folder, expected, { canonicalName }) : adapter.saved;
   const issues = [
     ...layerIssues(model, adapter),
     ...copyIssues(model, adapter),
-    ...(projector.size > 0 ? differences(projector, expected) : []),
+    ...(alongside.size > 0 ? differences(alongside, expected) : []),
   ];
   if (issues.length > 0) {
     const more = issues.length - shownIssues;
@@ -53,34 +47,36 @@ export function openModelAdapter(
     ]);
   }
   const { spec, values } = adapter;
-  return { spec, values, projector };
+  return { spec, values, alongside };
 }
 
-/** Whether an adapter changes the vision tower, whose features are computed before any adapter is seen. */
-export function adaptsTower({ spec }: StoredAdapter): boolean {
-  return Object.keys(spec.layers ?? {}).some((layer) => layer.startsWith(`${VISION_TOWER}.`));
+/** Whether an adapter changes what is computed of images before any adapter is seen. */
+export function adaptsImages(
+  { partOf }: Pick<OpenModel['family'], 'partOf'>,
+  { spec }: StoredAdapter,
+): boolean {
+  return Object.keys(spec.layers ?? {}).some((layer) => partOf(layer)?.side === 'images');
 }
 
-/** The model's own projector, by name and shape. */
-export function projectorOf({ weights }: Pick<LlavaModel, 'weights'>): ExpectedTensors {
+/** The model's own values of what trains alongside, by canonical name. */
+export function ownAlongside({ shape, weights }: Pick<OpenModel, 'shape' | 'weights'>): TensorValues {
   return new Map(
-    [...weights.tensors].flatMap(([name, { entry }]) =>
-      name.startsWith(`${PROJECTOR}.`) ? [[name, { shape: entry.shape }] as const] : [],
-    ),
+    [...shape.alongside.keys()].map((name) => {
+      const { data, shape: dims } = weights.values(name);
+      return [name, float32(data, dims)] as const;
+    }),
   );
 }
 
-function layerIssues({ config }: Pick<LlavaModel, 'config'>, { spec, values }: ReadAdapter): Issue[] {
-  const layers = adaptableLayers(config);
+function layerIssues({ linears }: Pick<OpenModel, 'linears'>, { values }: ReadAdapter): Issue[] {
   return [...values].flatMap(([name, { shape }]): Issue[] => {
     const [, layer = '', part] = /^(.*)\.lora_([AB])\.weight$/.exec(name) ?? [];
-    if (part === undefined || adaptationOf(spec, layer) === undefined) return [];
-    const base = layers.get(layer);
-    if (base === undefined) return [{ field: name, message: 'the model has no such layer' }];
-    const [outputs = 0, inputs = 0] = base;
-    const [found, wanted] = part === 'A' ? [shape[1], inputs] : [shape[0], outputs];
-    if (found === wanted) return [];
+    if (part === undefined) return [];
+    const size = linears.get(layer);
+    if (size === undefined) return [{ field: name, message: 'the model has no such layer' }];
     const side = part === 'A' ? 'inputs' : 'outputs';
+    const [found, wanted] = [part === 'A' ? shape[1] : shape[0], size[side]];
+    if (found === wanted) return [];
     return [{ field: name, message: `for ${found} ${side}, but the model's layer has ${wanted}` }];
   });
 }
@@ -90,12 +86,11 @@ const COPY_TOLERANCE = 2 ** -7;
 
 /** An adapter that was trained on another head than the model's gives other answers beside this one. */
 function copyIssues(
-  { config, weights }: Pick<LlavaModel, 'config' | 'weights'>,
+  { tied, weights }: Pick<OpenModel, 'tied' | 'weights'>,
   { copies }: ReadAdapter,
 ): Issue[] {
   return [...copies].flatMap(([field, copy]): Issue[] => {
-    const tied = config.text.tiedEmbeddings && field === `${HEAD}.weight`;
-    const name = tied ? `${LANGUAGE_MODEL}.embed_tokens.weight` : field;
+    const name = tied.get(field) ?? field;
     if (!weights.tensors.has(name)) return [{ field, message: 'the model has no such layer' }];
     const own = weights.values(name);
     const found = copy.data as Float32Array;
