@@ -76,7 +76,10 @@ export async function executeRun(options: ExecuteOptions): Promise<number> {
     await prepare?.(folder);
     const completion = new Completion(folder);
     const steps = planRun(config, catalogue);
-    if (steps.every((step) => completion.isComplete(step))) return 0;
+    const complete = steps.filter((step) => completion.isComplete(step));
+    // A process that was killed right after a step was recorded had no time to clear up.
+    for (const step of complete) remove(...madeOnTheWay(folder, step));
+    if (complete.length === steps.length) return 0;
     return await new Execution({ ...options, catalogue }, completion).run(steps);
   } finally {
     release();
@@ -156,7 +159,7 @@ class Execution {
   async #train(engine: RunEngine, step: TrainStep, rest: readonly Step[]): Promise<void> {
     const { config, catalogue, source } = this.#options;
     const adapterFolder = this.#path(step.adapterFolder);
-    const aside = `${adapterFolder}.partial`;
+    const aside = this.#path(asideOf(step));
     remove(adapterFolder, aside);
     makeFolder(aside);
     const before = this.#completion.adapterHash(step);
@@ -176,7 +179,7 @@ class Execution {
     });
     publishFolder(aside, adapterFolder);
     this.#completion.record(step, step.adapterFolder, { ...measured });
-    remove(this.#path(step.checkpointFolder));
+    remove(...madeOnTheWay(this.#options.folder, step));
     if (this.#completion.adapterHash(step) !== before) this.#discardBegun(step, rest);
   }
 
@@ -221,17 +224,14 @@ class Execution {
           });
     writePredictions(file, samples, [...earlier, ...readPartialPredictions(partialFile)]);
     this.#completion.record(step, step.predictionFile, { ...measured });
-    remove(earlierFile, partialFile);
+    remove(...madeOnTheWay(this.#options.folder, step));
   }
 
   /** What later stages began from an adapter that is no longer the same. */
   #discardBegun(trained: TrainStep, rest: readonly Step[]): void {
     for (const step of rest) {
-      if (step.kind === 'train' && step.method === trained.method) remove(this.#path(step.checkpointFolder));
-      if (step.kind === 'evaluate' && step.trained?.method === trained.method) {
-        const { earlierFile, partialFile } = partialFiles(this.#path(step.predictionFile));
-        remove(earlierFile, partialFile);
-      }
+      const method = step.kind === 'train' ? step.method : step.trained?.method;
+      if (method === trained.method) remove(...madeOnTheWay(this.#options.folder, step));
     }
   }
 
@@ -274,6 +274,16 @@ function userErrorOfDisk(error: unknown, folder: string): unknown {
   const ofDisk = ['ENOSPC', 'EDQUOT', 'EROFS'].includes(String(error.code));
   return ofDisk ? writeError(error, 'path' in error ? String(error.path) : folder) : error;
 }
+
+/** What a step writes on its way, which nobody needs once it is complete. */
+function madeOnTheWay(folder: string, step: Step): readonly string[] {
+  if (step.kind === 'train') return [join(folder, step.checkpointFolder), join(folder, asideOf(step))];
+  const { earlierFile, partialFile } = partialFiles(join(folder, step.predictionFile));
+  return [earlierFile, partialFile];
+}
+
+/** Where an adapter is written before it is whole. */
+const asideOf = (step: TrainStep) => `${step.adapterFolder}.partial`;
 
 function remove(...paths: readonly string[]): void {
   for (const path of paths) rmSync(path, { recursive: true, force: true });

@@ -1,5 +1,5 @@
 // `coin data prepare` as a command, and what becomes of preparation that was stopped: run again it ends with the same bytes.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -122,16 +122,9 @@ next: coin data doctor cli
     download.json('testdev_balanced_questions.json', Object.fromEntries(questions.slice(0, 10)));
     const folder = join(root, 'killed');
     const parameters = ['--task', 'GQA', '--from', from, '--images', 'copy', '--to'];
-    const child = spawn(process.execPath, [commandLine, 'data', 'prepare', ...parameters, folder]);
-    const last = join(folder, 'cl_dataset/GQA/images/p40.jpg');
-    await new Promise<void>((resolve) => {
-      const timer = setInterval(() => {
-        if (!existsSync(last)) return;
-        clearInterval(timer);
-        child.once('exit', () => resolve());
-        child.kill('SIGKILL');
-      }, 1);
-    });
+    const all = [commandLine, 'data', 'prepare', ...parameters, folder];
+    const env = { ...process.env, COIN_KILL: 'rename:41:after:cl_dataset' };
+    expect(spawnSync(process.execPath, all, { env })).toMatchObject({ signal: 'SIGKILL' });
     // It was killed in the middle.
     expect(existsSync(join(folder, 'cl_dataset/GQA/images/p999.jpg'))).toBe(false);
     expect(existsSync(join(folder, 'Instructions_Original/GQA/train.json'))).toBe(false);

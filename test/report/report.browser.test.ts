@@ -62,7 +62,7 @@ describe.skipIf(executablePath === undefined)(`the report in Chromium${why}`, ()
       colorScheme: dark ? 'dark' : 'light',
       javaScriptEnabled: script,
     });
-    // A busy machine is slow, not wrong: the only limit is the test runner's.
+    // A busy machine is slow, not wrong.
     context.setDefaultTimeout(0);
     const page = await context.newPage();
     const complaints: string[] = [];

@@ -1,9 +1,8 @@
 // Real processes: killed without warning, and asked to stop.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { executeRun } from '../../src/runs/execute.ts';
 import type { TaskSource } from '../../src/tasks/task.ts';
@@ -21,26 +20,30 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(top, { recursive: true, force: true }));
 
-/** A process that executes the run; after `batches` batches, `act` is called. Gives its lines and how it ended. */
-async function child(folder: string, batches: number, act: (process: ChildProcess) => void) {
-  const config = JSON.stringify(tinyConfig(folder, source));
-  const script = join(repository, 'test', 'support', 'run-child.mjs');
-  const running = spawn(process.execPath, [script, folder, source.root, config, '15'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const ended = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
-    running.on('close', (code, signal) => resolve({ code, signal }));
-  });
-  const lines: string[] = [];
-  for await (const line of createInterface({ input: running.stdout })) {
-    lines.push(line);
-    if (lines.length === batches) act(running);
-  }
-  return { lines, ...(await ended) };
+interface Stop {
+  /** After so many batches, the signal that the process sends itself. */
+  readonly after?: readonly [batches: number, signal: NodeJS.Signals];
+  /** Where it kills itself instead (docs/testing.md). */
+  readonly at?: string;
 }
 
+/** A process that executes the run. Gives its lines and how it ended. */
+function child(folder: string, { after, at = '' }: Stop = {}) {
+  const config = JSON.stringify(tinyConfig(folder, source));
+  const script = join(repository, 'test', 'support', 'run-child.mjs');
+  const all = [script, folder, source.root, config, ...(after ?? []).map(String)];
+  const env = { ...process.env, COIN_KILL: at };
+  const { stdout, status, signal } = spawnSync(process.execPath, all, {
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return { lines: stdout.split('\n').slice(0, -1), code: status, signal };
+}
+
+/** What the run leaves when nothing stops it. */
 async function uninterrupted() {
-  const folder = join(top, 'uninterrupted');
+  const folder = mkdtempSync(join(top, 'uninterrupted-'));
   const batches: string[] = [];
   const engine = new FakeEngine({ onBatch: (batch) => void batches.push(batch) });
   await executeRun({ config: tinyConfig(folder, source), folder, source, openEngine: async () => engine });
@@ -52,32 +55,51 @@ it('killed with kill -9 again and again, ends with the same bytes', async () => 
   const folder = join(top, 'killed');
   const done: string[] = [];
   // In the zero-shot row, in a training, in an evaluation, and wherever it then is.
-  for (const after of [2, 13, 7, 1, 9, 16]) {
-    const { lines, signal } = await child(folder, after, (running) => running.kill('SIGKILL'));
-    expect(signal).toBe('SIGKILL');
+  for (const number of [2, 13, 7, 1, 9, 16]) {
+    const { lines, signal } = child(folder, { after: [number, 'SIGKILL'] });
+    expect({ signal, batches: lines.length }).toEqual({ signal: 'SIGKILL', batches: number });
     expect(existsSync(join(folder, 'lock'))).toBe(true);
     done.push(...lines);
   }
-  const last = await child(folder, -1, () => {});
+  const last = child(folder);
   expect(last).toMatchObject({ code: 0, signal: null });
   done.push(...last.lines);
   expect(artefacts(folder)).toEqual(expected);
   // The fake engine saves after every batch, so that nothing is computed twice.
   expect(done).toEqual(batches);
-  const finished = await child(folder, -1, () => {});
-  expect(finished).toEqual({ code: 0, signal: null, lines: [] });
+  expect(child(folder)).toEqual({ code: 0, signal: null, lines: [] });
 });
 
-it('asked to stop, finishes the batch, exits with 130 and can go on', async () => {
+it.each([
+  'write:5:within',
+  'rename:9:before',
+  'rename:9:after',
+  'journal:6:before',
+  'journal:6:within',
+  'journal:5:after',
+])('killed at %s until it gets to the end, ends with the same bytes', async (at) => {
   const { expected } = await uninterrupted();
-  const folder = join(top, 'stopped');
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    const { lines, code } = await child(folder, 12, (running) => running.kill(signal));
-    expect(code).toBe(130);
-    expect(lines).toContain('stopping');
-    expect(lines.length).toBeLessThanOrEqual(14);
-    expect(existsSync(join(folder, 'lock'))).toBe(false);
+  const folder = join(top, at.replaceAll(':', '-'));
+  let kills = 0;
+  for (let ended = child(folder, { at }); ended.code !== 0; ended = child(folder, { at })) {
+    expect(ended.signal).toBe('SIGKILL');
+    expect(++kills).toBeLessThan(20);
   }
-  expect(await child(folder, -1, () => {})).toMatchObject({ code: 0 });
+  expect(kills).toBeGreaterThan(1);
   expect(artefacts(folder)).toEqual(expected);
 });
+
+it.each(['SIGINT', 'SIGTERM'] as const)(
+  'asked by %s to stop, finishes the batch, exits with 130 and can go on',
+  async (signal) => {
+    const { expected } = await uninterrupted();
+    const folder = join(top, `stopped by ${signal}`);
+    const { lines, code } = child(folder, { after: [12, signal] });
+    expect(code).toBe(130);
+    expect(lines).toHaveLength(13);
+    expect(lines.at(-1)).toBe('stopping');
+    expect(existsSync(join(folder, 'lock'))).toBe(false);
+    expect(child(folder)).toMatchObject({ code: 0 });
+    expect(artefacts(folder)).toEqual(expected);
+  },
+);
