@@ -43,8 +43,9 @@ export function claimRunFolder(folder: string, config: RunConfig, catalogue: Cat
     const last = issues.at(-1);
     const hint = 'go on with the configuration it began with, or start another run with --output FOLDER';
     if (last !== undefined) throw new UserError([...issues.slice(0, -1), { ...last, hint }]);
-    if (readRunConfig(folder, catalogue).methods.join() !== config.methods.join())
-      writeJsonAtomic(file, config);
+    const { methods, plugins } = readRunConfig(folder, catalogue);
+    const hasMoved = plugins.join() !== config.plugins.join();
+    if (hasMoved || methods.join() !== config.methods.join()) writeJsonAtomic(file, config);
     return;
   }
   const others = readdirSync(folder).filter((name) => name !== 'lock');
@@ -58,12 +59,16 @@ export function claimRunFolder(folder: string, config: RunConfig, catalogue: Cat
   writeJsonAtomic(file, config);
 }
 
-/** The configuration of a run. Throws UserError when `folder` is not a run. */
+/**
+ * The configuration of a run.
+ * @param base what it may name beside what its plug-ins bring.
+ * @throws UserError when `folder` is not a run.
+ */
 export function readRunConfig(folder: string, base: Catalogue = builtIn): RunConfig {
   const file = runFiles.config(folder);
   const hint = 'expected the folder of a run, as `coin run` makes it';
   const written = asWritten(readJsonObject(file, { hint }));
-  const catalogue = catalogueOf({ plugins: pluginsIn(written) }, base);
+  const catalogue = knowsAllOf(base, written) ? base : catalogueOf({ plugins: pluginsIn(written) }, base);
   const parsed = configSchema(catalogue).safeParse(written);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -79,6 +84,14 @@ export function readRunConfig(folder: string, base: Catalogue = builtIn): RunCon
   }
   const { name = 'run', output = folder } = parsed.data;
   return { ...parsed.data, name, output, tasks };
+}
+
+/** Whether nothing is named that the configuration's plug-ins would have to bring: they may have been loaded, or moved. */
+function knowsAllOf({ methods, tasks }: Catalogue, written: Readonly<Record<string, unknown>>): boolean {
+  const namesIn = (value: unknown) => (Array.isArray(value) ? value.map(String) : []);
+  const settings = isObject(written.methodSettings) ? Object.keys(written.methodSettings) : [];
+  const named = [...namesIn(written.methods), ...settings];
+  return named.every((name) => methods.has(name)) && namesIn(written.tasks).every((name) => tasks.has(name));
 }
 
 /** The schema knows their methods, so they come before it. */

@@ -1,5 +1,5 @@
 // Plug-ins: where they are found, what they may export, and one clear error for each way in which one can be wrong.
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -8,7 +8,8 @@ import { builtIn } from '../../src/config/catalogue.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { catalogueOf, pluginFiles, resolvePlugin } from '../../src/config/plugins.ts';
 import { recordProvenance } from '../../src/runs/provenance.ts';
-import { writeTinyData } from '../support/tiny-run.ts';
+import { claimRunFolder, readRunConfig } from '../../src/runs/run-folder.ts';
+import { tinyConfig, writeTinyData } from '../support/tiny-run.ts';
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'coin-plugins-')));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -100,6 +101,21 @@ describe('a plug-in is refused', () => {
     mkdirSync(join(folder, 'directory'));
     expect(() => catalogueOf({ plugins: [resolvePlugin('./directory', folder)] })).toThrow(UserError);
   });
+});
+
+it('that a run began with is known when it goes on, also where it has moved', () => {
+  const file = write('moved/here.mjs', tasksOf('Moved'));
+  const run = join(folder, 'moved-run');
+  mkdirSync(run);
+  const source = writeTinyData(join(folder, 'moved-data'));
+  const config = { ...tinyConfig(run, source), tasks: ['Moved'], plugins: [file] };
+  claimRunFolder(run, config, catalogueOf(config));
+  claimRunFolder(run, config, catalogueOf(config));
+  const elsewhere = join(folder, 'moved/there.mjs');
+  renameSync(file, elsewhere);
+  const after = { ...config, plugins: [elsewhere] };
+  claimRunFolder(run, after, catalogueOf(after));
+  expect(readRunConfig(run)).toMatchObject({ tasks: ['Moved'], plugins: [elsewhere] });
 });
 
 it('is hashed with what it imports: a run does not go on with another one, and may gain one', () => {

@@ -140,7 +140,7 @@ it('runs a method and a task of a plug-in, killed and gone on with, by several e
     });
   });
   const finished = run(command, ...args);
-  expect(finished).toMatchObject({ status: 0 });
+  expect(finished).toMatchObject({ status: 0, stderr: '' });
   expect(finished.stdout).toContain('Damped LoRA');
   const records = readFileSync(journal, 'utf8');
   expect(records).toContain('"factor":0.8');
@@ -150,7 +150,7 @@ it('runs a method and a task of a plug-in, killed and gone on with, by several e
 
   // The same run in one engine, never killed, has the same bytes.
   const whole = run(command, ...one, '--jobs', '1', '--output', 'runs/whole');
-  expect(whole).toMatchObject({ status: 0 });
+  expect(whole).toMatchObject({ status: 0, stderr: '' });
   const bytes = (name: string) =>
     ['damped/2-GQA/adapter/adapter_model.safetensors', 'damped/2-GQA/predictions/Parity.jsonl'].map((file) =>
       readFileSync(join(folder, 'runs', name, file), 'base64'),
