@@ -140,7 +140,7 @@ it('runs a method and a task of a plug-in, killed and gone on with, by several e
     });
   });
   const finished = run(command, ...args);
-  expect(finished).toMatchObject({ status: 0, stderr: '' });
+  expect(finished.status, finished.stderr).toBe(0);
   expect(finished.stdout).toContain('Damped LoRA');
   const records = readFileSync(journal, 'utf8');
   expect(records).toContain('"factor":0.8');
@@ -150,7 +150,7 @@ it('runs a method and a task of a plug-in, killed and gone on with, by several e
 
   // The same run in one engine, never killed, has the same bytes.
   const whole = run(command, ...one, '--jobs', '1', '--output', 'runs/whole');
-  expect(whole).toMatchObject({ status: 0, stderr: '' });
+  expect(whole.status, whole.stderr).toBe(0);
   const bytes = (name: string) =>
     ['damped/2-GQA/adapter/adapter_model.safetensors', 'damped/2-GQA/predictions/Parity.jsonl'].map((file) =>
       readFileSync(join(folder, 'runs', name, file), 'base64'),
@@ -169,4 +169,36 @@ it('verifies a plug-in and shows its settings', () => {
   expect(verified.stdout).toContain('holds  the second task begins at damped values');
   const shown = run(command, 'config', 'mine.yaml');
   expect(shown.stdout).toMatch(/damped:\n\s+factor: 0.8/);
+});
+
+it('spares the CUDA libraries when it is installed, unless they are asked for', () => {
+  const apart = join(folder, 'apart', 'node_modules');
+  const runtime = join(apart, 'onnxruntime-node');
+  const platform = `${process.platform}/${process.arch}`;
+  const libraries = join(runtime, 'bin', 'napi-v6', platform);
+  mkdirSync(libraries, { recursive: true });
+  mkdirSync(join(runtime, 'script'));
+  writeFileSync(join(runtime, 'package.json'), '{}');
+  const metadata = {
+    requirements: { [platform]: ['cuda12'] },
+    manifests: { [`${platform}:cuda12`]: { './cuda.so': {}, './there.so': {} } },
+  };
+  writeFileSync(
+    join(runtime, 'script', 'install-metadata.js'),
+    `module.exports = ${JSON.stringify(metadata)};`,
+  );
+  writeFileSync(join(libraries, 'there.so'), 'real');
+  const script = join(apart, 'coin-bench', 'tools', 'spare-cuda.mjs');
+  mkdirSync(dirname(script), { recursive: true });
+  writeFileSync(script, readFileSync(join(installed, 'tools', 'spare-cuda.mjs')));
+  const installs = (asked: Readonly<Record<string, string>>) =>
+    spawnSync(process.execPath, [script], { env: { PATH: process.env.PATH, ...asked } }).status;
+  expect(installs({ ONNXRUNTIME_NODE_INSTALL: 'cuda12' })).toBe(0);
+  expect(existsSync(join(libraries, 'cuda.so'))).toBe(false);
+  expect(installs({})).toBe(0);
+  expect(readFileSync(join(libraries, 'cuda.so'), 'utf8')).toBe('');
+  expect(readFileSync(join(libraries, 'there.so'), 'utf8')).toBe('real');
+  // Whatever is amiss there, the installation goes on.
+  rmSync(runtime, { recursive: true });
+  expect(installs({})).toBe(0);
 });
