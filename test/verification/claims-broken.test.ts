@@ -69,6 +69,33 @@ const cases: readonly {
     claim: /penalty is nothing at the anchor/,
   },
   {
+    method: 'ewc',
+    broken: 'the projector is free',
+    sabotage: changedMemory(/^fisher\/.*projector/, zeros),
+    claim: /over three tasks/,
+  },
+  {
+    method: 'ewc',
+    broken: 'only the last task is held',
+    sabotage: (open) => ({
+      finishTask: (context, trained, plan) =>
+        open.finishTask({ ...context, previous: undefined }, trained, plan),
+    }),
+    claim: /over three tasks/,
+  },
+  {
+    method: 'lora',
+    broken: 'the projector is not carried on',
+    sabotage: (open) => ({
+      beginTask: async (context) => {
+        const plan = await open.beginTask(context);
+        const fresh = [...context.tools.fresh()].filter(([name]) => name.includes('projector'));
+        return { ...plan, initial: new Map([...plan.initial, ...fresh]) };
+      },
+    }),
+    claim: /the one before left/,
+  },
+  {
     method: 'lwf',
     broken: 'the teacher is not the stage before',
     sabotage: (open) => ({

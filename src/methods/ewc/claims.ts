@@ -52,6 +52,37 @@ export const ewcClaims: Claims = (method) => [
     },
   },
   {
+    statement:
+      'over three tasks the penalty is λ/2·Σ_k F_k·(θ − θ*_k)² up to a constant, adapter and projector, by hand',
+    check: async (laboratory) => {
+      const lambda = 70;
+      const { last, stages } = await laboratory.run(method, { own: { lambda } });
+      const penalties = [0, 0];
+      for (const { examples, trained, gradients } of stages.slice(0, -1)) {
+        for (const example of examples) {
+          for (const [name, { data }] of await gradients([example], trained)) {
+            const anchor = trained.get(name)?.data ?? [];
+            [last.initial, last.trained].forEach((values, i) => {
+              values.get(name)?.data.forEach((value, entry) => {
+                const way = value - (anchor[entry] as number);
+                const weight = ((data[entry] as number) ** 2 / examples.length) * (lambda / 2);
+                penalties[i] = (penalties[i] as number) + weight * way ** 2;
+              });
+            });
+          }
+        }
+      }
+      const byHand = (penalties[1] as number) - (penalties[0] as number);
+      const start = await last.losses(last.examples, last.initial);
+      const end = await last.losses(last.examples, last.trained);
+      const found = end.extra - start.extra;
+      return {
+        found: `rises by ${found.toPrecision(5)}, by hand ${byHand.toPrecision(5)}`,
+        holds: byHand > 0 && Math.abs(found / byHand - 1) < 1e-3,
+      };
+    },
+  },
+  {
     statement: 'at a large λ what mattered most moves less than without',
     check: async (laboratory) => {
       const drift = async (lambda: number) => {
