@@ -10,6 +10,11 @@ export interface Method extends Mechanism {
   /** For tables and charts. */
   readonly label: string;
   readonly summary: string;
+  /**
+   * No task can change what an earlier one's questions are answered with, by construction: its BWT is 0, and says nothing.
+   * By default where the model does not change over the stream.
+   */
+  readonly neverForgets: boolean;
   /** Shares the rank among experts; the other methods are not told how many there are. */
   readonly mixture?: boolean;
   readonly costs: Costs;
@@ -46,7 +51,8 @@ export interface Origin {
 }
 
 interface Definition<Settings extends z.ZodObject>
-  extends Omit<Method, 'settings' | 'problems' | 'open' | 'stream' | 'costs' | 'claims'> {
+  extends Omit<Method, 'settings' | 'problems' | 'open' | 'stream' | 'costs' | 'claims' | 'neverForgets'> {
+  readonly neverForgets?: boolean;
   /** `sequential` by default. */
   readonly stream?: StreamName;
   readonly costs?: Partial<Costs>;
@@ -66,6 +72,7 @@ export function defineMethod<Settings extends z.ZodObject>(definition: Definitio
   const method: Method = {
     ...definition,
     stream: streams[stream],
+    neverForgets: definition.neverForgets ?? !streams[stream].changes,
     costs: { keeps: 'nothing', answering: 'the adapter', ...costs },
     problems: (settings) => problems?.(typed(settings)) ?? [],
     open: (settings) => open(typed(settings)),

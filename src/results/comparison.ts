@@ -100,6 +100,7 @@ export async function compareRuns(options: CompareOptions): Promise<RunCompariso
   const nameOf = ({ method, group }: Arm) => (groups.length > 1 ? `${method} of ${group.label}` : method);
   const compared = arms.map((arm) => ({
     name: nameOf(arm),
+    neverForgets: neverForgets(arm),
     orders: arm.group.runs.map(({ run }) => run.config.tasks.filter((task) => tasks.includes(task))),
     seeds: arm.group.runs.map(({ run, stages }) => {
       const order = run.config.tasks.filter((task) => tasks.includes(task));
@@ -185,4 +186,8 @@ function unmatchedPairs(
     const percent = 100 * (Math.max(a, b) / Math.min(a, b) - 1);
     return percent > 100 * matchedWithin ? [{ first: first.name, second: second.name, percent }] : [];
   });
+}
+
+function neverForgets({ method, group }: Arm): boolean {
+  return group.runs[0]?.run.catalogue.methods.get(method).neverForgets === true;
 }

@@ -50,6 +50,8 @@ export interface PairDifferences {
 
 export interface PairDifference extends Interval {
   readonly value: number;
+  /** False for a BWT that is 0 by construction. */
+  readonly tested: boolean;
   readonly distinguishable: boolean;
 }
 
@@ -72,6 +74,7 @@ export function intervalResults(
   if (tasks.length === 0 || tasks.some((task) => (images[task] ?? 0) < 2)) return undefined;
   const pairs = (begun.length * (begun.length - 1)) / 2;
   const resamples = Math.max(RESAMPLES, fewestResamples(ALPHA / Math.max(1, pairs)));
+  const neverForgets = (name: string) => run.catalogue.methods.get(name).neverForgets;
   const strict = begun.map(([name, evaluations]) => ({
     name,
     stages: clusteredStages(run, evaluations, clusters, 'strict'),
@@ -84,7 +87,9 @@ export function intervalResults(
   const compare = (length: number, chosen: (stages: number) => boolean) => {
     const compared = (methods: typeof strict): ComparedMethod[] =>
       methods.flatMap(({ name, stages: rows }) =>
-        chosen(rows.length) ? [{ name, seeds: [rows.slice(0, length)] }] : [],
+        chosen(rows.length)
+          ? [{ name, neverForgets: neverForgets(name), seeds: [rows.slice(0, length)] }]
+          : [],
       );
     const seen = tasks.slice(0, length);
     const methods = [...compared(strict), ...compared(reference)];
@@ -149,8 +154,8 @@ function pairDifferences({ first, second, differences }: Comparison['pairs'][num
   const difference = (name: string) => {
     const found = differences.find((one) => one.name === name);
     if (found === undefined) throw new Error(`internal: there is no difference in ${name}`);
-    const { value, low, high, distinguishable } = found;
-    return { value, low, high, distinguishable };
+    const { value, low, high, tested, distinguishable } = found;
+    return { value, low, high, tested, distinguishable };
   };
   return { first, second, acc: difference('ACC'), maa: difference('MAA'), bwt: difference('BWT') };
 }

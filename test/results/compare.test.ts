@@ -211,10 +211,10 @@ describe('runs that differ in more than the seed', () => {
     const { stdout } = coin('one', 'other');
     expect(stdout).toContain('Their settings are the same; they have other methods.\n');
     expect(stdout).toMatch(
-      /\nIs MoELoRA of other better than LoRA of one\? Yes: ACC is higher by 13\.33 \[\d/,
+      /\nIs MoELoRA of other better than LoRA of one\? Of these two models, yes: ACC is higher by 13\.33 \[\d/,
     );
     expect(coin('other', 'one').stdout).toMatch(
-      /\nIs LoRA of one better than MoELoRA of other\? No: ACC is lower by 13\.33 \[\d/,
+      /\nIs LoRA of one better than MoELoRA of other\? Of these two models, no: ACC is lower by 13\.33 \[\d/,
     );
     const { across, pairs } = JSON.parse(coin('one', 'other', '--json').stdout);
     expect(across).toMatchObject({ runs: ['one', 'other'], settings: [], alone: [], sameOrder: true });
@@ -271,7 +271,7 @@ describe('files of predictions', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/^VQAv2, strict scoring: 80 samples; 2,000 draws of them/);
     expect(stdout.replaceAll('\n', ' ')).toMatch(
-      /Is \S+ better than \S+\? Yes: accuracy is higher by 40\.00 \[/,
+      /Is \S+ better than \S+\? Of these two models, yes: accuracy is higher by 40\.00 \[/,
     );
     // The cell of the matrix of the runs.
     const { pairs } = JSON.parse(coin('run', '--json').stdout);

@@ -17,6 +17,7 @@ export const isolated: Method = defineMethod({
   name: 'isolated',
   label: 'Isolated (oracle)',
   summary: 'one adapter per task, chosen by an oracle: no forgetting and no transfer',
+  neverForgets: true,
   costs: { keeps: 'an adapter per task', answering: 'the adapters of all tasks, one at work' },
   origin: { source: 'an adapter per task with oracle routing; no paper', deviations: [] },
   settings: z.strictObject({}),

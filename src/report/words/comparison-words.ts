@@ -25,7 +25,8 @@ export function differenceWithInterval({
 
 /** "ACC: LoRA is higher by 3.10 [1.00, 5.20]", or that the two are not distinguishable. */
 export function inWords(difference: Difference, first: string, second: string): string {
-  const { name, value, low, distinguishable, overSeeds } = difference;
+  const { name, value, low, tested, distinguishable, overSeeds } = difference;
+  if (!tested) return `${name}: ${untested}`;
   const higher =
     low > 0
       ? `${first} is higher by ${formatScore(value)} ${formatInterval(difference)}`
@@ -33,12 +34,15 @@ export function inWords(difference: Difference, first: string, second: string): 
   const words = distinguishable ? higher : `not distinguishable: ${differenceWithInterval(difference)}`;
   if (overSeeds === undefined) return `${name}: ${words}`;
   const seeds = `over seeds ${formatChange(overSeeds.mean)} ±${formatScore(overSeeds.margin)}`;
-  return `${name}: ${words}; ${seeds}${seedsLeaveOpen(difference) ? ', so other seeds may say otherwise' : ''}`;
+  return `${name}: ${words}; ${seeds}`;
 }
 
-/** "Is B better than A? Yes: …", in one figure whose more is better. The difference is the first's less the second's. */
+/**
+ * "Is B better than A? Yes: …", in one figure whose more is better. The difference is the first's less the second's. One
+ * seed answers for the two models that it gave, and not for the methods.
+ */
 export function answerInWords(difference: Difference, first: string, second: string): string {
-  const { name, value, low, high, distinguishable } = difference;
+  const { name, value, low, high, of, distinguishable } = difference;
   const question = `Is ${second} better than ${first}?`;
   if (value === 0 && low === high) {
     return `${question} It cannot be told: the two are alike in ${name} on every draw of the test images.`;
@@ -51,21 +55,21 @@ export function answerInWords(difference: Difference, first: string, second: str
     value < 0
       ? `${formatScore(-value)} ${formatInterval(mirrored(difference))}`
       : `${formatScore(value)} ${formatInterval(difference)}`;
-  const answer = value < 0 ? `Yes: ${name} is higher by ${by}` : `No: ${name} is lower by ${by}`;
-  return `${question} ${answer}${seedsLeaveOpen(difference) ? '; but other seeds may say otherwise' : ''}.`;
+  const answer = value < 0 ? `yes: ${name} is higher by ${by}` : `no: ${name} is lower by ${by}`;
+  return of === 'models'
+    ? `${question} Of these two models, ${answer}; of the methods one seed says nothing.`
+    : `${question} ${answer.charAt(0).toUpperCase()}${answer.slice(1)}, over seeds and test images.`;
 }
 
-/** The images tell the two apart, but not whatever the seed. */
-export function seedsLeaveOpen({ distinguishable, overSeeds }: Difference): boolean {
-  return distinguishable && overSeeds !== undefined && overSeeds.low <= 0 && overSeeds.high >= 0;
-}
+/** In place of a difference in a BWT that is 0 by construction. */
+const untested = 'not compared, as one of the two is 0 by construction';
 
 /** In a cell: `higher: +3.10 [1.00, 5.20]`, `not distinguishable: +0.50 [−1.00, 2.00]`. */
 export function differenceCell(difference: Difference | undefined): string {
   if (difference === undefined) return absent;
-  const { low, distinguishable, overSeeds } = difference;
+  const { low, tested, distinguishable, overSeeds } = difference;
+  if (!tested) return 'not compared: 0 by construction';
   const word = distinguishable ? (low > 0 ? 'higher' : 'lower') : 'not distinguishable';
   const seeds = overSeeds === undefined ? '' : ` ±${formatScore(overSeeds.margin)}`;
-  const caution = seedsLeaveOpen(difference) ? ', other seeds may differ' : '';
-  return `${word}: ${differenceWithInterval(difference)}${seeds}${caution}`;
+  return `${word}: ${differenceWithInterval(difference)}${seeds}`;
 }

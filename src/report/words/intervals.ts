@@ -30,7 +30,7 @@ export function comparisonSentences(results: RunResults, mode: ScoringMode): rea
 
 function pairSentence(pair: PairDifferences, label: (name: string) => string, part: string): string {
   const [first, second] = [label(pair.first), label(pair.second)];
-  const same = figures.filter(([key]) => !pair[key].distinguishable);
+  const same = figures.filter(([key]) => pair[key].tested && !pair[key].distinguishable);
   const apart = figures.filter(([key]) => pair[key].distinguishable);
   const difference = ({ value, low, high }: PairDifference) =>
     `${formatChange(value)} ${formatChangeInterval({ low, high })}`;
@@ -48,16 +48,17 @@ function pairSentence(pair: PairDifferences, label: (name: string) => string, pa
     }),
   ];
   const start = same.length === 0 ? '' : `${first} and ${second} `;
-  return `${start}${clauses.join('; ')}${part}.`;
+  return `Of these two models: ${start}${clauses.join('; ')}${part}.`;
 }
 
 /** The highest method of a figure, those that cannot be told from it, and those that are lower. */
 function rankSentence(
-  pairs: readonly PairDifferences[],
+  all: readonly PairDifferences[],
   key: FigureKey,
   name: string,
   label: (name: string) => string,
 ): readonly string[] {
+  const pairs = all.filter((pair) => pair[key].tested);
   const methods = [...new Set(pairs.flatMap(({ first, second }) => [first, second]))];
   // Differences of one figure add up, so that the highest is above all others.
   const highest = methods.find((method) =>
@@ -78,7 +79,7 @@ function rankSentence(
     sorted.filter(({ distinguishable }) => distinguishable === apart).map(({ method }) => method);
   const [same, lower] = [names(false), names(true)];
   const parts = [
-    `${label(highest)} is highest in ${name}`,
+    `Of these models ${label(highest)}'s is highest in ${name}`,
     ...(same.length === 0 ? [] : [`not distinguishable from it: ${enumerated(same)}`]),
     ...(lower.length === 0 ? [] : [`lower: ${enumerated(lower)}`]),
   ];
@@ -97,5 +98,5 @@ export function intervalNote(results: RunResults, mode: ScoringMode): string {
     intervals.few.length === 0
       ? ''
       : ` Too narrow, as there are few test images of ${enumerated(intervals.few)}.`;
-  return `Brackets: 95 % intervals of ${formatCount(intervals.resamples)} draws of the test images; what training again would change is not in them.${corrected}${few}`;
+  return `Brackets: 95 % intervals of ${formatCount(intervals.resamples)} draws of the test images; they are of these models, and what training again would change is not in them: one seed says nothing of methods.${corrected}${few}`;
 }
