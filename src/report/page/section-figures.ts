@@ -145,22 +145,28 @@ export function heatLegend(): Markup {
   return html`<p class="legend" aria-hidden="true"><span>0</span><span class="ramp">${steps}</span><span>100 %</span><span class="key"><i class="own"></i>just trained</span></p>`;
 }
 
+/** Undefined with fewer than three learned tasks. */
+export function radarDrawing(method: MethodFigures, index: number): Markup | undefined {
+  const axes = method.tasks.flatMap(({ task, justTrained, final }) =>
+    justTrained === undefined || final === undefined
+      ? []
+      : [{ label: task, before: justTrained, after: final }],
+  );
+  if (axes.length < 3) return undefined;
+  const spoken = axes
+    .map(({ label, before, after }) => `${label} ${formatShort(before)} to ${formatShort(after)}`)
+    .join(', ');
+  return radarChart(axes, index, `${method.label}, just trained to final accuracy: ${spoken}`);
+}
+
 /** The paper's figure 1, a radar per method, and the same numbers as a table. */
 export function forgetting(results: RunResults, mode: ScoringMode): Markup {
   const methods = methodFigures(results, mode);
   const radars = methods.map((method, index) => {
-    const axes = method.tasks.flatMap(({ task, justTrained, final }) =>
-      justTrained === undefined || final === undefined
-        ? []
-        : [{ label: task, before: justTrained, after: final }],
-    );
-    const spoken = axes
-      .map(({ label, before, after }) => `${label} ${formatShort(before)} to ${formatShort(after)}`)
-      .join(', ');
+    const learned = method.tasks.filter(({ justTrained }) => justTrained !== undefined).length;
     const drawing =
-      axes.length < 3
-        ? html`<p class="empty">The chart needs three learned tasks; ${method.label} has ${axes.length}.</p>`
-        : radarChart(axes, index, `${method.label}, just trained to final accuracy: ${spoken}`);
+      radarDrawing(method, index) ??
+      html`<p class="empty">The chart needs three learned tasks; ${method.label} has ${learned}.</p>`;
     return html`<figure class="radar-figure"><figcaption>${swatch(index)} <b>${method.label}</b></figcaption>${drawing}</figure>`;
   });
   const key = html`<p class="legend" aria-hidden="true"><span class="key"><svg width="26" height="10"><line class="before" x1="0" x2="26" y1="5" y2="5"/></svg>just trained</span><span class="key"><svg width="26" height="12"><rect class="after" x="1" y="1" width="24" height="10"/></svg>at the end</span></p>`;
@@ -189,25 +195,36 @@ function changeTable(results: RunResults, methods: readonly MethodFigures[]): Ma
 ${groups}</table></div>`;
 }
 
+/** A task's accuracy from the stage that taught it on, a line per method. */
+export function curveDrawing(
+  results: RunResults,
+  mode: ScoringMode,
+  methods: readonly MethodFigures[],
+  index: number,
+): Markup {
+  const task = results.tasks[index] ?? '';
+  const lines = methods.map((method) => ({
+    label: method.label,
+    scores: method.stages.map(({ scores }) => scores[index]),
+  }));
+  const spoken = lines.map(({ label, scores }) => {
+    const values = scores.filter((score) => score !== undefined).map(formatShort);
+    return `${label}: ${values.length === 0 ? 'not learned yet' : values.join(', ')}`;
+  });
+  return curvePanel({
+    stages: results.tasks.length,
+    learnedAt: index + 1,
+    zeroShot: own(results.modes[mode].zeroShot, task),
+    curves: lines,
+    description: `Accuracy on ${task} from stage ${index + 1} on. ${spoken.join('. ')}`,
+  });
+}
+
 /** One small chart per task: its accuracy after every stage. */
 export function curves(results: RunResults, mode: ScoringMode): Markup {
   const methods = methodFigures(results, mode);
   const panels = results.tasks.map((task, index) => {
-    const lines = methods.map((method) => ({
-      label: method.label,
-      scores: method.stages.map(({ scores }) => scores[index]),
-    }));
-    const spoken = lines.map(({ label, scores }) => {
-      const values = scores.filter((score) => score !== undefined).map(formatShort);
-      return `${label}: ${values.length === 0 ? 'not learned yet' : values.join(', ')}`;
-    });
-    const drawing = curvePanel({
-      stages: results.tasks.length,
-      learnedAt: index + 1,
-      zeroShot: own(results.modes[mode].zeroShot, task),
-      curves: lines,
-      description: `Accuracy on ${task} from stage ${index + 1} on. ${spoken.join('. ')}`,
-    });
+    const drawing = curveDrawing(results, mode, methods, index);
     return html`<figure><figcaption><b>${index + 1}</b> ${shorten(task, 32)}</figcaption>${drawing}</figure>`;
   });
   const names = methods.map(

@@ -1,8 +1,8 @@
 // Style rules of the heat maps and the SVG drawings, and the colours of scores and methods in both themes.
 import { heatScale, methodColour, methodColourCount, type Theme } from './colours.ts';
 
-/** `.h0` … for scores and `.m0` … for methods; the dark ones under their media query. */
-export function paletteRules(): string {
+/** `.h0` … for scores and `.m0` … for methods; the dark ones under their media query, unless only one theme is asked for. */
+export function paletteRules(only?: Theme): string {
   const rules = (theme: Theme) =>
     [
       ...heatScale(theme).map(
@@ -13,6 +13,7 @@ export function paletteRules(): string {
         (_, index) => `.m${index}{color:${methodColour(index, theme)}}`,
       ),
     ].join('');
+  if (only !== undefined) return rules(only);
   return `${rules('light')}\n@media screen and (prefers-color-scheme: dark){${rules('dark')}}`;
 }
 

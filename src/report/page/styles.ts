@@ -3,7 +3,8 @@
 import { aspectRules } from './styles-aspects.ts';
 import { drawingRules, paletteRules } from './styles-drawings.ts';
 
-const light = `
+/** The colours of a light page and of paper. */
+export const paperColours = `
   --paper: #fbfbf9; --raised: #ffffff; --sunk: #f1f1ed; --ink: #16191d; --soft: #565d66; --line: #e0e0da; --strong: #b9bab4;
   --right: #0b6b50; --wrong: #b3261e; --unsure: #7a5b00; --focus: #1d5fb4;
   --right-wash: #e5f3ec; --wrong-wash: #fbeae8; --unsure-wash: #f8f0d8; --shade: 0 1px 2px rgb(20 24 30 / .05), 0 4px 16px rgb(20 24 30 / .04);`;
@@ -205,7 +206,7 @@ const print = `
 /** The whole style sheet, the rules of the example filter excepted. */
 export function stylesheet(): string {
   return [
-    `:root { color-scheme: light dark; ${light} }`,
+    `:root { color-scheme: light dark; ${paperColours} }`,
     `@media screen and (prefers-color-scheme: dark) { :root { ${dark} } }`,
     base,
     frame,

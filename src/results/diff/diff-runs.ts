@@ -198,7 +198,7 @@ function regularFile(folder: string, path: string): string {
 
 /** Times and what is drawn from the rest; compared by themselves; or left by a run under way. */
 const passedOver =
-  /(^|\/)(journal\.jsonl|lock|report\.html|config\.json|provenance\.json)$|\/checkpoint\/|\.partial(\/|$)|\.earlier$/;
+  /(^|\/)(journal\.jsonl|lock|report\.html|config\.json|provenance\.json)$|^(tables|figures)\/|\/checkpoint\/|\.partial(\/|$)|\.earlier$/;
 
 function otherDifferences(one: RunFiles, other: RunFiles): readonly FileDifference[] {
   const ofSteps = new Set(
