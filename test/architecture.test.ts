@@ -99,6 +99,21 @@ it('imports nothing that is not there, built or as source', () => {
   expect(lacking).toEqual([]);
 });
 
+/** Who may name a family: its own files and parts, the list of families, and what makes the embedded model, a LLaVA. */
+const namesFamilies = /^src\/(models\/(llava|parts)\/|models\/index\.ts$|nano\/pretraining\/)/;
+
+it('names a family of models only in its own files, the list and what makes the embedded model', () => {
+  const named = shipped
+    .filter((file) => !namesFamilies.test(file))
+    .flatMap((file) => importsOf(file, textOf(file)))
+    .filter(({ target }) => /^src\/models\/(llava|parts)\//.test(target));
+  expect(named).toEqual([]);
+  const listed = importsOf('src/models/index.ts', textOf('src/models/index.ts'))
+    .map(({ target }) => target)
+    .filter((target) => /^src\/models\/(llava|parts)\//.test(target));
+  expect(listed).toEqual(['src/models/llava/index.ts']);
+});
+
 it('has no circle of files', () => {
   const found = circles(shipped.flatMap((file) => importsOf(file, textOf(file))));
   expect(found.filter((circle) => !circle.includes('src/methods/claim.ts'))).toEqual([]);
