@@ -15,6 +15,7 @@ export * from './methods/define.ts';
 export * from './methods/method.ts';
 export { adapterGraph, carriedAdapter, carriedOn, loraSpec } from './methods/shared/carried.ts';
 export type { Stream, StreamName } from './methods/stream.ts';
+export * from './models/family.ts';
 export { computeResults, type ResultOptions, writeMetrics } from './report/compute.ts';
 export type { RunResults } from './report/results.ts';
 export type { RunObserver } from './runs/execute.ts';

@@ -1,4 +1,4 @@
-// Plug-ins: modules from outside that bring methods and tasks of their own. A configuration names them, and every
+// Plug-ins: modules from outside that bring methods, tasks and families of models. A configuration names them, and every
 // process and thread that works on its run loads them by that name: what travels is the path of a file, never an object.
 // They are loaded as `require` does, modules of either kind, at once: reading a configuration waits for nothing.
 import { existsSync, readFileSync, statSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { UserError } from '../base/errors.ts';
 import { shown } from '../base/shown.ts';
 import { isObject } from '../formats/records/json.ts';
 import type { Method } from '../methods/define.ts';
+import type { Family } from '../models/index.ts';
 import type { Task } from '../tasks/task.ts';
 import { builtIn, type Catalogue } from './catalogue.ts';
 
@@ -15,6 +16,7 @@ import { builtIn, type Catalogue } from './catalogue.ts';
 const exported = {
   methods: { what: 'method', functions: ['open', 'problems', 'claims'], made: 'defineMethod' },
   tasks: { what: 'task', functions: ['loadTrain', 'loadTest', 'score'], made: 'defineTask' },
+  families: { what: 'family', functions: ['recognises', 'outline', 'open'], made: 'defineFamily' },
 } as const;
 type Exported = keyof typeof exported;
 
@@ -30,9 +32,13 @@ export function catalogueOf(
   base: Catalogue = builtIn,
 ): Catalogue {
   return plugins.reduce((catalogue, file) => {
-    const { methods, tasks } = readPlugin(file);
+    const { methods, tasks, families } = readPlugin(file);
     try {
-      return { methods: catalogue.methods.with(methods), tasks: catalogue.tasks.with(tasks) };
+      return {
+        methods: catalogue.methods.with(methods),
+        tasks: catalogue.tasks.with(tasks),
+        families: catalogue.families.with(families),
+      };
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       throw new UserError(error.issues.map((issue) => ({ ...issue, file })));
@@ -79,15 +85,17 @@ export function pluginFiles(file: string): readonly string[] {
 interface Plugin {
   readonly methods: readonly Method[];
   readonly tasks: readonly Task[];
+  readonly families: readonly Family[];
 }
 
 function readPlugin(file: string): Plugin {
   const module = load(file);
   const [methods, tasks] = [listOf<Method>(module, 'methods', file), listOf<Task>(module, 'tasks', file)];
-  if (methods.length + tasks.length > 0) return { methods, tasks };
+  const families = listOf<Family>(module, 'families', file);
+  if (methods.length + tasks.length + families.length > 0) return { methods, tasks, families };
   throw new UserError({
     file,
-    message: `a plug-in exports lists named ${Object.keys(exported).join(' or ')}, found ${found(module)}`,
+    message: `a plug-in exports lists named ${Object.keys(exported).join(', ')}, found ${found(module)}`,
     hint: 'for example: export const methods = [defineMethod({ … })];',
   });
 }
@@ -122,7 +130,7 @@ function listOf<Entry>(
   if (list === undefined) return [];
   const hint = `${made} makes one`;
   if (!Array.isArray(list)) {
-    throw new UserError({ file, field: key, message: `expected a list of ${what}s`, hint });
+    throw new UserError({ file, field: key, message: `expected a list of ${key}`, hint });
   }
   for (const [index, entry] of list.entries()) {
     const field = `${key}[${index}]`;

@@ -2,7 +2,6 @@
 // Reading files, and saying where an error stands, is `load.ts`; what no single key can say is `cross-check.ts`.
 import { z } from 'zod';
 import type { MethodName } from '../methods/index.ts';
-import { families } from '../models/index.ts';
 import type { ScheduleName } from '../nn/schedule.ts';
 import { slimTestCount } from '../streams/coin/facts.ts';
 import type { TaskName } from '../tasks/index.ts';
@@ -186,7 +185,7 @@ export const configSchema = (catalogue: Catalogue) =>
       .array(z.string().min(1))
       .default([])
       .describe(
-        'modules that bring methods and tasks of their own: paths, or packages installed beside this file',
+        'modules that bring methods, tasks or families of models: paths, or packages installed beside this file',
       ),
     methods: z
       .array(z.enum(catalogue.methods.names))
@@ -194,7 +193,7 @@ export const configSchema = (catalogue: Catalogue) =>
       .default(['lora', 'moelora'])
       .describe(`compared in this run: ${catalogue.methods.names.join(', ')}`),
     promptTemplate: z
-      .enum(['auto', ...new Set(families.flatMap(({ templates }) => templates))])
+      .enum(['auto', ...new Set([...catalogue.families].flatMap(({ templates }) => templates))])
       .default('auto')
       .describe(
         "auto: as the model's folder says; or one of LLaVA's by name; or chat, the chat template of the model's folder",

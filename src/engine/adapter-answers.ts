@@ -1,12 +1,14 @@
 // Answers to test samples by a model with an adapter that is at hand as values, whatever it came from. A run's stages are
 // answered by `engine.ts`, in their methods' own way.
+
 import { rmSync } from 'node:fs';
 import { type AdapterSpec, createAdapter } from '../adapters/index.ts';
 import type { TensorValues } from '../adapters/peft.ts';
+import { catalogueOf } from '../config/plugins.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { Generator } from '../evaluation/generation/generator.ts';
 import { ImageEncoder } from '../models/image-encoder.ts';
-import type { ModelShape, OpenModel } from '../models/index.ts';
+import type { Family, ModelShape, OpenModel } from '../models/index.ts';
 import { layoutsOf } from '../models/layouts.ts';
 import { openModelAdapter, ownAlongside } from '../models/model-adapter.ts';
 import { readPartialPredictions, writePredictions } from '../tasks/predictions.ts';
@@ -52,8 +54,12 @@ export class AdapterAnswers {
   }
 
   /** `config` says how many slots and tokens; what it says of training plays no part. */
-  static async open(config: RunConfig, modelFolder: string): Promise<AdapterAnswers> {
-    const model = openRunModel(config, modelFolder);
+  static async open(
+    config: RunConfig,
+    modelFolder: string,
+    families: Iterable<Family> = catalogueOf(config).families,
+  ): Promise<AdapterAnswers> {
+    const model = openRunModel(config, modelFolder, families);
     const disk = featureCache(config);
     const encoder = await ImageEncoder.open({
       model,

@@ -5,7 +5,7 @@ import { killableWrite } from '../base/kill-points.ts';
 import type { RunConfig } from '../config/schema.ts';
 import type { GenerationStatistics, Generator, Prompt } from '../evaluation/generation/generator.ts';
 import type { ImageEncoder } from '../models/image-encoder.ts';
-import { families, type OpenModel, openModel } from '../models/index.ts';
+import { type Family, type OpenModel, openModel } from '../models/index.ts';
 import { strip } from '../tasks/python.ts';
 import type { ImageAspect, Prediction, Task, TestSample } from '../tasks/task.ts';
 import type { Value } from '../tensor/program.ts';
@@ -19,6 +19,7 @@ export function aspectOf({ imageTransform }: Pick<RunConfig, 'imageTransform'>, 
 export function openRunModel(
   { promptTemplate }: Pick<RunConfig, 'promptTemplate'>,
   folder: string,
+  families: Iterable<Family>,
 ): OpenModel {
   return openModel(folder, { families, template: promptTemplate === 'auto' ? undefined : promptTemplate });
 }

@@ -34,9 +34,9 @@ export interface EngineOptions {
 }
 
 export async function openEngine(options: EngineOptions): Promise<ObservingEngine> {
-  const { config, modelFolder, threads } = options;
+  const { config, catalogue = catalogueOf(config), modelFolder, threads } = options;
   const threading = threads === undefined ? {} : { threads };
-  const model = openRunModel(config, modelFolder);
+  const model = openRunModel(config, modelFolder, catalogue.families);
   const disk = featureCache(config);
   const encoder = await ImageEncoder.open({
     model,
@@ -45,7 +45,7 @@ export async function openEngine(options: EngineOptions): Promise<ObservingEngin
     memoryBytes: config.cache.memoryBytes,
   });
   const program = { ...(await programOptions(config, model)), ...threading };
-  return new ModelEngine(options, model, program, encoder);
+  return new ModelEngine({ ...options, catalogue }, model, program, encoder);
 }
 
 class ModelEngine implements ObservingEngine {
@@ -59,7 +59,7 @@ class ModelEngine implements ObservingEngine {
   #gateReader: { readonly method: MethodName; readonly reader: GateReader } | undefined;
 
   constructor(
-    { config, catalogue = catalogueOf(config), onClose }: EngineOptions,
+    { config, catalogue, onClose }: EngineOptions & { readonly catalogue: Catalogue },
     model: OpenModel,
     program: ProgramOptions,
     encoder: ImageEncoder,

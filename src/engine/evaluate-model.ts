@@ -38,7 +38,7 @@ export interface EvaluatedTask {
 /** Evaluates task after task. @throws UserError when the model, the adapter or the data cannot be read. */
 export async function evaluateModel(options: EvaluateModelOptions): Promise<readonly EvaluatedTask[]> {
   const { config, catalogue = catalogueOf(options.config), source, signal, adapterFolder } = options;
-  const answers = await AdapterAnswers.open(config, options.modelFolder);
+  const answers = await AdapterAnswers.open(config, options.modelFolder, catalogue.families);
   makeFolder(options.outputFolder);
   const evaluated: EvaluatedTask[] = [];
   try {

@@ -15,7 +15,7 @@ import { makeFolder, sha256, writeJsonAtomic } from '../formats/files/files.ts';
 import { readRows } from '../formats/records/json.ts';
 import { blend, stageLora } from '../methods/shared/blend.ts';
 import { readStage } from '../methods/shared/stage-files.ts';
-import { families, locateModel } from '../models/index.ts';
+import { locateModel } from '../models/index.ts';
 import { type Cell as AnswerCell, CellJournal } from '../runs/cell-journal.ts';
 import type { OpenedRun } from '../runs/open.ts';
 import type { TaskName } from '../tasks/index.ts';
@@ -206,7 +206,11 @@ class MixedStages {
   async answer({ model, task, file }: Cell): Promise<void> {
     const { run, signal } = this.#asking;
     const { config, catalogue, evaluations, folder } = run;
-    this.#answers ??= await AdapterAnswers.open(config, locateModel(config.model, families));
+    this.#answers ??= await AdapterAnswers.open(
+      config,
+      locateModel(config.model, catalogue.families),
+      catalogue.families,
+    );
     const predictionFile = join(folder, file);
     makeFolder(dirname(predictionFile));
     const adapted = this.#blended(model, this.#answers);

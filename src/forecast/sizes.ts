@@ -11,7 +11,7 @@ import { lora } from '../methods/lora/method.ts';
 import type { MethodSettings } from '../methods/method.ts';
 import { formatRatio, isMatched } from '../metrics/budget.ts';
 import type { ModelOutline } from '../models/family.ts';
-import { families, locateModel, outlineModel } from '../models/index.ts';
+import { locateModel, outlineModel } from '../models/index.ts';
 import { traceTraining } from '../training/traced.ts';
 
 /** A method beside the budget. */
@@ -44,7 +44,7 @@ export interface SizesOfRun {
  */
 export function matchParameters(config: RunConfig, catalogue: Catalogue, outline?: ModelOutline): RunConfig {
   if (config.adapter.match === 'none') return config;
-  const model = outline ?? outlineModel(locateModel(config.model, families), families);
+  const model = outline ?? outlineModel(locateModel(config.model, catalogue.families), catalogue.families);
   const budget = config.adapter.budget ?? budgetOf(config, model);
   const own = Object.fromEntries(
     config.methods.flatMap((name) => {

@@ -10,7 +10,7 @@ import { COMPOSITION_FILE, isModelFolder, modelType } from './folder.ts';
  * The folder of a model: the embedded one of `nano`, else as it is named, by itself or by its composition.
  * @throws UserError when it does not exist or is of none of the families.
  */
-export function locateModel(model: string, families: readonly Family[]): string {
+export function locateModel(model: string, families: Iterable<Family>): string {
   const named = model === 'nano' ? join(packageFolder, 'assets', 'nano') : model;
   const folder = basename(named) === COMPOSITION_FILE ? dirname(named) : named;
   if (!isModelFolder(folder)) {
@@ -20,7 +20,7 @@ export function locateModel(model: string, families: readonly Family[]): string 
         ? `expected a model, found neither config.json nor ${COMPOSITION_FILE}`
         : 'no such folder',
       field: 'model',
-      hint: `expected nano, or a folder: ${families.map(({ layouts }) => layouts).join('; ')}`,
+      hint: `expected nano, or a folder: ${[...families].map(({ layouts }) => layouts).join('; ')}`,
     });
   }
   familyOf(folder, families);
@@ -28,11 +28,11 @@ export function locateModel(model: string, families: readonly Family[]): string 
 }
 
 /** The family that recognises a model's folder. @throws UserError when none of these does. */
-export function familyOf(folder: string, families: readonly Family[]): Family {
-  const family = families.find((one) => one.recognises(folder));
+export function familyOf(folder: string, families: Iterable<Family>): Family {
+  const family = [...families].find((one) => one.recognises(folder));
   if (family !== undefined) return family;
   const type = modelType(folder);
-  const known = families.map(({ label }) => label).join(', ');
+  const known = [...families].map(({ label }) => label).join(', ');
   throw new UserError({
     file: join(folder, existsSync(join(folder, COMPOSITION_FILE)) ? COMPOSITION_FILE : 'config.json'),
     field: existsSync(join(folder, COMPOSITION_FILE)) ? 'family' : 'model_type',
@@ -45,14 +45,14 @@ export function familyOf(folder: string, families: readonly Family[]): Family {
 }
 
 /** As much of a model as can be traced and counted, with the family that recognises its folder. */
-export function outlineModel(folder: string, families: readonly Family[]): ModelOutline {
+export function outlineModel(folder: string, families: Iterable<Family>): ModelOutline {
   return familyOf(folder, families).outline(folder);
 }
 
 /** Opens a model's folder with the family that recognises it. Reads headers only. */
 export function openModel(
   folder: string,
-  { families, ...options }: OpenOptions & { readonly families: readonly Family[] },
+  { families, ...options }: OpenOptions & { readonly families: Iterable<Family> },
 ): OpenModel {
   return familyOf(folder, families).open(folder, options);
 }

@@ -12,7 +12,7 @@ import { pluginFiles } from '../config/plugins.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { listFiles, sha256, sha256OfFile, writeJsonAtomic } from '../formats/files/files.ts';
 import { checkRow, readJson } from '../formats/records/json.ts';
-import { families, familyOf } from '../models/index.ts';
+import { families as builtInFamilies, type Family, familyOf } from '../models/index.ts';
 import { describeTaskOrder } from '../streams/coin/order.ts';
 import { instructionFolder } from '../tasks/layout/instruction-files.ts';
 import type { TaskSource } from '../tasks/task.ts';
@@ -51,6 +51,8 @@ export interface ProvenanceOptions {
   readonly products?: string | undefined;
   /** Files of the configuration's plug-ins. */
   readonly plugins?: readonly string[];
+  /** Those that may read the model; by default the package's. */
+  readonly families?: Iterable<Family>;
 }
 
 /** What of the benchmark a run uses, in words. */
@@ -71,7 +73,7 @@ export function describeProtocol(config: RunConfig, source: TaskSource): Readonl
  * @throws UserError naming the files that changed.
  */
 export function recordProvenance(folder: string, options: ProvenanceOptions): void {
-  const { source, tasks, modelFolder, protocol = {}, products } = options;
+  const { source, tasks, modelFolder, protocol = {}, products, families = builtInFamilies } = options;
   const plugins = (options.plugins ?? []).map(hashPlugin);
   const before = existsSync(runFiles.provenance(folder)) ? readProvenance(folder) : undefined;
   const data = hashFiles(source.root, dataFiles(source, tasks), before?.data);

@@ -43,7 +43,7 @@ export function claimRunFolder(folder: string, config: RunConfig, catalogue: Cat
     const last = issues.at(-1);
     const hint = 'go on with the configuration it began with, or start another run with --output FOLDER';
     if (last !== undefined) throw new UserError([...issues.slice(0, -1), { ...last, hint }]);
-    const { methods, plugins } = readRunConfig(folder, catalogue);
+    const { methods, plugins } = readKnown(folder, catalogue);
     const hasMoved = plugins.join() !== config.plugins.join();
     if (hasMoved || methods.join() !== config.methods.join()) writeJsonAtomic(file, config);
     return;
@@ -65,10 +65,21 @@ export function claimRunFolder(folder: string, config: RunConfig, catalogue: Cat
  * @throws UserError when `folder` is not a run.
  */
 export function readRunConfig(folder: string, base: Catalogue = builtIn): RunConfig {
+  return readWith(folder, (written) => catalogueOf({ plugins: pluginsIn(written) }, base));
+}
+
+/** As it was written, where what it names has been loaded: its plug-ins may have moved since. */
+function readKnown(folder: string, catalogue: Catalogue): RunConfig {
+  return readWith(folder, (written) =>
+    knowsAllOf(catalogue, written) ? catalogue : catalogueOf({ plugins: pluginsIn(written) }),
+  );
+}
+
+function readWith(folder: string, catalogueFor: (written: Written) => Catalogue): RunConfig {
   const file = runFiles.config(folder);
   const hint = 'expected the folder of a run, as `coin run` makes it';
   const written = asWritten(readJsonObject(file, { hint }));
-  const catalogue = knowsAllOf(base, written) ? base : catalogueOf({ plugins: pluginsIn(written) }, base);
+  const catalogue = catalogueFor(written);
   const parsed = configSchema(catalogue).safeParse(written);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -86,7 +97,9 @@ export function readRunConfig(folder: string, base: Catalogue = builtIn): RunCon
   return { ...parsed.data, name, output, tasks };
 }
 
-/** Whether nothing is named that the configuration's plug-ins would have to bring: they may have been loaded, or moved. */
+type Written = Readonly<Record<string, unknown>>;
+
+/** Whether nothing is named that is not in the catalogue. */
 function knowsAllOf({ methods, tasks }: Catalogue, written: Readonly<Record<string, unknown>>): boolean {
   const namesIn = (value: unknown) => (Array.isArray(value) ? value.map(String) : []);
   const settings = isObject(written.methodSettings) ? Object.keys(written.methodSettings) : [];
@@ -106,8 +119,12 @@ function asWritten(config: Readonly<Record<string, unknown>>): Readonly<Record<s
 }
 
 /** What keeps a run that has begun from going on with a configuration; empty when it can. */
-export function configChanges(folder: string, config: RunConfig, catalogue?: Catalogue): readonly Issue[] {
-  const before = readRunConfig(folder, catalogue);
+export function configChanges(
+  folder: string,
+  config: RunConfig,
+  catalogue: Catalogue = catalogueOf(config),
+): readonly Issue[] {
+  const before = readKnown(folder, catalogue);
   const gained = before.methods.every((method) => config.methods.includes(method));
   const ofNewMethod = ([section, key, method]: readonly string[]) =>
     section === 'adapter' && key === 'methods' && !before.methods.some((name) => name === method);

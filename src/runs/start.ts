@@ -10,7 +10,7 @@ import { jobsOf } from '../engine/jobs.ts';
 import { featureWarning } from '../forecast/feature-storage.ts';
 import { matchParameters } from '../forecast/sizes.ts';
 import type { FeatureCounts } from '../models/image-encoder.ts';
-import { families, locateModel, openModel } from '../models/index.ts';
+import { locateModel, openModel } from '../models/index.ts';
 import { prepareData } from '../runs/data.ts';
 import { executeRun, type RunObserver } from './execute.ts';
 import { describeProtocol, recordProvenance } from './provenance.ts';
@@ -53,6 +53,7 @@ export async function startRun(given: RunConfig, options: StartOptions = {}): Pr
   const notice = (text: string | undefined) => {
     if (text !== undefined) observer.notice?.(text);
   };
+  const { families } = catalogue;
   const modelFolder = locateModel(given.model, families);
   const config = matchParameters(given, catalogue);
   const { jobs, threads } = jobsOf(config, modelFolder, options.catalogue === undefined ? options.jobs : 1);
@@ -79,7 +80,7 @@ export async function startRun(given: RunConfig, options: StartOptions = {}): Pr
       // The runtime is loaded only where it is asked.
       const { describeProducts } = await import('../engine/base-weights.ts');
       const products = await describeProducts(config.baseWeights);
-      recordProvenance(folder, { source, tasks, modelFolder, protocol, products, plugins });
+      recordProvenance(folder, { source, tasks, modelFolder, protocol, products, plugins, families });
       observer.runReady?.(config);
     },
     beforeTraining: async () => {

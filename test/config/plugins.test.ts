@@ -7,6 +7,7 @@ import { UserError } from '../../src/base/errors.ts';
 import { builtIn } from '../../src/config/catalogue.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { catalogueOf, pluginFiles, resolvePlugin } from '../../src/config/plugins.ts';
+import { familyOf, locateModel, openModel } from '../../src/models/index.ts';
 import { recordProvenance } from '../../src/runs/provenance.ts';
 import { claimRunFolder, readRunConfig } from '../../src/runs/run-folder.ts';
 import { tinyConfig, writeTinyData } from '../support/tiny-run.ts';
@@ -75,11 +76,32 @@ describe('a configuration', () => {
   });
 });
 
+it('a family of a plug-in reads the folders that it recognises, and LLaVA the others', () => {
+  const _file = write(
+    'family.mjs',
+    `import { existsSync } from 'node:fs';
+export const families = [{
+  name: 'toy', label: 'Toy', layouts: 'toys', templates: ['toy'], parts: [],
+  recognises: (folder) => existsSync(folder + '/toy.txt'),
+  files: () => ['toy.txt'], outline: () => ({ toy: true }), open: () => ({ toy: true }),
+}];`,
+  );
+  write('toy/config.json', '{}');
+  write('toy/toy.txt', '');
+  write('toy.yaml', 'base: nano\nmodel: ./toy\nplugins: [./family.mjs]\npromptTemplate: toy\n');
+  const config = loadConfig('toy.yaml', { workingFolder: folder });
+  const { families } = catalogueOf(config);
+  const model = locateModel(config.model, families);
+  expect(openModel(model, { families })).toEqual({ toy: true });
+  expect(familyOf(locateModel('nano', families), families).name).toBe('llava');
+  expect(() => locateModel(config.model, builtIn.families)).toThrow(UserError);
+});
+
 describe('a plug-in is refused', () => {
   it.each([
     ['that exports nothing', 'const tasks = [];', 'found no exports'],
     ['that exports something else', 'export const task = 1;', 'found exports named task'],
-    ['whose lists are empty', 'export const tasks = [];', 'exports lists named methods or tasks'],
+    ['whose lists are empty', 'export const tasks = [];', 'exports lists named methods, tasks, families'],
     ['whose list is none', 'export const tasks = 3;', 'expected a list of tasks'],
     ['with what is no task', `export const tasks = [{ name: 'X' }];`, 'expected a task'],
     ['with what is no method', 'export const methods = [null];', 'expected a method'],
@@ -88,6 +110,7 @@ describe('a plug-in is refused', () => {
     ['that is no JavaScript', 'export const = ;', 'cannot be loaded'],
     ['that imports what is not there', `import './gone.mjs';`, 'cannot be loaded'],
     ['that waits', `await 1;\n${tasksOf('Late')}`, 'awaits something at its top level'],
+    ['with what is no family', `export const families = [{ name: 'X' }];`, 'expected a family'],
     ['with a name of the package', tasksOf('GQA'), 'already a task named "GQA"'],
     ['with a name twice', tasksOf('Twice', 'Twice'), 'already a task named "Twice"'],
   ])('%s', (name, content, message) => {
@@ -125,7 +148,7 @@ it('is hashed with what it imports: a run does not go on with another one, and m
   expect(pluginFiles(file)).toEqual([file, inner]);
   const source = writeTinyData(join(folder, 'data'));
   const model = join(folder, 'model');
-  write('model/config.json', '{}');
+  write('model/config.json', '{"model_type":"llava"}');
   const run = join(folder, 'run');
   mkdirSync(run);
   const record = (...plugins: readonly string[]) =>

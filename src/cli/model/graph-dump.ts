@@ -7,7 +7,7 @@ import { catalogueOf } from '../../config/plugins.ts';
 import { buildProgram, programNames } from '../../forecast/programs.ts';
 import { matchParameters } from '../../forecast/sizes.ts';
 import { writeFileAtomic } from '../../formats/files/files.ts';
-import { families, locateModel, openModel } from '../../models/index.ts';
+import { locateModel, openModel } from '../../models/index.ts';
 import { writeOnnx } from '../../tensor/onnx/write.ts';
 import { printGraph } from '../../tensor/print.ts';
 import { oneOf } from '../shell/arguments.ts';
@@ -38,7 +38,9 @@ export const graphDump = defineCommand({
     const name =
       args.method === undefined ? undefined : oneOf('--method', args.method, catalogue.methods.names);
     const method = name === undefined ? undefined : catalogue.methods.get(name);
-    const model = openModel(locateModel(loaded.model, families), { families });
+    const model = openModel(locateModel(loaded.model, catalogue.families), {
+      families: catalogue.families,
+    });
     const config = matchParameters(
       { ...loaded, methods: name === undefined ? [] : [name] },
       catalogue,

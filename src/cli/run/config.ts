@@ -6,7 +6,7 @@ import { loadConfig, type RunConfig } from '../../config/load.ts';
 import { catalogueOf } from '../../config/plugins.ts';
 import { configJsonSchema, renderConfig } from '../../config/text.ts';
 import { matchParameters, methodSizes } from '../../forecast/sizes.ts';
-import { families, locateModel, outlineModel } from '../../models/index.ts';
+import { locateModel, outlineModel } from '../../models/index.ts';
 import { widthOf } from '../../report/terminal/paint.ts';
 import { renderSizes } from '../../report/terminal/terminal-sizes.ts';
 import { overrideArguments, readOverrides } from '../shell/overrides.ts';
@@ -43,7 +43,7 @@ export const config = defineCommand({
 
 /** The sizes stand in comments, so that the whole reads back. */
 function renderResolved(loaded: RunConfig, catalogue: Catalogue): string {
-  const shape = outlineModel(locateModel(loaded.model, families), families);
+  const shape = outlineModel(locateModel(loaded.model, catalogue.families), catalogue.families);
   const config = matchParameters(loaded, catalogue, shape);
   const options = { width: widthOf(process.stdout) - 2, color: false };
   const lines = renderSizes(methodSizes(config, catalogue, shape), config.adapter, options);

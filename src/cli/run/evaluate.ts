@@ -8,7 +8,7 @@ import { type ConfigOverride, loadConfig } from '../../config/load.ts';
 import { catalogueOf } from '../../config/plugins.ts';
 import { type EvaluatedTask, evaluateModel } from '../../engine/evaluate-model.ts';
 import { type AuditResult, auditRun } from '../../followups/audit.ts';
-import { families, locateModel } from '../../models/index.ts';
+import { locateModel } from '../../models/index.ts';
 import { prepareData } from '../../runs/data.ts';
 import { runFiles } from '../../runs/run-folder.ts';
 import { readList } from '../shell/arguments.ts';
@@ -83,7 +83,7 @@ export const evaluate = defineCommand({
         ],
       });
       const evaluated = await evaluateModel({
-        modelFolder: locateModel(config.model, families),
+        modelFolder: locateModel(config.model, catalogueOf(config).families),
         config,
         catalogue: catalogueOf(config),
         source: await prepareData(config, isRun ? target : outputFolder),

@@ -7,7 +7,7 @@ import { catalogueOf } from '../../config/plugins.ts';
 import { featureCache } from '../../engine/feature-cache.ts';
 import { methodSizes } from '../../forecast/sizes.ts';
 import type { FeatureCounts } from '../../models/image-encoder.ts';
-import { families, locateModel, outlineModel } from '../../models/index.ts';
+import { locateModel, outlineModel } from '../../models/index.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { renderSizes } from '../../report/terminal/terminal-sizes.ts';
 import { RunInterrupted } from '../../runs/interrupted.ts';
@@ -99,11 +99,10 @@ export async function executeConfig(given: RunConfig, options: ExecuteArguments)
 
 function showSizes(config: RunConfig): void {
   const options = { width: widthOf(process.stderr), color: useColor(process.stderr) };
-  const sizes = methodSizes(
-    config,
-    catalogueOf(config),
-    outlineModel(locateModel(config.model, families), families),
-  );
+  const catalogue = catalogueOf(config);
+  const { families } = catalogue;
+  const outline = outlineModel(locateModel(config.model, families), families);
+  const sizes = methodSizes(config, catalogue, outline);
   process.stderr.write(`${renderSizes(sizes, config.adapter, options).join('\n')}\n\n`);
 }
 

@@ -9,7 +9,7 @@ import { estimateRun, type RunEstimate, type StepEstimate } from '../../forecast
 import type { FeatureStorage } from '../../forecast/feature-storage.ts';
 import { type ProbeResult, probeRun } from '../../forecast/probe.ts';
 import { matchParameters, methodSizes, type SizesOfRun } from '../../forecast/sizes.ts';
-import { families, locateModel, openModel } from '../../models/index.ts';
+import { locateModel, openModel } from '../../models/index.ts';
 import { painter, useColor, widthOf } from '../../report/terminal/paint.ts';
 import { type GridCell, renderGrid } from '../../report/terminal/terminal-grid.ts';
 import { renderSizes } from '../../report/terminal/terminal-sizes.ts';
@@ -34,9 +34,9 @@ export const plan = defineCommand({
   async run({ args, rawArgs }) {
     const loaded = loadConfig(args.config, { overrides: readOverrides(rawArgs, definitions) });
     requireTrainable(args.config);
-    const modelFolder = locateModel(loaded.model, families);
-    const model = openModel(modelFolder, { families });
     const catalogue = catalogueOf(loaded);
+    const modelFolder = locateModel(loaded.model, catalogue.families);
+    const model = openModel(modelFolder, { families: catalogue.families });
     const config = matchParameters(loaded, catalogue, model);
     const source = await prepareData(config, config.output);
     const estimate = await estimateRun(config, catalogue, model, source);
