@@ -4,15 +4,15 @@
 import type { ArgsDef, CommandDef } from 'citty';
 import { UserError } from '../base/errors.ts';
 import { packageVersion } from '../base/package.ts';
+import { systemError } from '../formats/files/system-errors.ts';
 import { useColor } from '../report/terminal/paint.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
 import { checkArguments, type FoundCommand, findCommand } from './shell/arguments.ts';
 import { coin } from './shell/commands.ts';
 
-// A reader such as `head` may close the pipe.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? 0 : 1);
-});
+// A reader such as `head` may close the pipe: then it has what it wanted, but what is still going on has nobody to tell.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+process.stderr.on('error', () => process.exit(141));
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -59,8 +59,9 @@ async function argumentsOf(command: CommandDef | undefined): Promise<ArgsDef> {
 
 function showError(error: unknown): number {
   if (error instanceof RunInterrupted) return 130;
-  if (error instanceof UserError) {
-    process.stderr.write(`${error.message}\n`);
+  const mistake = error instanceof UserError ? error : systemError(error);
+  if (mistake !== undefined) {
+    process.stderr.write(`${mistake.message}\n`);
     return 2;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -39,6 +39,7 @@ export interface PlainError {
   /** Of the system's errors. */
   readonly code?: unknown;
   readonly path?: unknown;
+  readonly syscall?: unknown;
 }
 
 export function toPlainError(error: unknown): PlainError {
@@ -51,6 +52,7 @@ export function toPlainError(error: unknown): PlainError {
     ...(error instanceof UserError ? { issues: error.issues } : {}),
     ...('code' in error ? { code: error.code } : {}),
     ...('path' in error ? { path: error.path } : {}),
+    ...('syscall' in error ? { syscall: error.syscall } : {}),
   };
 }
 

@@ -67,7 +67,8 @@ function checkpointOf(
   return {
     resume: existsSync(file) ? readState(file, identity) : undefined,
     save: (state) => {
-      mkdirSync(checkpointFolder, { recursive: true });
+      // The folder above was made with the step: when it is gone, nothing is made anew in its place.
+      if (!existsSync(checkpointFolder)) mkdirSync(checkpointFolder);
       const bytes = serializeState(state, identity);
       killable('checkpoint', file, () => writeFileAtomic(file, bytes));
     },

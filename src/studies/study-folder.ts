@@ -2,7 +2,9 @@
 //
 //   study.json               what the study is, as of its last start
 //   <run>/                   folders of ordinary runs
-//   results.json, results.md, report.html
+//   results.json             what the predictions say
+//   times.json               how long it took, and what was shared
+//   results.md, report.html
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../base/errors.ts';
@@ -13,6 +15,7 @@ import type { Study, StudyRun } from './load-study.ts';
 export const studyFiles = {
   study: (folder: string) => join(folder, 'study.json'),
   results: (folder: string) => join(folder, 'results.json'),
+  times: (folder: string) => join(folder, 'times.json'),
   markdown: (folder: string) => join(folder, 'results.md'),
   report: (folder: string) => join(folder, 'report.html'),
 } as const;

@@ -28,7 +28,7 @@ export class FakeEngine {
     while (step < steps) {
       state = hash(this.machine, state, method, task, step, config.seed);
       step++;
-      mkdirSync(checkpointFolder, { recursive: true });
+      if (!existsSync(checkpointFolder)) mkdirSync(checkpointFolder);
       writeFileSync(`${checkpoint}.new`, JSON.stringify({ step, state }));
       renameSync(`${checkpoint}.new`, checkpoint);
       request.onProgress({ step, steps, loss: 1 / step, samplesPerSecond: 100 });

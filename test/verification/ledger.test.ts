@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { builtIn } from '../../src/config/catalogue.ts';
 import type { Method } from '../../src/methods/index.ts';
-import { computeResults, writeMetrics } from '../../src/report/compute.ts';
+import { computeResults, metricsText } from '../../src/report/compute.ts';
 import { renderLedger } from '../../src/report/words/ledger-text.ts';
 import { executeRun } from '../../src/runs/execute.ts';
 import { recordProvenance } from '../../src/runs/provenance.ts';
+import { runFiles } from '../../src/runs/run-folder.ts';
 import { type LedgerEntry, makeLedger, verdictOf } from '../../src/verification/ledger.ts';
 import { repository } from '../support/built.ts';
 import { FakeEngine } from '../support/fake-engine.mjs';
@@ -58,7 +59,7 @@ beforeAll(async () => {
       prepare: () => recordProvenance(folder, { source, tasks: tinyTasks, modelFolder: model }),
       openEngine: async () => new FakeEngine(),
     });
-    writeMetrics(folder, await computeResults(folder));
+    writeFileSync(runFiles.metrics(folder), metricsText(await computeResults(folder)));
   }
   writeFileSync(join(study, 'study.json'), JSON.stringify({ runs: ['seed-1', 'seed-0', 'seed-2'] }));
   entries = await makeLedger({ methods: builtIn.methods, laboratory, folders: [study] });

@@ -1,5 +1,6 @@
 // Executes a study from the command line: one run after another, then one table and one report.
 
+import { existsSync } from 'node:fs';
 import { UserError } from '../../base/errors.ts';
 import type { RunConfig } from '../../config/load.ts';
 import { catalogueOf } from '../../config/plugins.ts';
@@ -8,6 +9,7 @@ import { writeFileAtomic, writeJsonAtomic } from '../../formats/files/files.ts';
 import { lockFolder } from '../../formats/files/lock.ts';
 import { useColor, widthOf } from '../../report/terminal/paint.ts';
 import { formatDuration } from '../../report/words/numbers.ts';
+import { runFiles } from '../../runs/run-folder.ts';
 import type { Study, StudyRun } from '../../studies/load-study.ts';
 import { runsIn, type SharedStep, takeOverSteps } from '../../studies/sharing.ts';
 import { claimStudyFolder, studyFiles, withEarlierMethods } from '../../studies/study-folder.ts';
@@ -28,6 +30,7 @@ export interface ExecuteStudyOptions extends ShowStudyOptions {
   readonly jobs?: number | undefined;
   readonly quiet: boolean;
   readonly waived: boolean;
+  readonly acceptChangedData: boolean;
 }
 
 /** Runs what is left of a study and shows its results. */
@@ -61,13 +64,14 @@ function matched(runs: readonly StudyRun[]): readonly StudyRun[] {
 async function executeOne(
   { folder, runs }: Study,
   { name, config }: StudyRun,
-  { jobs, quiet, waived, again, index }: ExecuteStudyOptions & { readonly index: number },
+  { jobs, quiet, waived, acceptChangedData, again, index }: ExecuteStudyOptions & { readonly index: number },
 ): Promise<void> {
   let shared: readonly SharedStep[] = [];
   const { executed } = await executeConfig(config, {
     jobs,
     quiet,
     waived,
+    acceptChangedData,
     again,
     title: `${index + 1}/${runs.length} ${name}`,
     sizes: index === 0,
@@ -77,7 +81,12 @@ async function executeOne(
     },
   });
   const judged = await judgeLexically(config);
-  if (executed + shared.length + judged > 0) {
+  const computed = executed + shared.length + judged > 0;
+  if (
+    computed ||
+    !existsSync(runFiles.metrics(config.output)) ||
+    !existsSync(runFiles.report(config.output))
+  ) {
     const { computeResults } = await import('../../report/compute.ts');
     await writeResults(config.output, await computeResults(config.output));
   }
@@ -86,18 +95,22 @@ async function executeOne(
 /** The results of what is finished, on the terminal and in the study's folder. */
 export async function showStudy(loaded: Study, { mode, write, again }: ShowStudyOptions): Promise<void> {
   // Loaded only here: they bring what draws tables and pages.
-  const [{ computeStudyResults }, { renderStudy, studyMarkdown }, { renderStudyPage }] = await Promise.all([
-    import('../../studies/study-results.ts'),
-    import('../../report/terminal/study-text.ts'),
-    import('../../report/page/study-page.ts'),
-  ]);
+  const [{ computeStudyResults }, { splitTimes }, { renderStudy, studyMarkdown }, { renderStudyPage }] =
+    await Promise.all([
+      import('../../studies/study-results.ts'),
+      import('../../studies/study-times.ts'),
+      import('../../report/terminal/study-text.ts'),
+      import('../../report/page/study-page.ts'),
+    ]);
   const { folder } = loaded;
   if (runsIn(folder).length === 0) {
     throw new UserError({ file: folder, message: 'nothing of this study has been computed yet' });
   }
   const results = await computeStudyResults(loaded, { mode });
   const markdown = studyMarkdown(results, again);
-  writeJsonAtomic(studyFiles.results(folder), results);
+  const kept = splitTimes(results);
+  writeJsonAtomic(studyFiles.results(folder), kept.results);
+  writeJsonAtomic(studyFiles.times(folder), kept.times);
   writeFileAtomic(studyFiles.markdown(folder), markdown);
   writeFileAtomic(studyFiles.report(folder), renderStudyPage(results));
   if (write !== undefined) writeFileAtomic(write, markdown);

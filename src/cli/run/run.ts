@@ -1,5 +1,4 @@
 // `coin run`: executes a run, or what is left of it, then shows its results and writes its report.
-import { existsSync } from 'node:fs';
 import { defineCommand } from 'citty';
 import { loadConfig } from '../../config/load.ts';
 import { requireTrainable } from '../../config/presets.ts';
@@ -42,6 +41,7 @@ export const run = defineCommand({
       jobs: jobsOption(args.jobs),
       quiet: args.quiet === true,
       waived: args['waive-gate'] === true,
+      acceptChangedData: args['accept-changed-data'] === true,
       again: commandLine('run', rawArgs),
     };
     requireTrainable(args.config);
@@ -50,17 +50,16 @@ export const run = defineCommand({
       await executeStudy(study, { ...shared, mode: 'strict' });
       return;
     }
-    const { config, executed } = await executeConfig(loadConfig(args.config, { overrides }), shared);
-    const judged = await judgeLexically(config);
-    await showResults(config.output, executed + judged > 0);
+    const { config } = await executeConfig(loadConfig(args.config, { overrides }), shared);
+    await judgeLexically(config);
+    await showResults(config.output);
   },
 });
 
-async function showResults(folder: string, changed: boolean): Promise<void> {
+async function showResults(folder: string): Promise<void> {
   const { renderTables } = await import('../../report/terminal/terminal.ts');
   const results = await computeResults(folder);
-  const absent = [runFiles.metrics(folder), runFiles.report(folder)].some((file) => !existsSync(file));
-  if (changed || absent) await writeResults(folder, results);
+  await writeResults(folder, results);
   const tables = renderTables(results, { width: widthOf(process.stdout), color: useColor(process.stdout) });
   process.stdout.write(`${tables.trimEnd()}\n\nReport: ${runFiles.report(folder)}\n`);
 }

@@ -11,7 +11,8 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { UserError } from '../../base/errors.ts';
-import { moveIntoPlace, writeError } from '../../formats/files/files.ts';
+import { moveIntoPlace } from '../../formats/files/files.ts';
+import { writeError } from '../../formats/files/system-errors.ts';
 import type { RawImage } from '../../tasks/downloads/raw-folder.ts';
 
 export const imageModes = ['link', 'copy', 'none'] as const;

@@ -2,7 +2,8 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { makeFolder, moveIntoPlace, syncFolder, writeError } from './files.ts';
+import { makeFolder, moveIntoPlace, syncFolder } from './files.ts';
+import { writeError } from './system-errors.ts';
 
 const bufferCharacters = 1 << 20;
 

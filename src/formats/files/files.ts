@@ -19,9 +19,9 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { threadId } from 'node:worker_threads';
-import { UserError } from '../../base/errors.ts';
 import { killable, killableWrite } from '../../base/kill-points.ts';
 import { withOpenFile } from './file-bytes.ts';
+import { writeError } from './system-errors.ts';
 
 const temporaryName = /\.tmp-\d+-\d+$/;
 const hashChunkBytes = 1 << 20;
@@ -179,35 +179,6 @@ export function sha256OfFile(path: string): string {
     }
   });
 }
-
-/** A failure to write as a UserError that says what to do; anything that is not a file system error as it is. */
-export function writeError(error: unknown, file: string): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (typeof code !== 'string' || !/^E[A-Z0-9]+$/.test(code)) return error;
-  const { message, hint } = writeFailures[code] ?? { message: `cannot be written (${code})` };
-  return new UserError({ message, file, hint });
-}
-
-const denied = {
-  message: 'cannot be written: permission denied',
-  hint: 'change the permissions, or write to another folder (--output)',
-};
-const full = {
-  message: 'cannot be written: the disk is full',
-  hint: 'free some space and run the same command again; what was completed is kept',
-};
-const writeFailures: Readonly<Record<string, { readonly message: string; readonly hint?: string }>> = {
-  ENOSPC: full,
-  EDQUOT: { ...full, message: 'cannot be written: the disk quota is used up' },
-  EFBIG: { ...full, message: 'cannot be written: larger than the system allows' },
-  EACCES: denied,
-  EPERM: denied,
-  EROFS: { ...denied, message: 'cannot be written: the file system is read-only' },
-  EISDIR: { message: 'expected a file, found a folder of that name' },
-  ENOTDIR: { message: 'cannot be written: a part of its path is a file, not a folder' },
-  EEXIST: { message: 'cannot be written: a part of its path is a file, not a folder' },
-  EMFILE: { message: 'cannot be opened: too many open files', hint: 'raise the limit (ulimit -n)' },
-};
 
 function makeFolderUnchecked(path: string): void {
   const first = mkdirSync(path, { recursive: true });

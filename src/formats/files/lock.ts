@@ -17,7 +17,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
-import { makeFolder, syncFolder, writeError } from './files.ts';
+import { makeFolder, syncFolder } from './files.ts';
+import { writeError } from './system-errors.ts';
 
 const ownerSchema = z.object({ pid: z.int(), host: z.string(), birth: z.string().optional() });
 type Owner = z.output<typeof ownerSchema>;
@@ -42,7 +43,7 @@ export interface LockWords {
 export function lockFolder(folder: string, words: LockWords = {}): () => void {
   const file = join(folder, 'lock');
   makeFolder(folder);
-  const mine: Owner = { pid: process.pid, host: hostname(), birth: birthOf(process.pid) };
+  const mine = thisProcess();
   for (let attempt = 0; ; attempt++) {
     try {
       const descriptor = openSync(file, 'wx');
@@ -56,7 +57,10 @@ export function lockFolder(folder: string, words: LockWords = {}): () => void {
         closeSync(descriptor);
       }
       syncFolder(folder);
-      return () => rmSync(file, { force: true });
+      return () => {
+        // Where the folder was moved away meanwhile, the lock may be another's.
+        if (isMine(readOwner(file))) rmSync(file, { force: true });
+      };
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST'))
         throw writeError(error, file);
@@ -65,6 +69,21 @@ export function lockFolder(folder: string, words: LockWords = {}): () => void {
       removeStale(file, owner);
     }
   }
+}
+
+/**
+ * For whoever holds a folder, before something is written that cannot be taken back.
+ * @throws UserError when the folder was removed or moved, or another process has taken it.
+ */
+export function requireHeld(folder: string): void {
+  if (isMine(readOwner(join(folder, 'lock')))) return;
+  throw new UserError({
+    file: folder,
+    message: existsSync(folder)
+      ? 'the lock of this folder was removed or taken by another process while it was written to'
+      : 'the folder was removed or moved while it was written to',
+    hint: 'what was completed is kept where the folder went; put it back and run the same command again',
+  });
 }
 
 const pollMs = 500;
@@ -104,6 +123,15 @@ function removeStale(file: string, owner: Owner | undefined): void {
   } finally {
     rmSync(aside, { force: true });
   }
+}
+
+function thisProcess(): Owner {
+  return { pid: process.pid, host: hostname(), birth: birthOf(process.pid) };
+}
+
+function isMine(owner: Owner | undefined): boolean {
+  const mine = thisProcess();
+  return owner?.pid === mine.pid && owner.host === mine.host && owner.birth === mine.birth;
 }
 
 function readOwner(file: string): Owner | undefined {

@@ -14,7 +14,8 @@ import { dirname } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { killableWrite } from '../../base/kill-points.ts';
 import { withOpenFile } from '../files/file-bytes.ts';
-import { makeFolder, writeError } from '../files/files.ts';
+import { makeFolder } from '../files/files.ts';
+import { writeError } from '../files/system-errors.ts';
 
 const pieceBytes = 1 << 20;
 

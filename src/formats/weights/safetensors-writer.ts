@@ -2,7 +2,8 @@
 // The file appears when it is whole. Models in several files also get their index.
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { moveIntoPlace, temporaryBeside, writeError, writeJsonAtomic } from '../files/files.ts';
+import { moveIntoPlace, temporaryBeside, writeJsonAtomic } from '../files/files.ts';
+import { writeError } from '../files/system-errors.ts';
 import { layOutSafetensors, tensorBytes } from './safetensors-layout.ts';
 import { elementBytes, type TensorEntry } from './tensor-file.ts';
 
