@@ -181,6 +181,12 @@ export const configSchema = (catalogue: Catalogue) =>
       .max(0xffffffff)
       .default(0)
       .describe('of the test subset; the same for runs that are to be compared'),
+    onBadSample: z
+      .enum(['refuse', 'skip'])
+      .default('refuse')
+      .describe(
+        'rows and images that cannot be used: refuse to begin, or skip them, named in the run; tested ones count as missing',
+      ),
     plugins: z
       .array(z.string().min(1))
       .default([])

@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import type { Catalogue } from '../config/catalogue.ts';
 import { catalogueOf } from '../config/plugins.ts';
-import { testSamples } from '../config/samples.ts';
+import { questionsOf, testSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { makeFolder } from '../formats/files/files.ts';
 import type { TaskName } from '../tasks/index.ts';
@@ -45,7 +45,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<read
     const adapted = adapterFolder === undefined ? undefined : answers.read(adapterFolder);
     for (const task of config.tasks.map((name) => catalogue.tasks.get(name))) {
       const started = performance.now();
-      const samples = testSamples(config, source, task);
+      const samples = questionsOf(config, source, task);
       const predictionFile = join(options.outputFolder, `${task.name}.jsonl`);
       await answers.answer({
         adapted,
@@ -56,7 +56,7 @@ export async function evaluateModel(options: EvaluateModelOptions): Promise<read
         signal,
       });
       const accuracyIn = (mode: ScoringMode) =>
-        task.score(mode, samples, readPredictions(predictionFile)).accuracy;
+        task.score(mode, testSamples(config, source, task), readPredictions(predictionFile)).accuracy;
       evaluated.push({
         task: task.name,
         samples: samples.length,

@@ -91,7 +91,9 @@ export async function auditRun(options: AuditOptions): Promise<AuditResult> {
 /** Samples drawn at random from all that the run has answered, by evaluation. */
 function draw({ folder, done, evaluations }: OpenedRun, { count, seed = 0 }: AuditOptions) {
   const steps = done.filter((step) => existsSync(join(folder, step.predictionFile)));
-  const answers = steps.flatMap((step) => evaluations.samples(step.task).map((sample) => ({ step, sample })));
+  const answers = steps.flatMap((step) =>
+    evaluations.questions(step.task).map((sample) => ({ step, sample })),
+  );
   if (answers.length === 0) {
     throw new UserError({ file: folder, message: 'the run has recorded no answers yet' });
   }

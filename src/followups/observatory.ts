@@ -82,7 +82,7 @@ async function lookAt(
   const uses: ObservedStage['tasks'][number][] = [];
   let layers: readonly string[] = [];
   for (const task of tasks) {
-    const samples = draw(run.evaluations.samples(task), drawn, task);
+    const samples = draw(run.evaluations.questions(task), drawn, task);
     const tallies = new GateTallies();
     await (await engine()).readGates({
       trained: trainedStage(run.folder, step),

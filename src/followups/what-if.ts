@@ -191,7 +191,7 @@ async function answer(asking: FollowUp<RunEngine>, mixed: MixedStages, cell: Cel
   const stage = onlyStage(model);
   if (stage === undefined) return mixed.answer(cell);
   const trained = trainedSteps(run, model.method)[stage - 1];
-  await answerByStage(asking, { trained, task, samples: run.evaluations.samples(task), file });
+  await answerByStage(asking, { trained, task, samples: run.evaluations.questions(task), file });
 }
 
 /** Answers by models between stages. The model is opened with the first of them. */
@@ -214,7 +214,7 @@ class MixedStages {
     const predictionFile = join(folder, file);
     makeFolder(dirname(predictionFile));
     const adapted = this.#blended(model, this.#answers);
-    const samples = evaluations.samples(task);
+    const samples = evaluations.questions(task);
     await this.#answers.answer({
       adapted,
       task: catalogue.tasks.get(task),

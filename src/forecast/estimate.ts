@@ -4,7 +4,7 @@
 import type { Catalogue } from '../config/catalogue.ts';
 import { openMethod } from '../config/open-method.ts';
 import { planRun, type Step } from '../config/plan.ts';
-import { testSamples, trainSamples } from '../config/samples.ts';
+import { questionsOf, trainSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
 import type { Method } from '../methods/define.ts';
 import type { OpenModel } from '../models/family.ts';
@@ -248,7 +248,7 @@ async function shapeOf(
 ): Promise<TaskShape> {
   const { prompts, tokenizer } = model;
   const train = trainSamples(config, source, task);
-  const test = testSamples(config, source, task);
+  const test = questionsOf(config, source, task);
   const [someTrain, someTest] = [spread(train), spread(test)];
   const [trainLayouts, testLayouts] = [await layoutsOf(model, someTrain), await layoutsOf(model, someTest)];
   const trained = someTrain.map(({ turns }, i) => {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { present } from '../base/errors.ts';
 import type { Catalogue } from '../config/catalogue.ts';
 import { planRun, type TrainStep } from '../config/plan.ts';
-import { testSamples, trainSamples } from '../config/samples.ts';
+import { questionsOf, trainSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
 import type { RunEngine } from '../engine/contract.ts';
 import type { TaskSource, TrainSample } from '../tasks/task.ts';
@@ -57,7 +57,7 @@ export async function probeRun(
             trainSamples(config, source, catalogue.tasks.get(name)),
           );
     const task = step?.task ?? present(first, 'a task');
-    const samples = testSamples(config, source, catalogue.tasks.get(task)).slice(
+    const samples = questionsOf(config, source, catalogue.tasks.get(task)).slice(
       0,
       2 * Math.min(32, config.evaluation.slots),
     );

@@ -10,7 +10,7 @@ import { judgeResults } from '../followups/judging/judge-results.ts';
 import { routingResults } from '../followups/observatory-file.ts';
 import { reaskResults } from '../followups/reask.ts';
 import { whatIfResults } from '../followups/what-if.ts';
-import { writeJsonAtomic } from '../formats/files/files.ts';
+import { writeFileAtomic } from '../formats/files/files.ts';
 import { Aspects } from '../results/answers.ts';
 import { methodCost } from '../results/costs.ts';
 import { exampleResults } from '../results/examples.ts';
@@ -20,6 +20,7 @@ import { modeResults, wholeStages } from '../results/matrices.ts';
 import { type OpenedRun, openRun } from '../runs/open.ts';
 import type { Provenance } from '../runs/provenance.ts';
 import { runFiles } from '../runs/run-folder.ts';
+import { describeSkipped } from '../runs/skipped-file.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import type { MethodInfo, RunResults } from './results.ts';
 
@@ -66,7 +67,7 @@ export async function computeResults(
     methods: begun.map((method) => methodInfo(run, method)),
     configuration: withoutOthers(config),
     changed: changedSettings(config, run.catalogue),
-    provenance: describeProvenance(config, provenance),
+    provenance: { ...describeProvenance(config, provenance), ...describePassedOver(run) },
     examples: await exampleResults(config.tasks, aspects, samplesPerFate),
     ...(judges.length === 0 ? {} : { judges }),
     errors: aspects.errors(),
@@ -83,15 +84,21 @@ export function metricsOf({ tasks, modes, judges }: RunResults): Metrics {
   return { tasks, modes, judges };
 }
 
+/** Writes `metrics.json`. */
 export function writeMetrics(folder: string, results: RunResults): void {
-  writeJsonAtomic(runFiles.metrics(folder), metricsOf(results));
+  writeFileAtomic(runFiles.metrics(folder), metricsText(results));
+}
+
+/** The text of `metrics.json`. */
+export function metricsText(results: RunResults): string {
+  return `${JSON.stringify(metricsOf(results), undefined, 2)}\n`;
 }
 
 /** Whether `metrics.json` says what the predictions say; undefined when there is none. */
 export function metricsAgree(folder: string, results: RunResults): boolean | undefined {
   const file = runFiles.metrics(folder);
   if (!existsSync(file)) return undefined;
-  return readFileSync(file, 'utf8') === `${JSON.stringify(metricsOf(results), undefined, 2)}\n`;
+  return readFileSync(file, 'utf8') === metricsText(results);
 }
 
 function methodInfo(run: OpenedRun, method: MethodName): MethodInfo {
@@ -105,8 +112,14 @@ function withoutOthers({ methodSettings, ...config }: RunConfig): Readonly<Recor
   return { ...config, methodSettings: Object.fromEntries(own) };
 }
 
+/** What of the data the run passes over as unusable, where there is anything. */
+function describePassedOver({ source }: OpenedRun): Readonly<Record<string, string>> {
+  const skipped = describeSkipped(source.skipped ?? []);
+  return skipped === undefined ? {} : { 'passed over as unusable': skipped };
+}
+
 function describeProvenance(config: RunConfig, provenance: Provenance): Readonly<Record<string, string>> {
-  const { began, versions, machine, protocol, data, weights } = provenance;
+  const { began, versions, machine, protocol, data, weights, changes } = provenance;
   return {
     began,
     ...protocol,
@@ -114,6 +127,9 @@ function describeProvenance(config: RunConfig, provenance: Provenance): Readonly
     ...machine,
     provider: config.provider,
     seed: String(config.seed),
+    ...Object.fromEntries(
+      changes.map(({ at, files }) => [`data changed ${at}`, files.map(({ path }) => path).join(', ')]),
+    ),
     'data (SHA-256)': data.sha256,
     'weights (SHA-256)': weights.sha256,
   };

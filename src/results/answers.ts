@@ -102,7 +102,7 @@ export class Aspects {
       answers: new Set(
         run.config.tasks
           .filter((task) => run.catalogue.tasks.get(task).style.name === style.name)
-          .flatMap((task) => [...ownAnswers(run.evaluations.samples(task))]),
+          .flatMap((task) => [...ownAnswers(run.evaluations.questions(task))]),
       ),
     }));
   }
@@ -242,7 +242,7 @@ export class Aspects {
   #answersOf(task: TaskName): TaskAnswers {
     const known = this.#taskAnswers.get(task);
     if (known !== undefined) return known;
-    const own = ownAnswers(this.#run.evaluations.samples(task));
+    const own = ownAnswers(this.#run.evaluations.questions(task));
     const answers = { style: this.#run.catalogue.tasks.get(task).style, own, styles: this.#styles };
     this.#taskAnswers.set(task, answers);
     return answers;

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Step, TrainStep } from '../config/plan.ts';
 import { listFiles, sha256, sha256OfFile } from '../formats/files/files.ts';
+import { partialFiles } from '../tasks/predictions.ts';
 import { appendRecord, type JournalRecord, openJournal, recordsByKey } from './journal.ts';
 import { runFiles } from './run-folder.ts';
 
@@ -81,4 +82,18 @@ export class Completion {
 /** One hash of all files of a record. */
 export function filesHash({ files }: Pick<JournalRecord, 'files'>): string {
   return sha256(JSON.stringify(Object.entries(files).sort()));
+}
+
+/** What a step goes on from when it was interrupted; of no use once it is complete, or what it was made from changed. */
+export function leftoversOf(folder: string, step: Step): readonly string[] {
+  if (step.kind === 'train') {
+    return [join(folder, step.checkpointFolder), join(folder, asideOf(step))];
+  }
+  const { earlierFile, partialFile } = partialFiles(join(folder, step.predictionFile));
+  return [earlierFile, partialFile];
+}
+
+/** Where an adapter is written before it is whole, below the run's folder. */
+export function asideOf({ adapterFolder }: TrainStep): string {
+  return `${adapterFolder}.partial`;
 }

@@ -1,20 +1,20 @@
 // Executes a plan step by step with an engine that it is given. Running again continues: a complete step is passed over,
 // an incomplete one is done again from its checkpoint or its partial predictions. Shows nothing; an observer may.
 
-import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Catalogue } from '../config/catalogue.ts';
 import { type EvaluateStep, planRun, type Step, type TrainStep, trainedStage } from '../config/plan.ts';
 import { catalogueOf } from '../config/plugins.ts';
-import { testSamples, trainSamples } from '../config/samples.ts';
+import { questionsOf, trainSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
 import type { RunEngine } from '../engine/contract.ts';
-import { makeFolder, publishFolder, removeTemporaryFiles, writeError } from '../formats/files/files.ts';
-import { lockFolder } from '../formats/files/lock.ts';
+import { makeFolder, publishFolder, remove, removeTemporaryFiles } from '../formats/files/files.ts';
+import { lockFolder, requireHeld } from '../formats/files/lock.ts';
+import { systemError } from '../formats/files/system-errors.ts';
 import type { TaskName } from '../tasks/index.ts';
 import { partialFiles, readPartialPredictions, writePredictions } from '../tasks/predictions.ts';
 import type { TaskSource } from '../tasks/task.ts';
-import { Completion } from './completion.ts';
+import { asideOf, Completion, leftoversOf } from './completion.ts';
 import { RunInterrupted } from './interrupted.ts';
 import { claimRunFolder } from './run-folder.ts';
 import { StepBoard } from './step-board.ts';
@@ -26,8 +26,10 @@ export interface ExecuteOptions {
   /** The folder of the run; made if it is missing. */
   readonly folder: string;
   readonly source: TaskSource;
-  /** Called once the folder is ours and before anything else, whether or not steps are left. */
-  readonly prepare?: (folder: string) => void | Promise<void>;
+  /** Called, and waited for, once the folder is ours and before anything else, whether or not steps are left. */
+  readonly prepare?: (folder: string) => unknown;
+  /** Called when steps are left, before the first: looks at the data, and says what of it is passed over. */
+  readonly checkData?: () => Promise<TaskSource>;
   /** Called once the zero-shot answers are there, before the first training that is left; what it throws ends the run. */
   readonly beforeTraining?: () => void | Promise<void>;
   /** Called only when there is something to do, once for each job that finds a step to work on. */
@@ -78,9 +80,10 @@ export async function executeRun(options: ExecuteOptions): Promise<number> {
     const steps = planRun(config, catalogue);
     const complete = steps.filter((step) => completion.isComplete(step));
     // A process that was killed right after a step was recorded had no time to clear up.
-    for (const step of complete) remove(...madeOnTheWay(folder, step));
+    for (const step of complete) remove(...leftoversOf(folder, step));
     if (complete.length === steps.length) return 0;
-    return await new Execution({ ...options, catalogue }, completion).run(steps);
+    const source = (await options.checkData?.()) ?? options.source;
+    return await new Execution({ ...options, catalogue, source }, completion).run(steps);
   } finally {
     release();
   }
@@ -138,7 +141,7 @@ class Execution {
     } catch (error) {
       const asked = error === this.#stop.reason || (error instanceof Error && error.name === 'AbortError');
       if (!(this.#stop.aborted && asked))
-        this.#failure ??= { error: userErrorOfDisk(error, this.#options.folder) };
+        this.#failure ??= { error: systemError(error, this.#options.folder) ?? error };
       this.#failed.abort();
     } finally {
       board.close();
@@ -157,7 +160,7 @@ class Execution {
   }
 
   async #train(engine: RunEngine, step: TrainStep, rest: readonly Step[]): Promise<void> {
-    const { config, catalogue, source } = this.#options;
+    const { config, catalogue, source, folder } = this.#options;
     const adapterFolder = this.#path(step.adapterFolder);
     const aside = this.#path(asideOf(step));
     remove(adapterFolder, aside);
@@ -177,15 +180,16 @@ class Execution {
       onProgress: ({ step: done, steps: total, loss, samplesPerSecond }) =>
         this.#observer.stepProgress?.(step, { done, total, unit: 'steps', loss, samplesPerSecond }),
     });
+    requireHeld(folder);
     publishFolder(aside, adapterFolder);
     this.#completion.record(step, step.adapterFolder, { ...measured });
-    remove(...madeOnTheWay(this.#options.folder, step));
+    remove(...leftoversOf(folder, step));
     if (this.#completion.adapterHash(step) !== before) this.#discardBegun(step, rest);
   }
 
   async #evaluate(engine: RunEngine, step: EvaluateStep): Promise<void> {
-    const { config, catalogue, source } = this.#options;
-    const samples = testSamples(config, source, catalogue.tasks.get(step.task));
+    const { config, catalogue, source, folder } = this.#options;
+    const samples = questionsOf(config, source, catalogue.tasks.get(step.task));
     const file = this.#path(step.predictionFile);
     const { earlierFile, partialFile } = partialFiles(file);
     remove(file);
@@ -208,7 +212,7 @@ class Execution {
       left.length === 0
         ? { seconds: 0 }
         : await engine.evaluate({
-            trained: step.trained && trainedStage(this.#options.folder, step.trained),
+            trained: step.trained && trainedStage(folder, step.trained),
             task: step.task,
             samples: left,
             predictionFile: partialFile,
@@ -222,16 +226,17 @@ class Execution {
                 samplesPerSecond,
               }),
           });
+    requireHeld(folder);
     writePredictions(file, samples, [...earlier, ...readPartialPredictions(partialFile)]);
     this.#completion.record(step, step.predictionFile, { ...measured });
-    remove(...madeOnTheWay(this.#options.folder, step));
+    remove(...leftoversOf(folder, step));
   }
 
   /** What later stages began from an adapter that is no longer the same. */
   #discardBegun(trained: TrainStep, rest: readonly Step[]): void {
     for (const step of rest) {
       const method = step.kind === 'train' ? step.method : step.trained?.method;
-      if (method === trained.method) remove(...madeOnTheWay(this.#options.folder, step));
+      if (method === trained.method) remove(...leftoversOf(this.#options.folder, step));
     }
   }
 
@@ -243,7 +248,7 @@ class Execution {
         task,
         {
           train: trainSamples(config, source, catalogue.tasks.get(task)).length * config.training.epochs,
-          test: testSamples(config, source, catalogue.tasks.get(task)).length,
+          test: questionsOf(config, source, catalogue.tasks.get(task)).length,
         },
       ]),
     );
@@ -266,25 +271,4 @@ class Execution {
   #path(below: string): string {
     return join(this.#options.folder, below);
   }
-}
-
-/** A disk that is full or cannot be written is no bug of ours, wherever the engine meets it. */
-function userErrorOfDisk(error: unknown, folder: string): unknown {
-  if (!(error instanceof Error && 'code' in error)) return error;
-  const ofDisk = ['ENOSPC', 'EDQUOT', 'EROFS'].includes(String(error.code));
-  return ofDisk ? writeError(error, 'path' in error ? String(error.path) : folder) : error;
-}
-
-/** What a step writes on its way, which nobody needs once it is complete. */
-function madeOnTheWay(folder: string, step: Step): readonly string[] {
-  if (step.kind === 'train') return [join(folder, step.checkpointFolder), join(folder, asideOf(step))];
-  const { earlierFile, partialFile } = partialFiles(join(folder, step.predictionFile));
-  return [earlierFile, partialFile];
-}
-
-/** Where an adapter is written before it is whole. */
-const asideOf = (step: TrainStep) => `${step.adapterFolder}.partial`;
-
-function remove(...paths: readonly string[]): void {
-  for (const path of paths) rmSync(path, { recursive: true, force: true });
 }

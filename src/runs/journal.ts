@@ -9,7 +9,7 @@ import { checkRow, parseJson, readText } from '../formats/records/json.ts';
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256');
 
 const recordSchema = z.object({
-  kind: z.enum(['train', 'evaluate', 'gate', 'judge']),
+  kind: z.enum(['train', 'evaluate', 'gate', 'judge', 'skip', 'void']),
   key: z.string().min(1),
   /** When it was completed, ISO 8601. */
   at: z.string(),
@@ -45,9 +45,10 @@ export function appendRecord(file: string, record: JournalRecord): void {
   appendLineSynced(file, JSON.stringify(record));
 }
 
-/** The last record of each key. */
+/** The last record of each key that was not taken back. */
 export function recordsByKey(records: readonly JournalRecord[]): ReadonlyMap<string, JournalRecord> {
-  return new Map(records.map((record) => [record.key, record]));
+  const last = new Map(records.map((record) => [record.key, record]));
+  return new Map([...last].filter(([, { kind }]) => kind !== 'void'));
 }
 
 function parseJournal(file: string) {

@@ -10,11 +10,13 @@ import { testSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
 import type { TaskName } from '../tasks/index.ts';
 import { readPredictions, requireKnownIds } from '../tasks/predictions.ts';
+import { isUsable } from '../tasks/skipped.ts';
 import type { Prediction, ScoringMode, TaskScore, TaskSource, TestSample } from '../tasks/task.ts';
 import { prepareData } from './data.ts';
 import { type JournalRecord, readJournal, recordsByKey } from './journal.ts';
 import { type Provenance, readProvenance, requireSameData } from './provenance.ts';
 import { readRunConfig, runFiles } from './run-folder.ts';
+import { readSkipped } from './skipped-file.ts';
 
 export interface OpenedRun {
   readonly folder: string;
@@ -55,7 +57,7 @@ async function dataOf(config: RunConfig, provenance: Provenance, folder: string)
     ? { root: provenance.data.folder, instructionType }
     : await prepareData(config, folder);
   requireSameData(provenance, { source, tasks: config.tasks });
-  return source;
+  return { ...source, skipped: readSkipped(folder) };
 }
 
 interface EvaluationsOptions {
@@ -78,6 +80,11 @@ export class Evaluations {
   samples(task: TaskName): readonly TestSample[] {
     const { config, catalogue, source } = this.#options;
     return remembered(this.#samples, task, () => testSamples(config, source, catalogue.tasks.get(task)));
+  }
+
+  /** Of the samples those that are asked: all but the ones that the run passes over. */
+  questions(task: TaskName): readonly TestSample[] {
+    return this.samples(task).filter(isUsable);
   }
 
   predictions(step: EvaluateStep): readonly Prediction[] {

@@ -37,6 +37,15 @@ const provenanceSchema = z.object({
   weights: fileSetSchema,
   /** The plug-ins, each with a hash over its files. Runs begun before there were any have none. */
   plugins: z.array(z.object({ file: z.string(), sha256: z.string() })).default([]),
+  /** When data that had changed were accepted: the files, with their hashes before and after (empty where there was none). */
+  changes: z
+    .array(
+      z.object({
+        at: z.string(),
+        files: z.array(z.object({ path: z.string(), before: z.string(), after: z.string() })),
+      }),
+    )
+    .default([]),
 });
 
 export type Provenance = Readonly<z.output<typeof provenanceSchema>>;
@@ -53,6 +62,8 @@ export interface ProvenanceOptions {
   readonly plugins?: readonly string[];
   /** Those that may read the model; by default the package's. */
   readonly families?: Iterable<Family>;
+  /** Record that data changed, instead of refusing to go on. */
+  readonly acceptChangedData?: boolean;
 }
 
 /** What of the benchmark a run uses, in words. */
@@ -69,24 +80,28 @@ export function describeProtocol(config: RunConfig, source: TaskSource): Readonl
 
 /**
  * Records what a new run is made from, or checks that a begun one still has the same data and weights. Data is known by
- * its instruction files, not by its images; files of known size and time are not read again.
+ * its instruction files, not by its images; files of known size and time are not read again. Returns the files of data
+ * that changed, where that is accepted.
  * @throws UserError naming the files that changed.
  */
-export function recordProvenance(folder: string, options: ProvenanceOptions): void {
+export function recordProvenance(folder: string, options: ProvenanceOptions): readonly string[] {
   const { source, tasks, modelFolder, protocol = {}, products, families = builtInFamilies } = options;
   const plugins = (options.plugins ?? []).map(hashPlugin);
   const before = existsSync(runFiles.provenance(folder)) ? readProvenance(folder) : undefined;
   const data = hashFiles(source.root, dataFiles(source, tasks), before?.data);
   const weights = hashFiles(modelFolder, familyOf(modelFolder, families).files(modelFolder), before?.weights);
   if (before !== undefined) {
-    requireUnchanged('data', before.data, data);
     requireUnchanged('weights', before.weights, weights);
     requireSamePlugins(folder, before.plugins, plugins);
+    const files = changesBetween(before.data, data);
+    if (options.acceptChangedData !== true) requireUnchanged('data', before.data, data);
+    const changes =
+      files.length === 0 ? before.changes : [...before.changes, { at: new Date().toISOString(), files }];
     // A run may gain methods, and with them what brings them.
-    if (plugins.length > before.plugins.length) {
-      writeJsonAtomic(runFiles.provenance(folder), { ...before, plugins });
+    if (files.length > 0 || plugins.length > before.plugins.length) {
+      writeJsonAtomic(runFiles.provenance(folder), { ...before, data, plugins, changes });
     }
-    return;
+    return files.map(({ path }) => path);
   }
   const provenance: Provenance = {
     began: new Date().toISOString(),
@@ -105,8 +120,10 @@ export function recordProvenance(folder: string, options: ProvenanceOptions): vo
     data,
     weights,
     plugins,
+    changes: [],
   };
   writeJsonAtomic(runFiles.provenance(folder), provenance);
+  return [];
 }
 
 export function readProvenance(folder: string): Provenance {
@@ -145,16 +162,18 @@ function hashFiles(folder: string, paths: readonly string[], known: FileSet | un
   return { folder, sha256: sha256(files.map((file) => `${file.path} ${file.sha256}\n`).join('')), files };
 }
 
-function requireUnchanged(what: string, before: FileSet, now: FileSet): void {
+function requireUnchanged(what: 'data' | 'weights', before: FileSet, now: FileSet): void {
   if (before.sha256 === now.sha256) return;
-  const hashes = new Map(before.files.map(({ path, sha256 }) => [path, sha256]));
-  const changed = now.files.filter(({ path, sha256 }) => hashes.get(path) !== sha256).map(({ path }) => path);
-  const gone = before.files.filter(({ path }) => now.files.every((file) => file.path !== path));
-  const files = [...changed, ...gone.map(({ path }) => `${path} (gone)`)];
+  const files = changesBetween(before, now).map(({ path, after }) =>
+    after === '' ? `${path} (gone)` : path,
+  );
   throw new UserError({
     file: now.folder,
     message: `the ${what} changed since the run began: ${files.slice(0, 5).join(', ')}${files.length > 5 ? ' and more' : ''}`,
-    hint: 'put back what the run began with, or start another run with --output FOLDER',
+    hint:
+      what === 'data'
+        ? 'put back what the run began with; or go on with --accept-changed-data, which does again what was made from these files; or start another run with --output FOLDER'
+        : 'put back what the run began with, or start another run with --output FOLDER',
   });
 }
 
@@ -177,6 +196,17 @@ function requireSamePlugins(
     message: `the plug-ins changed since the run began: ${changed.map(({ file }) => file).join(', ')}`,
     hint: 'put back what the run began with, or start another run with --output FOLDER',
   });
+}
+
+/** By path; an empty hash where a file is not there. */
+function changesBetween(before: FileSet, now: FileSet): Provenance['changes'][number]['files'] {
+  const [was, is] = [before, now].map(
+    ({ files }) => new Map(files.map(({ path, sha256 }) => [path, sha256])),
+  );
+  const paths = [...new Set([...now.files, ...before.files].map(({ path }) => path))];
+  return paths
+    .map((path) => ({ path, before: was?.get(path) ?? '', after: is?.get(path) ?? '' }))
+    .filter((file) => file.before !== file.after);
 }
 
 function dependencyVersion(name: string): string {

@@ -3,19 +3,21 @@
 //   config.json        the resolved configuration
 //   provenance.json    versions, machine, hashes of data and weights
 //   journal.jsonl      what was completed
+//   skipped.json       rows of the data that are passed over, where there are any
 //   zero-shot/<Task>.jsonl
 //   <method>/<n>-<Task>/adapter/…, <method>/<n>-<Task>/predictions/<Task>.jsonl
 //   observatory.json   how mixtures use their experts, once asked for
 //   metrics.json, report.html
 
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Issue, UserError } from '../base/errors.ts';
 import { builtIn, type Catalogue } from '../config/catalogue.ts';
 import { crossCheck } from '../config/cross-check.ts';
+import { binds } from '../config/key-effects.ts';
 import { catalogueOf } from '../config/plugins.ts';
 import { configSchema, type RunConfig } from '../config/schema.ts';
-import { writeJsonAtomic } from '../formats/files/files.ts';
+import { listFiles, writeJsonAtomic } from '../formats/files/files.ts';
 import { valueDifferences } from '../formats/records/differences.ts';
 import { describe, isObject, readJsonObject } from '../formats/records/json.ts';
 
@@ -23,17 +25,23 @@ export const runFiles = {
   config: (folder: string) => join(folder, 'config.json'),
   provenance: (folder: string) => join(folder, 'provenance.json'),
   journal: (folder: string) => join(folder, 'journal.jsonl'),
+  skipped: (folder: string) => join(folder, 'skipped.json'),
   observatory: (folder: string) => join(folder, 'observatory.json'),
   metrics: (folder: string) => join(folder, 'metrics.json'),
   report: (folder: string) => join(folder, 'report.html'),
 } as const;
 
-/** What may differ between the tries of one run. */
-const free = new Set(['output', 'provider', 'cache', 'plugins']);
+/** What a start leaves that failed before its first step. */
+const startFiles = new Set(['lock', 'config.json', 'provenance.json']);
+
+/** Whether anything was computed in a run's folder. */
+function hasBegun(folder: string): boolean {
+  return listFiles(folder).some((path) => !startFiles.has(path));
+}
 
 /**
  * Writes the configuration into a new run's folder, or checks that it is the one that the run began with. A run may gain
- * methods, as they change nothing of each other.
+ * methods, as they change nothing of each other; a start that failed before its first step binds nobody.
  * @throws UserError with the keys that differ, or when the folder holds something else.
  */
 export function claimRunFolder(folder: string, config: RunConfig, catalogue: Catalogue): void {
@@ -41,6 +49,12 @@ export function claimRunFolder(folder: string, config: RunConfig, catalogue: Cat
   if (existsSync(file)) {
     const issues = configChanges(folder, config, catalogue);
     const last = issues.at(-1);
+    if (!hasBegun(folder)) {
+      // Only where it is the configuration of a run: it was read just now.
+      rmSync(runFiles.provenance(folder), { force: true });
+      writeJsonAtomic(file, config);
+      return;
+    }
     const hint = 'go on with the configuration it began with, or start another run with --output FOLDER';
     if (last !== undefined) throw new UserError([...issues.slice(0, -1), { ...last, hint }]);
     const { methods, plugins } = readKnown(folder, catalogue);
@@ -118,18 +132,19 @@ function asWritten(config: Readonly<Record<string, unknown>>): Readonly<Record<s
   return isObject(adapter) ? { ...config, adapter: { match: 'none', ...adapter } } : config;
 }
 
-/** What keeps a run that has begun from going on with a configuration; empty when it can. */
+/** What keeps a run that has begun from going on with a configuration; empty when it can, or has not begun. */
 export function configChanges(
   folder: string,
   config: RunConfig,
   catalogue: Catalogue = catalogueOf(config),
 ): readonly Issue[] {
   const before = readKnown(folder, catalogue);
+  if (!hasBegun(folder)) return [];
   const gained = before.methods.every((method) => config.methods.includes(method));
   const ofNewMethod = ([section, key, method]: readonly string[]) =>
     section === 'adapter' && key === 'methods' && !before.methods.some((name) => name === method);
   return valueDifferences(before, config).flatMap(({ path, first: was, second: is }) =>
-    free.has(path[0] ?? '') || (path[0] === 'methods' && gained) || ofNewMethod(path)
+    !binds(path[0] ?? '') || (path[0] === 'methods' && gained) || ofNewMethod(path)
       ? []
       : [
           {

@@ -14,6 +14,7 @@ import { locateModel, openModel } from '../models/index.ts';
 import { prepareData } from '../runs/data.ts';
 import { executeRun, type RunObserver } from './execute.ts';
 import { describeProtocol, recordProvenance } from './provenance.ts';
+import { goOnWithChangedData, usableData } from './usable-data.ts';
 import { checkZeroShotGate } from './zero-shot-gate.ts';
 
 export interface StartObserver extends RunObserver {
@@ -33,6 +34,8 @@ export interface StartOptions {
   readonly catalogue?: Catalogue;
   /** Train whatever the zero-shot gate says. */
   readonly waiveGate?: boolean;
+  /** Go on although data changed since the run began; what was made from them is done again. */
+  readonly acceptChangedData?: boolean;
 }
 
 export interface StartedRun {
@@ -49,7 +52,8 @@ export interface StartedRun {
  * @throws RunInterrupted after `signal`; UserError when model, data or folder cannot be used, or belong to another run.
  */
 export async function startRun(given: RunConfig, options: StartOptions = {}): Promise<StartedRun> {
-  const { observer = {}, signal, waiveGate: waived = false, catalogue = catalogueOf(given) } = options;
+  const { observer = {}, signal, catalogue = catalogueOf(given) } = options;
+  const { waiveGate: waived = false, acceptChangedData: accept = false } = options;
   const notice = (text: string | undefined) => {
     if (text !== undefined) observer.notice?.(text);
   };
@@ -64,7 +68,7 @@ export async function startRun(given: RunConfig, options: StartOptions = {}): Pr
     });
   }
   const { output: folder, tasks, plugins } = config;
-  const source = await prepareData(config, folder, {
+  let source = await prepareData(config, folder, {
     onBuild: (place) => notice(`Drawing the embedded data, once, in ${place}`),
     onWait: notice,
   });
@@ -80,8 +84,24 @@ export async function startRun(given: RunConfig, options: StartOptions = {}): Pr
       // The runtime is loaded only where it is asked.
       const { describeProducts } = await import('../engine/base-weights.ts');
       const products = await describeProducts(config.baseWeights);
-      recordProvenance(folder, { source, tasks, modelFolder, protocol, products, plugins, families });
+      const made = {
+        source,
+        tasks,
+        modelFolder,
+        protocol,
+        products,
+        plugins,
+        families,
+        acceptChangedData: accept,
+      };
+      const files = recordProvenance(folder, made);
+      if (accept)
+        notice(await goOnWithChangedData({ config, catalogue, source, folder, signal, notice }, files));
       observer.runReady?.(config);
+    },
+    checkData: async () => {
+      source = await usableData({ config, catalogue, source, folder, signal, notice });
+      return source;
     },
     beforeTraining: async () => {
       notice(checkZeroShotGate({ config, catalogue, folder, source, waived }));

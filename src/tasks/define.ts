@@ -5,6 +5,7 @@ import { type Scorer, scorePredictions } from './scoring.ts';
 import { phraseStyle } from './styles.ts';
 import type {
   AnswerStyle,
+  OnUnusable,
   Prediction,
   ScoredModel,
   ScoringMode,
@@ -67,14 +68,17 @@ export function defineTask<Truth extends object = TruthDetails>(definition: Task
     referenceAspect,
     style,
     loadTrain:
-      own?.train ?? ((source: TaskSource) => readTrainInstructions({ task: name, source, imageRequired })),
+      own?.train ??
+      ((source: TaskSource, onUnusable?: OnUnusable) =>
+        readTrainInstructions({ task: name, source, imageRequired, onUnusable })),
     loadTest:
       own?.test ??
-      ((source: TaskSource) =>
+      ((source: TaskSource, onUnusable?: OnUnusable) =>
         readTestInstructions({
           task: name,
           source,
           imageRequired,
+          onUnusable,
           answerField,
           fileNames: testFiles,
           truth: joined(rowTruth, truth?.(source)),

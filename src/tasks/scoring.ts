@@ -1,5 +1,6 @@
 // The common part of scoring: which prediction belongs to which sample, what is counted, and the percent.
 // How one answer is judged is each task's `score.ts`; nothing here knows a task or a model.
+import { isUsable } from './skipped.ts';
 import type {
   Parsed,
   Prediction,
@@ -75,20 +76,21 @@ export function afterOneSpace(judge: Judge): Judge {
  * `strict`: each sample counts once, found by id; the denominator is the number of samples; a sample without a
  * prediction is `missing` and scores 0; of several predictions with one id the first counts.
  *
- * `reference`: as `scorer.reference` says.
+ * `reference`: as `scorer.reference` says; samples that a run passes over as unusable are not there.
  * reference: stops with a KeyError at an unknown id and a ZeroDivisionError at an empty file /
  * here: unknown ids are left out and counted in `extra`; nothing counted gives 0 %.
  */
 export function scorePredictions<Truth>(
   scorer: Scorer<Truth>,
   mode: ScoringMode,
-  samples: readonly TestSample<Truth>[],
+  all: readonly TestSample<Truth>[],
   predictions: Iterable<Prediction>,
   model: ScoredModel = 'llava',
 ): TaskScore {
+  const samples = mode === 'strict' ? all : all.filter(isUsable);
   const rule = ruleOf(scorer, mode, model);
   const { percent = percentOf, counts = () => true } = rule;
-  const { scores, ...ids } = countScores(rule, samples, predictions);
+  const { scores, ...ids } = countScores(rule, samples, ofUsable(predictions, all));
   let correct = 0;
   let unreadable = 0;
   for (const { score, verdict } of scores) {
@@ -115,6 +117,15 @@ function ruleOf<Truth>(scorer: Scorer<Truth>, mode: ScoringMode, model: ScoredMo
 
 function percentOf(sum: number, denominator: number): number {
   return (100 * sum) / denominator;
+}
+
+/** Without answers to samples that became unusable after they were given: nothing is known that they could be held against. */
+function* ofUsable<Truth>(
+  predictions: Iterable<Prediction>,
+  samples: readonly TestSample<Truth>[],
+): Generator<Prediction> {
+  const unusable = new Set(samples.filter((sample) => !isUsable(sample)).map(({ id }) => id));
+  for (const prediction of predictions) if (!unusable.has(prediction.question_id)) yield prediction;
 }
 
 interface Counted {

@@ -1,5 +1,7 @@
 // What a task is: where its samples come from and how answers are scored. Shared code never asks which task it has.
 
+import type { SkippedRow } from './skipped.ts';
+
 /** One question and answer of a training conversation; several turns may share an image. */
 export interface Turn {
   readonly question: string;
@@ -11,6 +13,8 @@ export interface TrainSample {
   readonly id: string;
   readonly image?: string;
   readonly turns: readonly Turn[];
+  /** Why the run passes over it; such a sample has no turns and is never trained on. */
+  readonly unusable?: string;
 }
 
 /** An entry of CoIN's test.json or val.json, validated. */
@@ -24,6 +28,8 @@ export interface TestSample<Truth = TruthDetails> {
   readonly answer: string;
   /** What a scorer needs beyond the answer (options, ten human answers, boxes, image size). */
   readonly truth: Truth;
+  /** Why the run passes over it; such a sample is never asked, and counts as missing in strict scoring. */
+  readonly unusable?: string;
 }
 
 export interface TruthDetails {
@@ -48,7 +54,9 @@ export interface Prediction {
   readonly text: string;
 }
 
-export type ScoringMode = 'reference' | 'strict';
+/** The one to rely on first. */
+export const scoringModes = ['strict', 'reference'] as const;
+export type ScoringMode = (typeof scoringModes)[number];
 
 /** Whose answers are scored: the reference has scorers of its own for some models. */
 export const scoredModels = ['llava', 'qwen', 'minigpt'] as const;
@@ -124,8 +132,12 @@ export interface Task {
    */
   readonly referenceAspect: ImageAspect;
   readonly style: AnswerStyle;
-  loadTrain(source: TaskSource): readonly TrainSample[];
-  loadTest(source: TaskSource): readonly TestSample[];
+  /**
+   * Every row of the file, those that the source passes over marked as unusable: the sample at index i is row i + 1.
+   * @throws DataError at another unusable row; with `onUnusable`, it is told instead and the row marked.
+   */
+  loadTrain(source: TaskSource, onUnusable?: OnUnusable): readonly TrainSample[];
+  loadTest(source: TaskSource, onUnusable?: OnUnusable): readonly TestSample[];
   /** What the reference's scorer is given: its annotation file, or the folder that holds it. Images play no part. */
   readAnnotations(path: string): readonly TestSample[];
   score(
@@ -141,4 +153,9 @@ export interface TaskSource {
   /** Holds `Instructions_<type>/` and `cl_dataset/`. */
   readonly root: string;
   readonly instructionType: string;
+  /** What the run passes over. */
+  readonly skipped?: readonly SkippedRow[];
 }
+
+/** Told of each unusable row of a file. */
+export type OnUnusable = (row: Pick<SkippedRow, 'row' | 'id' | 'reason'>) => void;

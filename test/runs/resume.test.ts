@@ -1,6 +1,6 @@
 // A run that is stopped anywhere and started again ends with the same files as one that was not, and does nothing twice.
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -138,6 +138,43 @@ it('says that the disk is full, wherever the engine meets it', async () => {
   const { error } = await tryRun(folder, { onBatch });
   expect(error).toBeInstanceOf(UserError);
   expect(String(error)).toMatch(/some\/file: cannot be written: the disk is full\n {2}hint: free some space/);
+});
+
+it('ends when its folder is taken away while it trains, and makes no other in its place', async () => {
+  const folder = freshFolder();
+  let batch = 0;
+  const onBatch = () => {
+    if (++batch === 14) renameSync(folder, `${folder}-moved`);
+  };
+  const { error } = await tryRun(folder, { onBatch });
+  expect(error).toBeInstanceOf(UserError);
+  expect(String(error)).toContain(folder);
+  expect(existsSync(folder)).toBe(false);
+  // What was completed went with the folder; put back, the run goes on.
+  renameSync(`${folder}-moved`, folder);
+  // Its process would be gone.
+  rmSync(join(folder, 'lock'));
+  expect((await tryRun(folder)).error).toBeUndefined();
+  expect(artefacts(folder)).toEqual(expected);
+});
+
+it('that failed before its first step binds nobody to its configuration', async () => {
+  const folder = freshFolder();
+  const other = { methods: ['lora' as const], seed: 7 };
+  const failed = executeRun({
+    config: { ...tinyConfig(folder, source), ...other },
+    folder,
+    source,
+    prepare: () => {
+      throw new UserError('the weights are not there');
+    },
+    openEngine: async () => new FakeEngine(),
+  });
+  await expect(failed).rejects.toThrow('the weights are not there');
+  expect((await tryRun(folder)).error).toBeUndefined();
+  expect(artefacts(folder)).toEqual(expected);
+  const { error } = await tryRun(folder, { config: other });
+  expect(String(error)).toContain('seed: the run began with 0, now it is 7');
 });
 
 describe('a finished run', () => {

@@ -11,6 +11,8 @@ import { type AuditResult, auditRun } from '../../followups/audit.ts';
 import { locateModel } from '../../models/index.ts';
 import { prepareData } from '../../runs/data.ts';
 import { runFiles } from '../../runs/run-folder.ts';
+import { readSkipped } from '../../runs/skipped-file.ts';
+import { usableSource } from '../../runs/usable-data.ts';
 import { readList } from '../shell/arguments.ts';
 import { interruptible } from '../shell/interruption.ts';
 import { checkProvider, wholeNumber } from '../shell/options.ts';
@@ -82,11 +84,15 @@ export const evaluate = defineCommand({
           { path: ['output'], value: outputFolder, label: '--output' },
         ],
       });
+      const catalogue = catalogueOf(config);
+      const data = await prepareData(config, isRun ? target : outputFolder);
       const evaluated = await evaluateModel({
         modelFolder: locateModel(config.model, catalogueOf(config).families),
         config,
-        catalogue: catalogueOf(config),
-        source: await prepareData(config, isRun ? target : outputFolder),
+        catalogue,
+        source: isRun
+          ? { ...data, skipped: readSkipped(target) }
+          : await usableSource({ config, catalogue, source: data }),
         outputFolder,
         signal,
         onProgress: (task, done, total) => showProgress(`${task}  ${done}/${total}`, done === total, json),

@@ -22,6 +22,10 @@ export const executionArguments = {
     type: 'boolean',
     description: 'train although the zero-shot scores are not the published ones',
   },
+  'accept-changed-data': {
+    type: 'boolean',
+    description: 'go on although data changed since the run began; what was made from them is done again',
+  },
   jobs: {
     type: 'string',
     alias: 'j',
@@ -41,6 +45,8 @@ export interface ExecuteArguments {
   readonly quiet: boolean;
   /** Train whatever the zero-shot gate says. */
   readonly waived: boolean;
+  /** Go on with data that changed. */
+  readonly acceptChangedData: boolean;
   /** The command that goes on where this one was stopped. */
   readonly again: string;
   /** Of the progress; by default the run's name. */
@@ -53,7 +59,16 @@ export interface ExecuteArguments {
 
 /** What is left of a run, with its progress shown. */
 export async function executeConfig(given: RunConfig, options: ExecuteArguments): Promise<StartedRun> {
-  const { quiet, waived, again, jobs, title = given.name, sizes = true, prepared } = options;
+  const {
+    quiet,
+    waived,
+    acceptChangedData,
+    again,
+    jobs,
+    title = given.name,
+    sizes = true,
+    prepared,
+  } = options;
   const progress = createProgress({ title, quiet });
   const interruption = listenForInterruption(() =>
     progress.notice('Stopping after this batch; once more to kill.'),
@@ -79,6 +94,7 @@ export async function executeConfig(given: RunConfig, options: ExecuteArguments)
       signal: interruption.signal,
       jobs,
       waiveGate: waived,
+      acceptChangedData,
     });
     if (started.executed > 0)
       progress.notice(describeFeatures(started.features, featureCache(config)?.folder));

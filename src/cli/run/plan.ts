@@ -15,6 +15,7 @@ import { type GridCell, renderGrid } from '../../report/terminal/terminal-grid.t
 import { renderSizes } from '../../report/terminal/terminal-sizes.ts';
 import { absent, formatCount, formatDuration } from '../../report/words/numbers.ts';
 import { prepareData } from '../../runs/data.ts';
+import { usableSource } from '../../runs/usable-data.ts';
 import { overrideArguments, readOverrides } from '../shell/overrides.ts';
 
 const definitions = {
@@ -38,7 +39,11 @@ export const plan = defineCommand({
     const modelFolder = locateModel(loaded.model, catalogue.families);
     const model = openModel(modelFolder, { families: catalogue.families });
     const config = matchParameters(loaded, catalogue, model);
-    const source = await prepareData(config, config.output);
+    const source = await usableSource({
+      config,
+      catalogue,
+      source: await prepareData(config, config.output),
+    });
     const estimate = await estimateRun(config, catalogue, model, source);
     // citty takes `--no-probe` for a `probe` that is false.
     const probe = rawArgs.includes('--no-probe')

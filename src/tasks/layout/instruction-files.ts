@@ -93,11 +93,17 @@ export function datasetPath({ root }: TaskSource, ...parts: readonly string[]): 
   return join(root, 'cl_dataset', ...parts);
 }
 
+interface MissingImage {
+  readonly place: RowPlace;
+  readonly path: string;
+}
+
 /** Resolves image paths below `cl_dataset` and reports all that do not exist at once, listing each folder once. */
 export class ImageFinder {
   readonly #root: string;
   readonly #folders = new Map<string, ReadonlySet<string>>();
-  readonly #missing: { readonly place: RowPlace; readonly path: string }[] = [];
+  readonly #missing: MissingImage[] = [];
+  #lastMissing: MissingImage | undefined;
   #sought = 0;
 
   constructor(source: TaskSource) {
@@ -119,8 +125,17 @@ export class ImageFinder {
     // A path that exists is never changed.
     const found = [path, ...this.#repairs(path, inside)].find((candidate) => this.#exists(candidate));
     const expected = withoutDoubledExtension(path);
-    if (found === undefined) this.#missing.push({ place, path: expected });
+    this.#lastMissing = found === undefined ? { place, path: expected } : undefined;
+    if (this.#lastMissing !== undefined) this.#missing.push(this.#lastMissing);
     return found ?? expected;
+  }
+
+  /** The image that was looked for last, where it is not there; it then no longer counts as missing. */
+  takeMissing(): string | undefined {
+    const last = this.#missing.at(-1);
+    if (last === undefined || last !== this.#lastMissing) return undefined;
+    this.#missing.pop();
+    return last.path;
   }
 
   /** @throws DataError naming the first row whose image is not there, and how many more there are. */

@@ -1,9 +1,11 @@
 // Reads CoIN's instruction files (train.json; test.json or val.json) into validated samples, however large they are.
 // Knows the common row schema; what a task adds to a row is the task's, where files lie is `instruction-files.ts`.
 import { z } from 'zod';
-import { checkRow, type RowPlace, rowError } from '../../formats/records/json.ts';
+import { DataError } from '../../base/errors.ts';
+import { checkRow, isObject, type RowPlace, rowError } from '../../formats/records/json.ts';
 import { readJsonValue, streamJson } from '../../formats/records/json-stream.ts';
-import type { TaskSource, TestSample, TrainSample, TruthDetails, Turn } from '../task.ts';
+import { type DataPart, type SkippedRow, skippedRows } from '../skipped.ts';
+import type { OnUnusable, TaskSource, TestSample, TrainSample, TruthDetails, Turn } from '../task.ts';
 import { ImageFinder, instructionFile } from './instruction-files.ts';
 
 export interface InstructionOptions {
@@ -12,6 +14,8 @@ export interface InstructionOptions {
   readonly source: TaskSource;
   /** False where entries without an image are part of the task (ScienceQA). */
   readonly imageRequired?: boolean;
+  /** Told of unusable rows, which then are marked; without it the first one throws. */
+  readonly onUnusable?: OnUnusable;
 }
 
 export interface TestInstructionOptions extends InstructionOptions {
@@ -77,12 +81,16 @@ const testRow = z.object({ question_id: identifier, text: nonEmpty, image: nonEm
 export function readTrainInstructions(options: InstructionOptions): readonly TrainSample[] {
   const file = instructionFile(options.source, options.task, ['train.json']);
   const images = new ImageFinder(options.source);
+  const passed = new PassedRows(options, 'train', images);
   const samples: TrainSample[] = [];
   for (const { value, row, line, offset, length } of streamJson(file)) {
     const place = { file, row, line };
-    const entry = checkTrainRow(value, place);
-    const image = images.find(entry.image, place, options.imageRequired ?? true);
-    samples.push(new FiledSample(entry.id, image, place, offset, length));
+    const read = () => {
+      const entry = checkTrainRow(value, place);
+      const image = images.find(entry.image, place, options.imageRequired ?? true);
+      return new FiledSample(entry.id, image, place, offset, length);
+    };
+    samples.push(passed.usable(value, row, read) ?? { ...passed.last, turns: [] });
   }
   images.requireAll();
   return samples;
@@ -134,23 +142,88 @@ export function readTestInstructions(options: TestInstructionOptions): readonly 
   const { fileNames = ['test.json'], answerField = 'answer', imageRequired = true, truth } = options;
   const file = instructionFile(options.source, options.task, fileNames);
   const images = new ImageFinder(options.source);
+  const passed = new PassedRows(options, 'test', images);
   const ids = new UniqueIds();
   const samples: TestSample[] = [];
   for (const { value, row, line } of streamJson(file)) {
     const place = { file, row, line };
-    const { id, text, answer, ...named } = checkTestRow(value, place, answerField);
-    ids.add(id, place);
-    const image = images.find(named.image, place, imageRequired);
-    samples.push({
-      id,
-      ...(image !== undefined && { image }),
-      text,
-      answer,
-      truth: truth?.({ id, image, value, place }) ?? {},
-    });
+    const read = (): TestSample => {
+      const { id, text, answer, ...named } = checkTestRow(value, place, answerField);
+      ids.require(id, place);
+      const image = images.find(named.image, place, imageRequired);
+      return {
+        id,
+        ...(image !== undefined && { image }),
+        text,
+        answer,
+        truth: truth?.({ id, image, value, place }) ?? {},
+      };
+    };
+    const sample = passed.usable(value, row, read) ?? { ...passed.last, text: '', answer: '', truth: {} };
+    ids.add(sample.id, place);
+    samples.push(sample);
   }
   images.requireAll();
   return samples;
+}
+
+/** Tells usable rows from those that are passed over: known ones, and, where somebody is told of them, unusable ones. */
+class PassedRows {
+  readonly #skipped: ReadonlyMap<number, SkippedRow>;
+  readonly #images: ImageFinder;
+  readonly #onUnusable: OnUnusable | undefined;
+  readonly #ids = new Set<string>();
+  /** What stands in place of the last row that was passed over. */
+  last: { readonly id: string; readonly unusable: string } = { id: '', unusable: '' };
+
+  constructor({ source, task, onUnusable }: InstructionOptions, part: DataPart, images: ImageFinder) {
+    this.#skipped = skippedRows(source, task, part);
+    this.#images = images;
+    this.#onUnusable = onUnusable;
+  }
+
+  /** What `read` makes of a row; undefined for one that is passed over. */
+  usable<Sample extends { readonly id: string }>(
+    value: unknown,
+    row: number,
+    read: () => Sample,
+  ): Sample | undefined {
+    const known = this.#skipped.get(row);
+    if (known !== undefined) {
+      this.last = { id: known.id, unusable: known.reason };
+      return undefined;
+    }
+    if (this.#onUnusable === undefined) return read();
+    const found = this.#attempt(read);
+    if (typeof found !== 'string') {
+      this.#ids.add(found.id);
+      return found;
+    }
+    const id = this.#idOf(value, row);
+    this.#ids.add(id);
+    this.last = { id, unusable: found };
+    this.#onUnusable({ row, id, reason: found });
+    return undefined;
+  }
+
+  /** The sample, or what is wrong with its row. */
+  #attempt<Sample>(read: () => Sample): Sample | string {
+    try {
+      const sample = read();
+      const missing = this.#images.takeMissing();
+      return missing === undefined ? sample : `image not found: ${missing}`;
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      const { field, message = '' } = error.issues[0] ?? {};
+      return field === undefined ? message : `${field}: ${message}`;
+    }
+  }
+
+  #idOf(value: unknown, row: number): string {
+    const { question_id, id } = isObject(value) ? value : {};
+    const own = identifier.safeParse(question_id ?? id);
+    return own.success && !this.#ids.has(own.data) ? own.data : `row ${row}`;
+  }
 }
 
 /** Refuses an id that an earlier row has. */
@@ -158,11 +231,15 @@ export class UniqueIds {
   readonly #rowOfId = new Map<string, number>();
 
   add(id: string, place: RowPlace): void {
-    const earlier = this.#rowOfId.get(id);
-    if (earlier !== undefined) {
-      throw rowError(place, 'question_id', `"${id}" is already the id of row ${earlier}`);
-    }
+    this.require(id, place);
     this.#rowOfId.set(id, place.row);
+  }
+
+  /** Throws DataError when an earlier row has the id. */
+  require(id: string, place: RowPlace): void {
+    const earlier = this.#rowOfId.get(id);
+    if (earlier === undefined) return;
+    throw rowError(place, 'question_id', `"${id}" is already the id of row ${earlier}`);
   }
 }
 
