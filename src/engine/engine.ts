@@ -1,5 +1,6 @@
 // The engine of a run: a model of any family behind the interface of `contract.ts`. Opens what the run's configuration names and
 // writes predictions and measurements; how a method trains and answers is the driver's matter.
+import { secondsSince } from '../base/small.ts';
 import type { Catalogue } from '../config/catalogue.ts';
 import { openMethod } from '../config/open-method.ts';
 import type { TrainedStage } from '../config/plan.ts';
@@ -193,8 +194,4 @@ function sharesOf(statistics: GenerationStatistics | undefined) {
   if (statistics === undefined) return {};
   const { promptTokens, sharedTokens, computedTokens, usefulTokens } = statistics;
   return { paddingShare: 1 - usefulTokens / computedTokens, sharedShare: sharedTokens / promptTokens };
-}
-
-function secondsSince(start: number): number {
-  return (performance.now() - start) / 1000;
 }

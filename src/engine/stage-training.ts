@@ -1,9 +1,11 @@
 // The training half of a run's engine: a stage is handed to the driver with the checkpoint of an interrupted try, and what
 // it took is measured. How a method is trained is the driver's matter.
+
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { killable } from '../base/kill-points.ts';
+import { secondsSince } from '../base/small.ts';
 import { methodSettingsOf } from '../config/open-method.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { writeFileAtomic } from '../formats/files/files.ts';
@@ -93,8 +95,4 @@ function identityOf(
     hash.update(JSON.stringify([from, sample.id, sample.turns]));
   }
   return hash.digest('hex');
-}
-
-function secondsSince(start: number): number {
-  return (performance.now() - start) / 1000;
 }

@@ -2,6 +2,7 @@
 // them can be compared: those that were tested on the same samples. Nothing is scored here.
 import { basename, resolve } from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { dependsOn } from '../config/key-effects.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { valueDifferences } from '../formats/records/differences.ts';
 import type { MethodName } from '../methods/index.ts';
@@ -107,13 +108,15 @@ export function differingSettings(
 }
 
 function settingsThatMatter(
-  { name, output, provider, cache, methods: _, adapter, methodSettings, ...rest }: RunConfig,
+  config: RunConfig,
   methods: readonly MethodName[],
 ): Readonly<Record<string, unknown>> {
+  const { seed, adapter, methodSettings } = config;
   const own = <Value>(of: Readonly<Partial<Record<string, Value>>>) =>
     Object.fromEntries(methods.map((method) => [method, of[method]]));
   return {
-    ...rest,
+    seed,
+    ...dependsOn(config, 'compared'),
     adapter: { ...adapter, methods: own(adapter.methods) },
     methodSettings: own(methodSettings),
   };

@@ -1,16 +1,17 @@
 // Steps that other runs of a study have completed already are taken over instead of computed: their files are linked, and
 // the journal gets a record that says where they came from. What is taken over is checked by its hashes first.
 
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { planRun, type Step } from '../config/plan.ts';
 import { catalogueOf } from '../config/plugins.ts';
 import type { RunConfig } from '../config/schema.ts';
-import { linkFile, listFiles, makeFolder, publishFolder } from '../formats/files/files.ts';
+import { linkFile, listFiles, makeFolder, publishFolder, remove } from '../formats/files/files.ts';
 import { Completion } from '../runs/completion.ts';
 import { readJournal, recordsByKey } from '../runs/journal.ts';
 import { readProvenance } from '../runs/provenance.ts';
 import { readRunConfig, runFiles } from '../runs/run-folder.ts';
+import { readSkipped } from '../runs/skipped-file.ts';
 import { partialFiles } from '../tasks/predictions.ts';
 import { stepKeys } from './step-keys.ts';
 
@@ -56,7 +57,7 @@ export function takeOverSteps(studyFolder: string, name: string, config: RunConf
   const folder = join(studyFolder, name);
   const known = candidatesIn(studyFolder, name);
   if (known.size === 0) return [];
-  const keys = stepKeys(config, readProvenance(folder));
+  const keys = stepKeys(config, readProvenance(folder), readSkipped(folder));
   const own = new Completion(folder);
   return planRun(config, catalogueOf(config)).flatMap((step): readonly SharedStep[] => {
     if (own.isComplete(step)) return [];
@@ -79,7 +80,7 @@ function candidatesIn(studyFolder: string, except: string): ReadonlyMap<string, 
     if (name === except) continue;
     const folder = join(studyFolder, name);
     const config = readRunConfig(folder);
-    const keys = stepKeys(config, readProvenance(folder));
+    const keys = stepKeys(config, readProvenance(folder), readSkipped(folder));
     const recorded = recordsByKey(readJournal(runFiles.journal(folder)));
     const sibling = { folder, name, completion: new Completion(folder) };
     for (const step of planRun(config, catalogueOf(config))) {
@@ -109,8 +110,4 @@ function linkOutput(from: string, to: string, step: Step): void {
     linkFile(join(from, step.adapterFolder, path), join(aside, path));
   }
   publishFolder(aside, target);
-}
-
-function remove(...paths: readonly string[]): void {
-  for (const path of paths) rmSync(path, { recursive: true, force: true });
 }

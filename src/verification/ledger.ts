@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { basename, isAbsolute, join, relative } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../base/errors.ts';
+import { dependsOn } from '../config/key-effects.ts';
 import { methodSettingsOf } from '../config/open-method.ts';
 import { planRun } from '../config/plan.ts';
 import { catalogueOf } from '../config/plugins.ts';
@@ -194,8 +195,7 @@ function groupsOf(method: Method, runs: readonly ReadRun[]): readonly RunGroup[]
 
 /** What runs must share to be seeds of one another, as far as this method is concerned. */
 function settingsKey(config: RunConfig, method: Method): string {
-  const { seed, name, output, provider, cache, methods: _, adapter, methodSettings, ...rest } = config;
-  return JSON.stringify({ ...rest, settings: methodSettingsOf(config, method) });
+  return JSON.stringify([dependsOn(config, 'compared'), methodSettingsOf(config, method)]);
 }
 
 function describeRun(config: RunConfig, method: Method): string {

@@ -1,14 +1,14 @@
 // `coin judge score`: the figure of a file of judge answers, whoever gave them.
+
 import { defineCommand } from 'citty';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.ts';
 import { judgedFigure, parseJudgeAnswer } from '../../evaluation/judging/parser.ts';
 import { checkRow, readJsonLines } from '../../formats/records/json.ts';
+import { scoringModes } from '../../tasks/task.ts';
 import { oneOf } from '../shell/arguments.ts';
 
 const answer = z.object({ text: z.string() });
-const modes = ['strict', 'reference'] as const;
-
 export const judgeScore = defineCommand({
   args: {
     answers: {
@@ -27,7 +27,7 @@ export const judgeScore = defineCommand({
   },
   run({ args }) {
     if (args.answers === undefined) throw new UserError('expected --answers FILE.jsonl');
-    const mode = oneOf('--mode', args.mode, modes);
+    const mode = oneOf('--mode', args.mode, scoringModes);
     const texts = readJsonLines(args.answers).map(
       ({ row, value }) => checkRow(answer, value, { file: args.answers ?? '', row }).text,
     );

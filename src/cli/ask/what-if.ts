@@ -19,7 +19,7 @@ import { type GridCell, renderGrid, style, wrap } from '../../report/terminal/te
 import { absent, formatScore } from '../../report/words/numbers.ts';
 import { modelInWords } from '../../report/words/what-if-words.ts';
 import type { OpenedRun } from '../../runs/open.ts';
-import type { ScoringMode } from '../../tasks/task.ts';
+import { type ScoringMode, scoringModes } from '../../tasks/task.ts';
 import { oneOf } from '../shell/arguments.ts';
 import { askRun } from './ask-run.ts';
 
@@ -58,7 +58,7 @@ interface Asked {
 export const whatIf = defineCommand({
   args: definitions,
   async run({ args }) {
-    const mode = oneOf('--mode', args.mode, ['strict', 'reference'] as const);
+    const mode = oneOf('--mode', args.mode, scoringModes);
     let asked: readonly WhatIfModel[] = [];
     const results = await askRun(args.run, 'batch', (signal) =>
       ask({

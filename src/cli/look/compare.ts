@@ -8,11 +8,9 @@ import { renderComparison, renderPredictionComparison } from '../../report/termi
 import { comparePredictions } from '../../results/compare-predictions.ts';
 import { compareRuns } from '../../results/comparison.ts';
 import { coinTasks, tasks } from '../../tasks/index.ts';
-import type { ScoringMode } from '../../tasks/task.ts';
+import { scoringModes } from '../../tasks/task.ts';
 import { oneOf } from '../shell/arguments.ts';
 import { wholeNumber } from '../shell/options.ts';
-
-const modes = ['strict', 'reference'] as const satisfies readonly ScoringMode[];
 
 export const compare = defineCommand({
   args: {
@@ -35,7 +33,7 @@ export const compare = defineCommand({
     json: { type: 'boolean', description: 'print JSON, every cell included' },
   },
   async run({ args }) {
-    const mode = oneOf('--mode', args.mode, modes);
+    const mode = oneOf('--mode', args.mode, scoringModes);
     const resamples = wholeNumber('--resamples', args.resamples);
     const seed = wholeNumber('--seed', args.seed, 0);
     const screen = { width: widthOf(process.stdout), color: useColor(process.stdout) };

@@ -1,5 +1,7 @@
 // `coin cache`: what the image features kept on disk take, and a way to be rid of them.
+
 import { defineCommand } from 'citty';
+import { counted } from '../../base/small.ts';
 import { loadConfig } from '../../config/load.ts';
 import { featureCache } from '../../engine/feature-cache.ts';
 import { DiskCache } from '../../formats/files/disk-cache.ts';
@@ -28,7 +30,7 @@ export const cache = defineCommand({
     const { folder, maxBytes } = options;
     const kept = new DiskCache(options);
     const { entries, bytes } = kept.usage();
-    const size = `${entries} ${entries === 1 ? 'image' : 'images'}, ${megabytes(bytes)}`;
+    const size = `${counted(entries, 'image')}, ${megabytes(bytes)}`;
     if (args.clear === true) {
       kept.clear();
       process.stdout.write(`${folder}: removed ${size}\n`);

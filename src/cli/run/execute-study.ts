@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { UserError } from '../../base/errors.ts';
+import { counted } from '../../base/small.ts';
 import type { RunConfig } from '../../config/load.ts';
 import { catalogueOf } from '../../config/plugins.ts';
 import { matchParameters } from '../../forecast/sizes.ts';
@@ -125,10 +126,8 @@ function describeShared(name: string, shared: readonly SharedStep[]): string | u
   const seconds = shared.reduce((sum, step) => sum + step.seconds, 0);
   const from = [...new Set(shared.map((step) => step.from))];
   const parts = [
-    ...(trainings === 0 ? [] : [`${trainings} training${trainings === 1 ? '' : 's'}`]),
-    ...(shared.length === trainings
-      ? []
-      : [`${shared.length - trainings} evaluation${shared.length - trainings === 1 ? '' : 's'}`]),
+    ...(trainings === 0 ? [] : [counted(trainings, 'training')]),
+    ...(shared.length === trainings ? [] : [counted(shared.length - trainings, 'evaluation')]),
   ];
   return `${name}: ${parts.join(' and ')} taken over from ${from.slice(0, 2).join(' and ')}${from.length > 2 ? ' and others' : ''}, which saves ${formatDuration(seconds)}`;
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { defineCommand } from 'citty';
 import { runFiles } from '../../runs/run-folder.ts';
 import { loadStudy, type Study, shippedStudies, studyFile } from '../../studies/load-study.ts';
-import type { ScoringMode } from '../../tasks/task.ts';
+import { scoringModes } from '../../tasks/task.ts';
 import { oneOf } from '../shell/arguments.ts';
 import { overrideArguments, readOverrides } from '../shell/overrides.ts';
 import { commandLine, executionArguments, jobsOption } from './execute-config.ts';
@@ -31,8 +31,6 @@ const definitions = {
   ...executionArguments,
 } as const;
 
-const modes = ['strict', 'reference'] as const satisfies readonly ScoringMode[];
-
 export const study = defineCommand({
   args: definitions,
   async run({ args, rawArgs }) {
@@ -49,7 +47,7 @@ export const study = defineCommand({
       base: args.base,
       ...(args.seeds === undefined ? {} : { seeds: readSeeds(args.seeds) }),
     });
-    const mode = oneOf('--mode', args.mode, modes);
+    const mode = oneOf('--mode', args.mode, scoringModes);
     if (args['dry-run'] === true) {
       process.stdout.write(describeStudy(loaded));
       return;
@@ -64,6 +62,7 @@ export const study = defineCommand({
       jobs: jobsOption(args.jobs),
       quiet: args.quiet === true,
       waived: args['waive-gate'] === true,
+      acceptChangedData: args['accept-changed-data'] === true,
     });
   },
 });

@@ -3,6 +3,7 @@
 import { builtIn } from '../../config/catalogue.ts';
 import { presets } from '../../config/presets.ts';
 import { shippedStudies } from '../../studies/load-study.ts';
+import { scoringModes } from '../../tasks/task.ts';
 
 const words: Readonly<Record<string, () => readonly string[]>> = {
   config: () => Object.keys(presets),
@@ -13,7 +14,7 @@ const words: Readonly<Record<string, () => readonly string[]>> = {
   methods: () => builtIn.methods.names,
   'method...': () => builtIn.methods.names,
   provider: () => ['cpu', 'webgpu', 'cuda'],
-  mode: () => ['strict', 'reference'],
+  mode: () => scoringModes,
   shell: () => ['bash', 'zsh', 'fish'],
 };
 

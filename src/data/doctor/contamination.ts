@@ -1,12 +1,14 @@
 // Test and training images that the base model has seen: against a list of its training images, one a line, as a
 // name or path, a SHA-256 of the file (64 hexadecimal digits) or our perceptual hash (32).
+
 import { basename, relative } from 'node:path';
 import { DataError } from '../../base/errors.ts';
+import { counted } from '../../base/small.ts';
 import { sha256OfFile } from '../../formats/files/files.ts';
 import { ImageHashIndex, parseHash } from '../../formats/images/image-hash.ts';
 import { readText } from '../../formats/records/json.ts';
 import type { Finding } from './findings.ts';
-import { type ImageCheck, plural } from './images.ts';
+import type { ImageCheck } from './images.ts';
 import type { TaskImages } from './leakage.ts';
 
 interface SeenImages {
@@ -67,7 +69,7 @@ export function findContamination(
       const paths = check === undefined ? [] : seen(check);
       if (check === undefined || paths.length === 0) return [];
       const first = relative(root, paths[0] ?? '').replaceAll('\\', '/');
-      const of = plural(check.present.length, part === 'test' ? 'test image' : 'training image');
+      const of = counted(check.present.length, part === 'test' ? 'test image' : 'training image');
       return [
         {
           severity: part === 'test' ? 'warning' : 'note',

@@ -1,8 +1,10 @@
 // Looks at the images that instruction files name: are they there, can they be decoded, are they as large as their
 // row says. Hashes those that it decodes, for the search for images that are in training and in the test.
+
 import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
 import { UserError } from '../../base/errors.ts';
+import { counted } from '../../base/small.ts';
 import { readImage } from '../../formats/images/image.ts';
 import { hashImage, type ImageHash } from '../../formats/images/image-hash.ts';
 import type { CoinTask } from '../../tasks/index.ts';
@@ -54,7 +56,7 @@ export async function checkImages(options: ImageOptions): Promise<ImageCheck> {
   const present = all.filter(({ path }) => existsSync(path));
   if (present.length < all.length) {
     const first = all.find(({ path }) => !existsSync(path));
-    const [count, of] = [all.length - present.length, plural(all.length, 'image')];
+    const [count, of] = [all.length - present.length, counted(all.length, 'image')];
     error(
       'image-missing',
       `${count} of ${of} ${count === 1 ? 'is' : 'are'} not there; the first: ${shown(first?.path ?? '')} (row ${first?.row})`,
@@ -124,8 +126,4 @@ function sample(images: readonly NamedImage[], purpose: string): readonly NamedI
   const order = new RandomStream(0, `doctor/${purpose}`).shuffle(images.map((_, index) => index));
   const chosen = order.slice(0, sampledImages).sort((first, second) => first - second);
   return chosen.map((index) => images[index] as NamedImage);
-}
-
-export function plural(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? '' : 's'}`;
 }

@@ -1,13 +1,15 @@
 // Images that are in training and in the test: the same file, the same bytes under another name, or nearly the same
 // image. Nothing is compared each with each: paths by sets, bytes only where lengths are the same, images by bands
 // of their hash.
+
 import { statSync } from 'node:fs';
 import { relative } from 'node:path';
+import { counted } from '../../base/small.ts';
 import { sha256OfFile } from '../../formats/files/files.ts';
 import { ImageHashIndex } from '../../formats/images/image-hash.ts';
 import type { CoinTask } from '../../tasks/index.ts';
 import type { Finding, FindingCode } from './findings.ts';
-import { type ImageCheck, type LookedAt, plural } from './images.ts';
+import type { ImageCheck, LookedAt } from './images.ts';
 import type { NamedImage } from './rows.ts';
 
 export interface TaskImages {
@@ -27,7 +29,7 @@ export function findLeaks(root: string, all: readonly TaskImages[]): readonly Fi
     const add = (code: FindingCode, leaks: readonly string[], one: string, several: string) => {
       if (leaks.length === 0) return;
       const what = leaks.length === 1 ? one : several;
-      const message = `${plural(leaks.length, 'test image')} ${what}; the first: ${leaks[0]}`;
+      const message = `${counted(leaks.length, 'test image')} ${what}; the first: ${leaks[0]}`;
       findings.push({ severity: 'warning', task, code, message, hint });
     };
     for (const other of all) {

@@ -152,6 +152,11 @@ export function listFiles(folder: string): readonly string[] {
     .sort();
 }
 
+/** Removes files and folders with all that is in them; what is not there is no mistake. */
+export function remove(...paths: readonly string[]): void {
+  for (const path of paths) rmSync(path, { recursive: true, force: true });
+}
+
 /** Removes what an interrupted `writeFileAtomic` left below `folder`. Only for whoever holds the folder alone. */
 export function removeTemporaryFiles(folder: string): void {
   if (!existsSync(folder)) return;

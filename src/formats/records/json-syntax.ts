@@ -1,5 +1,6 @@
 // What `JSON.parse` leaves open: how deep a text may be nested, and where it breaks when it was refused, as Node's own
 // message carries no position for short or truncated text. Not a parser.
+import { counted } from '../../base/small.ts';
 
 /** Deeper than any file that is read here, and shallow enough for every function that recurses over a value. */
 export const DEEPEST_JSON = 200;
@@ -112,7 +113,7 @@ function errorAt(text: string, start: number, expected: Expectation, depth: numb
   const found = atEnd
     ? depth === 0
       ? 'the file is empty or ends here'
-      : `the file ends here with ${depth} bracket${depth === 1 ? '' : 's'} open`
+      : `the file ends here with ${counted(depth, 'bracket')} open`
     : foundAt(text, offset);
   const before = text.slice(0, offset);
   const lineStart = before.lastIndexOf('\n') + 1;

@@ -1,11 +1,12 @@
 // The drawings of a run as files: an SVG by itself, with its own style, and the same as a PNG. Drawn as on the page, in the
 // colours of paper.
 
+import { scoringModes } from '../../tasks/task.ts';
 import { curveDrawing, radarDrawing } from '../page/section-figures.ts';
 import { paperColours } from '../page/styles.ts';
 import { drawingRules, paletteRules } from '../page/styles-drawings.ts';
 import type { RunResults } from '../results.ts';
-import { methodFigures, scoringModes } from '../words/figures.ts';
+import { methodFigures } from '../words/figures.ts';
 
 export interface ExportFigure {
   /** Of its file, without the ending. */

@@ -1,9 +1,11 @@
 // The tables of a run as files for other programs: CSV with whole numbers, LaTeX (booktabs) as they are shown. Which tables
 // there are is said here; what is in them is computed elsewhere.
+
 import { costFigures } from '../../results/costs.ts';
+import { scoringModes } from '../../tasks/task.ts';
 import type { RunResults } from '../results.ts';
 import { costCell } from '../words/costs.ts';
-import { methodFigures, scoringModes } from '../words/figures.ts';
+import { methodFigures } from '../words/figures.ts';
 import { absent, formatChange, formatScore } from '../words/numbers.ts';
 
 /** A number with how it is shown, or a word. */

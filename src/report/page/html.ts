@@ -1,10 +1,10 @@
 // The report of a run as one HTML file: which sections it has; they draw themselves, and the frame is `page.ts`. Both scorings are in the page, and two radio buttons with style rules show one of them.
 
 import type { JudgeResults } from '../../followups/judging/judge-results.ts';
-import type { ScoringMode } from '../../tasks/task.ts';
+import { type ScoringMode, scoringModes } from '../../tasks/task.ts';
 import type { RunResults } from '../results.ts';
 import { besideFigures } from '../words/beside.ts';
-import { headline, methodFigures, runName, scoringModes, subline } from '../words/figures.ts';
+import { headline, methodFigures, runName, subline } from '../words/figures.ts';
 import { html, type Markup } from './markup.ts';
 import { navigation, type PageSection, renderPage } from './page.ts';
 import { scoringComparison, unreadableTable } from './section-answers.ts';

@@ -1,5 +1,6 @@
 // How `coin data doctor` shows its report on a terminal: what was checked, what was found, what to do.
 
+import { counted } from '../../base/small.ts';
 import { answerStyles } from '../../data/doctor/answers.ts';
 import type { DoctorReport, Finding, PartReport, TaskReport } from '../../data/doctor/findings.ts';
 import { sampledImages } from '../../data/doctor/images.ts';
@@ -89,9 +90,8 @@ function findingLines(findings: readonly Finding[], paint: Paint): readonly stri
 }
 
 function verdict({ errors, warnings }: DoctorReport, paint: Paint): string {
-  const count = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`;
   if (errors > 0)
-    return paint('red', `${count(errors, 'error')}, ${count(warnings, 'warning')}: not ready for a run`);
-  if (warnings > 0) return paint('yellow', `no errors, ${count(warnings, 'warning')}: a run can start`);
+    return paint('red', `${counted(errors, 'error')}, ${counted(warnings, 'warning')}: not ready for a run`);
+  if (warnings > 0) return paint('yellow', `no errors, ${counted(warnings, 'warning')}: a run can start`);
   return paint('green', 'no errors, no warnings: ready for a run');
 }

@@ -7,8 +7,6 @@ import type { ScoringMode } from '../../tasks/task.ts';
 import type { MethodInfo, RunResults } from '../results.ts';
 import { formatShort } from './numbers.ts';
 
-export const scoringModes: readonly ScoringMode[] = ['strict', 'reference'];
-
 /** One task under one method. Undefined where nothing has been evaluated yet. Percent; `change` in points. */
 export interface TaskFigures {
   readonly task: string;

@@ -1,6 +1,8 @@
 // The ledger of methods as Markdown: the rule, a row per method, then what each row rests on. The same entries give the
 // same text.
+
 import { confidenceInterval, mean } from '../../metrics/statistics.ts';
+import { scoringModes } from '../../tasks/task.ts';
 import type { LedgerEntry, MethodRun, RunGroup, Verdict } from '../../verification/ledger.ts';
 import { costCell } from './costs.ts';
 import { absent, formatChange, formatScore } from './numbers.ts';
@@ -102,7 +104,7 @@ function runTable({ what, runs }: RunGroup): string {
             'mean ± t interval',
             '',
             '',
-            ...(['strict', 'reference'] as const).flatMap((mode) => [
+            ...scoringModes.flatMap((mode) => [
               over((run) => run[mode].finalAverage, formatScore),
               over((run) => run[mode].maa, formatScore),
               over((run) => run[mode].bwt, formatChange),
