@@ -142,7 +142,7 @@ describe('coin metrics', () => {
     const source = writeTinyData(join(folder, 'data'));
     const modelFolder = join(folder, 'model');
     mkdirSync(modelFolder);
-    writeFileSync(join(modelFolder, 'config.json'), '{}');
+    writeFileSync(join(modelFolder, 'config.json'), '{"model_type": "llava"}');
     const run = join(folder, 'run');
     const tiny = tinyConfig(run, source);
     await executeRun({

@@ -26,7 +26,7 @@ beforeAll(() => {
   buildIfStale();
   source = writeTinyData(join(top, 'data'));
   mkdirSync(modelFolder);
-  writeFileSync(join(modelFolder, 'config.json'), '{}');
+  writeFileSync(join(modelFolder, 'config.json'), '{"model_type": "llava"}');
 });
 afterAll(() => rmSync(top, { recursive: true, force: true }));
 
