@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { sha256, sha256OfFile } from '../dist/formats/files/files.js';
 import { builtIn } from '../dist/config/catalogue.js';
 import { configSchema } from '../dist/config/schema.js';
-import { judgingOrigin } from '../dist/runs/judge-files.js';
+import { judgingCell } from '../dist/runs/judge-files.js';
 import { planRun } from '../dist/config/plan.js';
 import { recordProvenance } from '../dist/runs/provenance.js';
 import { computeResults } from '../dist/report/compute.js';
@@ -43,7 +43,7 @@ try {
     output: folder,
   };
   write(join(folder, 'config.json'), JSON.stringify(config));
-  write(join(top, 'model', 'config.json'), '{}');
+  write(join(top, 'model', 'config.json'), '{"model_type": "llava"}');
   const source = { root, instructionType: 'Original' };
   recordProvenance(folder, { source, tasks, modelFolder: join(top, 'model') });
 
@@ -66,7 +66,7 @@ try {
       const file = join(place, step.predictionFile);
       write(file, `${judged.join('\n')}\n`);
       const files = { [step.predictionFile]: sha256OfFile(file) };
-      lines.judged = `${JSON.stringify(record('judge', judgingOrigin(folder, step, identity), files))}\n`;
+      lines.judged = `${JSON.stringify(record('judge', judgingCell(folder, step, identity).from, files))}\n`;
     }
     lines.journal = `${JSON.stringify(record(step.kind, '', { x: sha256('') }))}\n`;
     writeFileSync(join(folder, 'journal.jsonl'), lines.journal, { flag: 'a' });

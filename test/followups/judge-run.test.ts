@@ -44,7 +44,7 @@ beforeAll(async () => {
   made = join(top, 'made');
   const modelFolder = join(top, 'model');
   mkdirSync(modelFolder);
-  writeFileSync(join(modelFolder, 'config.json'), '{}');
+  writeFileSync(join(modelFolder, 'config.json'), '{"model_type": "llava"}');
   await executeRun({
     config: tinyConfig(made, source),
     folder: made,

@@ -39,7 +39,7 @@ beforeAll(async () => {
   folder = join(top, 'run');
   const modelFolder = join(top, 'model');
   mkdirSync(modelFolder);
-  writeFileSync(join(modelFolder, 'config.json'), '{}');
+  writeFileSync(join(modelFolder, 'config.json'), '{"model_type": "llava"}');
   const config = tinyConfig(folder, source);
   await executeRun({
     config: { ...config, evaluation: { ...config.evaluation, unseen: true } },

@@ -93,7 +93,7 @@ beforeAll(async () => {
   top = mkdtempSync(join(tmpdir(), 'coin-compare-'));
   modelFolder = join(top, 'model');
   mkdirSync(modelFolder);
-  writeFileSync(join(modelFolder, 'config.json'), '{}');
+  writeFileSync(join(modelFolder, 'config.json'), '{"model_type": "llava"}');
   source = writeImages();
   await makeRun('run');
   await makeRun('seed-1', { seed: 1 });

@@ -45,7 +45,11 @@ function adapterBytes(values: readonly number[], shape: readonly number[] = [2, 
   });
 }
 
-async function makeRun(name: string, more: Partial<RunConfig> = {}, weights = '{}'): Promise<string> {
+async function makeRun(
+  name: string,
+  more: Partial<RunConfig> = {},
+  weights = '{"model_type": "llava"}',
+): Promise<string> {
   const [folder, modelFolder] = [join(top, name), join(top, `model of ${name}`)];
   mkdirSync(modelFolder);
   writeFileSync(join(modelFolder, 'config.json'), weights);

@@ -39,7 +39,7 @@ beforeAll(() => {
   folder = join(top, 'run');
   modelFolder = join(top, 'model');
   mkdirSync(modelFolder);
-  writeFileSync(join(modelFolder, 'config.json'), '{}');
+  writeFileSync(join(modelFolder, 'config.json'), '{"model_type": "llava"}');
 });
 afterAll(() => rmSync(top, { recursive: true, force: true }));
 
@@ -136,9 +136,9 @@ it('refuses data or weights that are not those of the run', async () => {
   writeFileSync(file, before);
   await expect(computeResults(folder)).resolves.toBeDefined();
 
-  writeFileSync(join(modelFolder, 'config.json'), '{"other": 1}');
+  writeFileSync(join(modelFolder, 'config.json'), '{"model_type": "llava", "other": 1}');
   await expect(execute()).rejects.toThrow(/weights changed since the run began: config\.json/);
-  writeFileSync(join(modelFolder, 'config.json'), '{}');
+  writeFileSync(join(modelFolder, 'config.json'), '{"model_type": "llava"}');
   await execute();
 });
 

@@ -49,7 +49,7 @@ export interface RunDiff {
   /** The part in which the two part first; absent where they are equal. */
   readonly partsAt?: DiffPart;
   readonly configuration: readonly ValueDifference[];
-  /** Versions, machine, and what of the benchmark is used. */
+  /** Versions, machine, what of the benchmark is used, and hashes of plug-ins. */
   readonly provenance: readonly ValueDifference[];
   readonly data: readonly FileDifference[];
   readonly weights: readonly FileDifference[];
@@ -125,7 +125,12 @@ function configurationDifferences(one: RunFiles, other: RunFiles): readonly Valu
 }
 
 function madeDifferences(one: Provenance, other: Provenance): readonly ValueDifference[] {
-  const made = ({ versions, machine, protocol }: Provenance) => ({ versions, machine, protocol });
+  const made = ({ versions, machine, protocol, plugins }: Provenance) => ({
+    versions,
+    machine,
+    protocol,
+    plugins: plugins.map(({ sha256 }) => sha256),
+  });
   return valueDifferences(made(one), made(other));
 }
 
