@@ -86,12 +86,12 @@ describe('merged', () => {
     ['some-layers', 3, true],
     ['all-linear', 34, false],
     ['older-spelling', 3, true],
-  ] as const)("%s gives PEFT's logits without an adapter", async (name, layers, projector) => {
+  ] as const)("%s gives PEFT's logits without an adapter", async (name, layers, alongside) => {
     const to = join(root, `merged-${name}`);
     const result = await merge(name, to);
     expect(result).toEqual({
       layers,
-      projector,
+      alongside,
       weightFiles: ['model.safetensors'],
       otherFiles: ['config.json', 'generation_config.json'],
     });
