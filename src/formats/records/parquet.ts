@@ -40,8 +40,34 @@ async function open(file: string) {
   return decoding(file, async () => {
     const buffer = await asyncBufferFromFile(file);
     const metadata: FileMetaData = await parquetMetadataAsync(buffer);
+    checkSizes(metadata, buffer.byteLength);
     return { buffer, metadata };
   });
+}
+
+/** Values that a byte of a file may stand for: runs of equal values take few bytes, but no column is one run. */
+const VALUES_A_BYTE = 1000;
+/** What a chunk may be larger than the file that it is packed in. */
+const MOST_PACKED = 1000;
+
+/** Throws where a file says that it holds more than it can: the library would believe it, and take memory for it or for ever. */
+function checkSizes({ row_groups: groups, num_rows: rows }: FileMetaData, fileBytes: number): void {
+  const bounded = (what: string, value: bigint | number | undefined, most: number) => {
+    if (value === undefined || (value >= 0 && value <= most)) return;
+    throw new Error(`${what} of ${value} in a file of ${fileBytes} bytes`);
+  };
+  bounded('a number of rows', rows, VALUES_A_BYTE * fileBytes);
+  for (const group of groups) {
+    bounded('a number of rows', group.num_rows, VALUES_A_BYTE * fileBytes);
+    for (const { meta_data: chunk } of group.columns) {
+      if (chunk === undefined) continue;
+      bounded('a number of values', chunk.num_values, VALUES_A_BYTE * fileBytes);
+      bounded('a chunk', chunk.total_compressed_size, fileBytes);
+      bounded('a chunk', chunk.total_uncompressed_size, MOST_PACKED * fileBytes);
+      bounded('a page at byte', chunk.data_page_offset, fileBytes);
+      bounded('a dictionary at byte', chunk.dictionary_page_offset, fileBytes);
+    }
+  }
 }
 
 async function decoding<T>(file: string, run: () => Promise<T>): Promise<T> {
