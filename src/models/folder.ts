@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { UserError } from '../base/errors.ts';
 import { isObject, readJsonObject, readText } from '../formats/records/json.ts';
+import { requireShallowYaml } from '../formats/records/yaml-source.ts';
 
 /** Names the parts of a model that is not one folder; `family` says whose, by default LLaVA's. */
 export const COMPOSITION_FILE = 'coin-model.yaml';
@@ -27,7 +28,9 @@ export function readComposition(
   if (!existsSync(file)) return undefined;
   let yaml: unknown;
   try {
-    yaml = parseYaml(readText(file));
+    const text = readText(file);
+    requireShallowYaml(text, file);
+    yaml = parseYaml(text);
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new UserError({ file, message: `not YAML: ${(error as Error).message.split('\n')[0]}` });

@@ -23,19 +23,45 @@ export interface ReadYamlOptions {
   readonly keysHint: string;
 }
 
+const SHOWN_ERRORS = 8;
+/** A file that people write by hand is smaller, and shallower: deep ones keep the parser busy for minutes. */
+const LONGEST_YAML = 1_000_000;
+const DEEPEST_YAML = 100;
+const stackedEntries = new RegExp(`(?:[-?:][ \\t]+){${DEEPEST_YAML},}`);
+
+/** Throws UserError for a text that is longer, or whose brackets are nested deeper, than any file that is meant to be YAML. */
+export function requireShallowYaml(text: string, file: string): void {
+  if (text.length > LONGEST_YAML)
+    throw new UserError({
+      file,
+      message: `expected at most ${LONGEST_YAML} characters, found ${text.length}`,
+    });
+  let depth = 0;
+  let deepest = 0;
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    depth = Math.max(0, depth + (bracket === '[' || bracket === '{' ? 1 : -1));
+    deepest = Math.max(deepest, depth);
+  }
+  if (deepest > DEEPEST_YAML || stackedEntries.test(text))
+    throw new UserError({ file, message: `expected YAML nested at most ${DEEPEST_YAML} deep` });
+}
+
 /** @throws UserError when there is no file, it is not YAML, or it holds no keys and values. */
 export function readYaml(file: string, { workingFolder, hint, keysHint }: ReadYamlOptions): Source {
   const path = resolve(workingFolder, file);
   const lines = new LineCounter();
   const shown = isAbsolute(file) ? file : relative(process.cwd(), path);
-  const document = parseDocument(readText(shown, { hint }), { lineCounter: lines, prettyErrors: false });
+  const text = readText(shown, { hint });
+  requireShallowYaml(text, file);
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const at = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return { file, line, column: col };
   };
   const place = (keys: readonly PropertyKey[], atKey = false) => at(offsetOf(document, keys, atKey));
   if (document.errors.length > 0) {
-    throw new UserError(document.errors.map(({ message, pos }) => ({ ...at(pos[0]), message })));
+    const first = document.errors.slice(0, SHOWN_ERRORS);
+    throw new UserError(first.map(({ message, pos }) => ({ ...at(pos[0]), message })));
   }
   let value: unknown;
   try {
