@@ -1,7 +1,7 @@
 // The package as it is published: packed, put into an empty folder with nothing beside what it declares, and used there
 // from code, from the command line and with plug-ins. The registry plays no part: npm's own packing says what is in the
 // package, and its declared dependencies are linked from this checkout, so that one that is not declared is not found.
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -121,24 +121,56 @@ export * from 'coin-bench/dist/engine/engine.js';
   });
 });
 
-it('runs a method and a task of a plug-in, killed and gone on with, by several engines', async () => {
-  const one = ['run', 'mine.yaml', '--set', 'methods=[damped]', '--quiet'];
+/** A family whose folders say `toy` and hold a model of another family one floor below. */
+const toyFamily = `
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { builtIn, defineFamily } from 'coin-bench';
+
+const llava = builtIn.families.get('llava');
+const inner = (folder) => join(folder, 'inner');
+export const families = [
+  defineFamily({
+    ...llava,
+    name: 'toy',
+    label: 'Toy',
+    layouts: 'a folder that says toy',
+    recognises: (folder) => JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')).model_type === 'toy',
+    files: (folder) => llava.files(inner(folder)).map((file) => join('inner', file)),
+    outline: (folder) => llava.outline(inner(folder)),
+    open: (folder, options) => llava.open(inner(folder), options),
+    inspect: (folder) => llava.inspect(inner(folder)),
+  }),
+];
+`;
+const toyRun = `
+base: nano
+name: mine
+model: ./toy
+plugins: [./mine.mjs, ./toy-family.mjs]
+tasks: [Parity, GQA]
+methods: [damped]
+methodSettings: {damped: {factor: 0.8}}
+trainSamples: 8
+testSamples: 4
+adapter: {rank: 4, alpha: 8, dropout: 0}
+training: {batchSize: 4, learningRate: 0.002}
+evaluation: {maxNewTokens: 4}
+`;
+
+it('runs a method, a task and a family of plug-ins, killed and gone on with, by several engines', () => {
+  writeFileSync(join(folder, 'toy-family.mjs'), toyFamily);
+  writeFileSync(join(folder, 'toy.yaml'), toyRun);
+  mkdirSync(join(folder, 'toy'));
+  writeFileSync(join(folder, 'toy', 'config.json'), '{ "model_type": "toy" }');
+  symlinkSync(join(installed, 'assets', 'nano'), join(folder, 'toy', 'inner'));
+  const one = ['run', 'toy.yaml', '--quiet'];
   const args = [...one, '--jobs', '2'];
   const journal = join(folder, 'runs', 'mine', 'journal.jsonl');
-  // Killed as soon as the plug-in's own task is trained.
-  const child = spawn(command, args, { cwd: folder, stdio: 'ignore' });
-  await new Promise<void>((resolve, reject) => {
-    const watch = setInterval(() => {
-      if (!existsSync(journal) || !readFileSync(journal, 'utf8').includes('1-Parity/train')) return;
-      clearInterval(watch);
-      child.kill('SIGKILL');
-    }, 20);
-    child.once('exit', () => {
-      clearInterval(watch);
-      if (existsSync(journal)) resolve();
-      else reject(new Error('the run ended before it trained'));
-    });
-  });
+  // Killed while the first stage is put into its place.
+  const env = { ...process.env, COIN_KILL: 'rename:1:after:1-Parity/adapter' };
+  expect(spawnSync(command, args, { cwd: folder, env }).signal).toBe('SIGKILL');
+  expect(readFileSync(journal, 'utf8')).not.toContain('1-Parity/train');
   const finished = run(command, ...args);
   expect(finished.status, finished.stderr).toBe(0);
   expect(finished.stdout).toContain('Damped LoRA');
