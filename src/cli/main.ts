@@ -4,6 +4,7 @@
 import type { ArgsDef, CommandDef } from 'citty';
 import { UserError } from '../base/errors.ts';
 import { packageVersion } from '../base/package.ts';
+import { guardTerminal, printable } from '../base/printable.ts';
 import { systemError } from '../formats/files/system-errors.ts';
 import { useColor } from '../report/terminal/paint.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
@@ -13,6 +14,10 @@ import { coin } from './shell/commands.ts';
 // A reader such as `head` may close the pipe: then it has what it wanted, but what is still going on has nobody to tell.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 process.stderr.on('error', () => process.exit(141));
+
+// What is read in a terminal is made safe whatever it holds; a pipe gets the bytes that are.
+guardTerminal(process.stderr);
+if (process.stdout.isTTY) guardTerminal(process.stdout);
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -61,7 +66,7 @@ function showError(error: unknown): number {
   if (error instanceof RunInterrupted) return 130;
   const mistake = error instanceof UserError ? error : systemError(error);
   if (mistake !== undefined) {
-    process.stderr.write(`${mistake.message}\n`);
+    process.stderr.write(`${mistake.message.split('\n').map(printable).join('\n')}\n`);
     return 2;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -49,8 +49,15 @@ export function problemsOf(
         message: 'unknown key',
         hint: didYouMean(key, keysAt(schema, path)) ?? `known keys: ${keysAt(schema, path).join(', ')}`,
       }));
-    case 'invalid_type':
-      return problem(`expected ${typeNames[issue.expected] ?? issue.expected}`);
+    case 'invalid_type': {
+      const expected = typeNames[issue.expected] ?? issue.expected;
+      const text = path.reduce<unknown>(
+        (inner, key) => (inner as Record<PropertyKey, unknown>)?.[key],
+        value,
+      );
+      const isListed = issue.expected === 'array' && typeof text === 'string';
+      return problem(`expected ${expected}`, isListed ? `a list has brackets: [${text}]` : undefined);
+    }
     case 'invalid_value': {
       const known = issue.values.map(String);
       const given = path.reduce<unknown>(

@@ -13,9 +13,8 @@ import { Scope } from '../nn/scope.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { Task, TaskSource } from '../tasks/task.ts';
 import { productFlops } from '../tensor/flops.ts';
-import { isMadeBy, type Tensor, topologicalOrder } from '../tensor/graph.ts';
+import { peakActivationBytes } from '../tensor/memory.ts';
 import { input } from '../tensor/ops.ts';
-import { evaluateDim, sizeOf } from '../tensor/shape.ts';
 import { planSteps } from '../training/batching.ts';
 import { traceTraining } from '../training/traced.ts';
 import { type FeatureStorage, featureStorage, largestStage, meanRows, spread } from './feature-storage.ts';
@@ -44,10 +43,12 @@ export interface RunEstimate {
     readonly weights: number;
     /** Parameters, summed gradients and AdamW's two moments of the largest method. */
     readonly training: number;
-    /** Every value of the largest batch's forward pass, as if none were freed: an upper bound. */
+    /** Values of the largest batch that are alive at once, forward and backward. */
     readonly activations: number;
     /** Patch features of images: what is kept of the largest training set's at most. */
     readonly features: number;
+    /** All of these in one engine, by the size of a batch: the configured one, then halves of it down to 1. */
+    readonly byBatchSize: readonly { readonly batchSize: number; readonly bytes: number }[];
   };
   /** Where the patch features of a stage's images are kept. */
   readonly features: FeatureStorage;
@@ -144,34 +145,40 @@ export async function estimateRun(
 
   const largest = Math.max(0, ...[...training.values()].map(({ trainable }) => trainable));
   const trained = steps.filter(({ step }) => step.kind === 'train');
+  /** Of the task whose batches are largest, where none has more than `most` samples. */
+  const activations = (most: number) =>
+    Math.max(
+      0,
+      ...[...training.values()].flatMap(({ bytes }) =>
+        config.tasks.map((task) => {
+          const batch = Math.min(most, config.training.taskBatchSizes[task] ?? config.training.batchSize);
+          const { imageRows, train } = shape(task);
+          return bytes({
+            batch,
+            tokens: Math.round(train.tokens),
+            answers: Math.round(batch * train.answers),
+            rows: Math.max(1, Math.round(batch * imageRows)),
+          });
+        }),
+      ),
+    );
+  const fixed = {
+    weights: parameters * bytesPerNumber,
+    training: largest * bytesPerNumber * 4,
+    features: Math.min(features.memory, features.stage),
+  };
+  const always = fixed.weights + fixed.training + fixed.features;
+  const byBatchSize = halvesOf(largestBatch(config)).map((batchSize) => ({
+    batchSize,
+    bytes: always + activations(batchSize),
+  }));
   const perSample = ({ step, samples }: StepEstimate) =>
     step.kind === 'train' ? 0 : samples * (lineBytes + shape(step.task).test.bytes);
   return {
     parameters,
     steps,
     trainable: Object.fromEntries([...training].map(([method, { trainable }]) => [method, trainable])),
-    memory: {
-      weights: parameters * bytesPerNumber,
-      training: largest * bytesPerNumber * 4,
-      activations: Math.max(
-        0,
-        ...[...training.values()].flatMap(({ values }) =>
-          config.tasks.map((task) => {
-            const batch = config.training.taskBatchSizes[task] ?? config.training.batchSize;
-            const { imageRows, train } = shape(task);
-            const { tokens, answers } = train;
-            const sizes = {
-              batch,
-              tokens: Math.round(tokens),
-              answers: Math.round(batch * answers),
-              rows: Math.max(1, Math.round(batch * imageRows)),
-            };
-            return values(sizes) * bytesPerNumber;
-          }),
-        ),
-      ),
-      features: Math.min(features.memory, features.stage),
-    },
+    memory: { ...fixed, activations: (byBatchSize[0]?.bytes ?? always) - always, byBatchSize },
     features,
     disk: {
       adapters: trained.reduce(
@@ -195,11 +202,12 @@ interface BatchSizes {
 
 /** The traced training of a method: what trains, and the cost of a batch. Nothing for one that does not train. */
 function trainingOf(config: RunConfig, model: OpenModel, method: Method) {
-  if (!method.stream.trains) return { trainable: 0, flops: () => 0, values: () => 0 };
+  if (!method.stream.trains) return { trainable: 0, flops: () => 0, bytes: () => 0 };
   const open = openMethod(config, method);
-  const { trained, loss } = traceTraining({ model, open });
-  const flops = productFlops(Object.values(buildProgram('train', model, config, method)));
-  const values = forwardValues(loss);
+  const { trained } = traceTraining({ model, open });
+  const program = Object.values(buildProgram('train', model, config, method));
+  const flops = productFlops(program);
+  const peak = peakActivationBytes(program);
   const map = (sizes: BatchSizes) => new SizesByName(Object.entries(sizes));
   return {
     trainable: [...trained.values()].reduce(
@@ -207,7 +215,7 @@ function trainingOf(config: RunConfig, model: OpenModel, method: Method) {
       0,
     ),
     flops: (sizes: BatchSizes) => flops(map(sizes)),
-    values: (sizes: BatchSizes) => values(map(sizes)),
+    bytes: (sizes: BatchSizes) => peak(map(sizes)),
   };
 }
 
@@ -218,13 +226,14 @@ class SizesByName extends Map<string, number> {
   }
 }
 
-/** How many numbers a graph computes on the way to `output`. */
-function forwardValues(output: Tensor): (sizes: ReadonlyMap<string, number>) => number {
-  const computed = topologicalOrder([output]).filter(
-    (tensor) => !['input', 'weight', 'constant', 'reshape'].some((kind) => isMadeBy(tensor, kind as 'input')),
-  );
-  const sizes = computed.map(({ shape }) => sizeOf(shape));
-  return (named) => sizes.reduce<number>((total, size) => total + evaluateDim(size, named), 0);
+/** The size of the largest batch of any task. */
+export function largestBatch({ training, tasks }: Pick<RunConfig, 'training' | 'tasks'>): number {
+  return Math.max(...tasks.map((task) => training.taskBatchSizes[task] ?? training.batchSize));
+}
+
+/** The size itself, then half of it, rounded down, and so on to 1. */
+function halvesOf(size: number): readonly number[] {
+  return size <= 1 ? [1] : [size, ...halvesOf(Math.floor(size / 2))];
 }
 
 /** Of a token through the decoder and the head, without the products of attention, which are small beside them. */

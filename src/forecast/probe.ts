@@ -22,17 +22,30 @@ export interface ProbeResult {
   readonly task: string;
 }
 
+export interface ProbeOptions {
+  /** Batches are not larger, whatever the configuration says: what the machine's memory holds. */
+  readonly largestBatch?: number;
+  /** Seconds that whole batches, and then many answers, may take; single ones are always timed. */
+  readonly seconds?: number;
+  /** Told what is tried, in words. */
+  readonly onStep?: (text: string) => void;
+}
+
 const timedBatches = 3;
+/** Answers timed first; the others follow where these were fast enough. */
+const firstAnswers = 2;
 
 /**
- * Trains a few batches of the first task with the run's first method that trains, and answers a few of its questions.
- * @param openEngine given the probe's configuration: single batches, no checkpoints.
+ * Trains a few batches of the first task with the run's first method that trains, and answers a few of its questions:
+ * single samples first, then as many together as the run will, where that takes no longer than it may.
+ * @param openEngine given the probe's configuration: no accumulation, no checkpoints.
  */
 export async function probeRun(
   config: RunConfig,
   catalogue: Catalogue,
   source: TaskSource,
   openEngine: (config: RunConfig) => Promise<RunEngine>,
+  { largestBatch = Number.POSITIVE_INFINITY, seconds: allowed = 60, onStep = () => {} }: ProbeOptions = {},
 ): Promise<ProbeResult> {
   const [first] = config.tasks;
   const probed: RunConfig = {
@@ -42,7 +55,10 @@ export async function probeRun(
       epochs: 1,
       accumulation: 1,
       taskBatchSizes: {},
-      batchSize: config.training.taskBatchSizes[present(first, 'a task')] ?? config.training.batchSize,
+      batchSize: Math.min(
+        largestBatch,
+        config.training.taskBatchSizes[present(first, 'a task')] ?? config.training.batchSize,
+      ),
       checkpointEverySteps: 0,
     },
   };
@@ -50,30 +66,42 @@ export async function probeRun(
   const engine = await openEngine(probed);
   try {
     const step = planRun(config, catalogue).find((planned) => planned.kind === 'train');
-    const training =
-      step === undefined
-        ? undefined
-        : await trainSome(engine, probed, step, folder, (name) =>
-            trainSamples(config, source, catalogue.tasks.get(name)),
-          );
+    const trainBatchesOf = (batchSize: number) => {
+      onStep(`training on batches of ${batchSize}`);
+      const sized = { ...probed, training: { ...probed.training, batchSize } };
+      const place = join(folder, `batches-of-${batchSize}`);
+      return trainSome(engine, sized, step as TrainStep, place, (name) =>
+        trainSamples(config, source, catalogue.tasks.get(name)),
+      );
+    };
+    let training = step === undefined ? undefined : await trainBatchesOf(1);
+    const { batchSize } = probed.training;
+    if (training !== undefined && batchSize > 1) {
+      const expected = (training.seconds / Math.max(1, training.samples)) * batchSize * (timedBatches + 1);
+      if (expected <= allowed) training = await trainBatchesOf(batchSize);
+    }
     const task = step?.task ?? present(first, 'a task');
-    const samples = questionsOf(config, source, catalogue.tasks.get(task)).slice(
-      0,
-      2 * Math.min(32, config.evaluation.slots),
-    );
-    const times: number[] = [];
-    await engine.evaluate({
-      config: probed,
-      signal: new AbortController().signal,
-      task,
-      samples,
-      predictionFile: join(folder, 'answers.jsonl'),
-      onProgress: () => void times.push(performance.now()),
-    });
-    const seconds = ((times.at(-1) ?? 0) - (times[0] ?? 0)) / 1000;
+    const samples = questionsOf(config, source, catalogue.tasks.get(task));
+    const answer = async (count: number) => {
+      onStep(`${count} answers`);
+      const times: number[] = [];
+      await engine.evaluate({
+        config: probed,
+        signal: new AbortController().signal,
+        task,
+        samples: samples.slice(0, count),
+        predictionFile: join(folder, `${count}-answers.jsonl`),
+        onProgress: () => void times.push(performance.now()),
+      });
+      const seconds = ((times.at(-1) ?? 0) - (times[0] ?? 0)) / 1000;
+      return { samples: Math.max(0, times.length - 1), seconds };
+    };
+    let answers = await answer(firstAnswers);
+    const many = 2 * Math.min(32, config.evaluation.slots);
+    if ((answers.seconds / Math.max(1, answers.samples)) * many <= allowed) answers = await answer(many);
     return {
       training,
-      answers: { samples: Math.max(0, times.length - 1), seconds },
+      answers,
       peakMemory: process.resourceUsage().maxRSS * 1024,
       task,
     };
@@ -92,7 +120,7 @@ async function trainSome(
 ): Promise<NonNullable<ProbeResult['training']>> {
   const { batchSize } = config.training;
   const adapterFolder = join(folder, 'adapter');
-  mkdirSync(adapterFolder);
+  mkdirSync(adapterFolder, { recursive: true });
   const times: number[] = [];
   await engine.trainStage({
     config,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { executeRun } from '../../src/runs/execute.ts';
 import { recordProvenance } from '../../src/runs/provenance.ts';
-import { buildIfStale, commandLine } from '../support/built.ts';
+import { buildIfStale, commandLine, repository } from '../support/built.ts';
 import { FakeEngine } from '../support/fake-engine.mjs';
 import { tinyConfig, tinyTasks, writeTinyData } from '../support/tiny-run.ts';
 
@@ -117,7 +117,11 @@ describe('coin config', () => {
     expect(coin('config', file('again.yaml', first.stdout))).toEqual(first);
   });
 
-  it('prints a JSON schema', () => {
+  it('prints a JSON schema, which is the one that comes along for editors', () => {
+    const shipped = join(repository, 'assets', 'schemas', 'run.schema.json');
+    // Otherwise: npm run schemas.
+    expect(coin('config', '--schema').stdout).toBe(readFileSync(shipped, 'utf8'));
+    expect(coin('config').stdout.split('\n')[0]).toBe(`# yaml-language-server: $schema=${shipped}`);
     expect(JSON.parse(coin('config', '--schema').stdout)).toMatchObject({ required: ['model', 'benchmark'] });
   });
 });

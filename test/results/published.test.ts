@@ -186,7 +186,7 @@ describe('coin run coin', () => {
     expect(coin('run', 'coin')).toMatchObject({
       status: 2,
       stderr: expect.stringMatching(
-        /model: is missing\n {2}hint: give --model FOLDER\n.*benchmark: is missing/,
+        /model: is missing\n {2}hint: give --model FOLDER.*\n.*benchmark: is missing/,
       ),
     });
     expect(coin('run', 'coin', '--model', 'nowhere', '--data', 'data').stderr).toMatch(

@@ -11,7 +11,11 @@ import { oneOf } from '../shell/arguments.ts';
 import { wholeNumber } from '../shell/options.ts';
 
 const stageOption = (what: string) =>
-  ({ type: 'string', valueHint: 'STAGE', description: `${what} the stage of this task` }) as const;
+  ({
+    type: 'string',
+    valueHint: 'STAGE',
+    description: `${what} the stage of this task, or of this number`,
+  }) as const;
 
 export const samples = defineCommand({
   args: {
@@ -33,7 +37,8 @@ export const samples = defineCommand({
     const task = (option: string, name: string) => namedIn(option, name, tasks, 'task');
     const stage = (option: 'learnt-at' | 'forgotten-at' | 'recovered-at' | 'after') => {
       const name = args[option];
-      return name === undefined ? undefined : task(`--${option}`, name);
+      const numbered = /^\d+$/.test(name ?? '') ? tasks[Number(name) - 1] : undefined;
+      return name === undefined ? undefined : (numbered ?? task(`--${option}`, name));
     };
     const aspects = new Aspects(run, wholeStages(run, run.done));
     const found = querySamples(aspects, tasks, {

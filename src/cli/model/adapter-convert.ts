@@ -14,6 +14,7 @@ import { UserError } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../formats/files/files.ts';
 import { families, locateModel, openModel } from '../../models/index.ts';
 import { openModelAdapter } from '../../models/model-adapter.ts';
+import { adapterFolder } from './adapter-folder.ts';
 
 export const adapterConvert = defineCommand({
   args: {
@@ -25,7 +26,7 @@ export const adapterConvert = defineCommand({
     if (existsSync(args.to))
       throw new UserError({ file: args.to, message: 'exists already', hint: 'name a new folder' });
     const model = openModel(locateModel(args.model, families), { families });
-    const { spec, values, alongside } = openModelAdapter(model, args.adapter);
+    const { spec, values, alongside } = openModelAdapter(model, adapterFolder(args.adapter));
     const inside = spec.kind === 'lora';
     const files = serializeAdapter({
       spec,

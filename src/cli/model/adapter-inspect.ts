@@ -6,6 +6,7 @@ import { families } from '../../models/index.ts';
 import { painter, useColor, widthOf } from '../../report/terminal/paint.ts';
 import { wrap } from '../../report/terminal/terminal-grid.ts';
 import { formatCount } from '../../report/words/numbers.ts';
+import { adapterFolder } from './adapter-folder.ts';
 
 const kinds = { lora: 'LoRA', moelora: 'MoELoRA' } as const;
 
@@ -15,7 +16,7 @@ export const adapterInspect = defineCommand({
     json: { type: 'boolean', description: 'print JSON' },
   },
   run({ args }) {
-    const facts = inspectAdapter(args.adapter);
+    const facts = inspectAdapter(adapterFolder(args.adapter));
     if (args.json === true) {
       process.stdout.write(`${JSON.stringify(facts, undefined, 2)}\n`);
       return;

@@ -3,6 +3,7 @@ import { defineCommand } from 'citty';
 import { UserError } from '../../base/errors.ts';
 import { families, familyOf, locateModel } from '../../models/index.ts';
 import { openModelAdapter } from '../../models/model-adapter.ts';
+import { adapterFolder } from './adapter-folder.ts';
 
 export const adapterMerge = defineCommand({
   args: {
@@ -20,7 +21,7 @@ export const adapterMerge = defineCommand({
     const family = familyOf(folder, families);
     if (family.merge === undefined) throw new UserError(`models of ${family.label} cannot be merged here`);
     const model = family.open(folder);
-    const adapter = openModelAdapter(model, args.adapter);
+    const adapter = openModelAdapter(model, adapterFolder(args.adapter));
     const { layers, alongside, weightFiles, apart } = await family.merge({
       model,
       adapter,

@@ -13,6 +13,7 @@ import { families, locateModel, openModel } from '../../models/index.ts';
 import { openModelAdapter } from '../../models/model-adapter.ts';
 import { oneOf } from '../shell/arguments.ts';
 import { checkProvider, wholeNumber } from '../shell/options.ts';
+import { adapterFolder } from './adapter-folder.ts';
 
 const templateChoices = [...new Set(families.flatMap(({ templates }) => templates))];
 
@@ -84,7 +85,8 @@ export const generate = defineCommand({
     }
     const rows = readQuestions(args);
     const model = openModel(locateModel(args.model, families), { families, template });
-    const adapter = args.adapter === undefined ? undefined : openModelAdapter(model, args.adapter);
+    const adapter =
+      args.adapter === undefined ? undefined : openModelAdapter(model, adapterFolder(args.adapter));
     const single = rows.length === 1 && args.json !== true;
     const answerer = await Answerer.open({
       model,

@@ -13,6 +13,7 @@ import { prepareData } from '../../runs/data.ts';
 import { runFiles } from '../../runs/run-folder.ts';
 import { readSkipped } from '../../runs/skipped-file.ts';
 import { usableSource } from '../../runs/usable-data.ts';
+import { adapterFolder } from '../model/adapter-folder.ts';
 import { readList } from '../shell/arguments.ts';
 import { interruptible } from '../shell/interruption.ts';
 import { checkProvider, wholeNumber } from '../shell/options.ts';
@@ -27,7 +28,7 @@ const definitions = {
   adapter: {
     type: 'string',
     valueHint: 'FOLDER',
-    description: "an adapter in PEFT's layout; without it the model answers by itself",
+    description: "an adapter: PEFT's, or of a run's stage; without it the model answers by itself",
   },
   task: {
     type: 'string',
@@ -75,6 +76,13 @@ export const evaluate = defineCommand({
         showAudit(result, json);
         return result.disagreements.length === 0 ? 0 : 1;
       }
+      if (isRun && adapter === undefined) {
+        throw new UserError({
+          file: target,
+          message: 'a run holds many models: expected --adapter with the folder of a stage, or --audit K',
+          hint: 'for example --adapter RUN/lora/8-OCRVQA; what the run measured itself, coin metrics shows',
+        });
+      }
       const outputFolder = args.output ?? join('runs', 'evaluation');
       const config = loadConfig(isRun ? runFiles.config(target) : args.config, {
         overrides: [
@@ -96,7 +104,7 @@ export const evaluate = defineCommand({
         outputFolder,
         signal,
         onProgress: (task, done, total) => showProgress(`${task}  ${done}/${total}`, done === total, json),
-        adapterFolder: adapter,
+        adapterFolder: adapter === undefined ? undefined : adapterFolder(adapter),
       });
       showTasks(evaluated, json);
       return 0;

@@ -5,13 +5,15 @@ import { loadConfig, type RunConfig } from '../../config/load.ts';
 import { catalogueOf } from '../../config/plugins.ts';
 import { requireTrainable } from '../../config/presets.ts';
 import { engineOf } from '../../engine/engine-of.ts';
+import { jobsOf } from '../../engine/jobs.ts';
 import { estimateRun, type RunEstimate, type StepEstimate } from '../../forecast/estimate.ts';
 import type { FeatureStorage } from '../../forecast/feature-storage.ts';
+import { describeFit, type Fit, fitOf } from '../../forecast/fit.ts';
 import { type ProbeResult, probeRun } from '../../forecast/probe.ts';
 import { matchParameters, methodSizes, type SizesOfRun } from '../../forecast/sizes.ts';
 import { locateModel, openModel } from '../../models/index.ts';
 import { painter, useColor, widthOf } from '../../report/terminal/paint.ts';
-import { type GridCell, renderGrid } from '../../report/terminal/terminal-grid.ts';
+import { type GridCell, renderGrid, wrap } from '../../report/terminal/terminal-grid.ts';
 import { renderSizes } from '../../report/terminal/terminal-sizes.ts';
 import { absent, formatCount, formatDuration } from '../../report/words/numbers.ts';
 import { prepareData } from '../../runs/data.ts';
@@ -45,19 +47,23 @@ export const plan = defineCommand({
       source: await prepareData(config, config.output),
     });
     const estimate = await estimateRun(config, catalogue, model, source);
-    // citty takes `--no-probe` for a `probe` that is false.
-    const probe = rawArgs.includes('--no-probe')
-      ? undefined
-      : await probeRun(config, catalogue, source, (probed) => {
-          process.stderr.write('Probing: a few training steps and a few answers.\n');
-          return engineOf({ config: probed });
-        });
+    const { jobs } = jobsOf(config, modelFolder);
+    // Of another device's memory nothing is known here.
+    const fit = config.provider === 'cpu' ? fitOf(estimate, jobs) : undefined;
+    // citty takes `--no-probe` for a `probe` that is false. What does not fit is not tried.
+    const probe =
+      rawArgs.includes('--no-probe') || (fit !== undefined && fit.batchSize === undefined)
+        ? undefined
+        : await probeRun(config, catalogue, source, (probed) => engineOf({ config: probed }), {
+            largestBatch: fit?.batchSize,
+            onStep: (text) => process.stderr.write(`Probing: ${text}\n`),
+          });
     const stages = stagesOf(estimate, config, probe);
     const sizes = methodSizes(config, catalogue, model);
     process.stdout.write(
       args.json === true
-        ? `${JSON.stringify(asJson(estimate, sizes, stages, probe), undefined, 2)}\n`
-        : `${asText(config, estimate, sizes, stages, probe)}\n`,
+        ? `${JSON.stringify({ ...asJson(estimate, sizes, stages, probe), fit }, undefined, 2)}\n`
+        : `${asText(config, estimate, sizes, stages, probe, fit)}\n`,
     );
   },
 });
@@ -171,6 +177,7 @@ function asText(
   sizes: SizesOfRun,
   stages: readonly Stage[],
   probe: ProbeResult | undefined,
+  fit: Fit | undefined,
 ): string {
   const color = useColor(process.stdout);
   const paint = painter(color);
@@ -218,24 +225,34 @@ function asText(
     { ...options, ruleBefore: [rows.length - 1] },
   );
   const { memory, disk, parameters, features } = estimate;
+  const named = (name: string, text: string) =>
+    wrap(text, options.width - 11).map((line, index) => `${(index === 0 ? name : '').padEnd(11)}${line}`);
+  const said = (text: string) => wrap(text, options.width).map((line) => paint('dim', line));
   return [
     paint('bold', `${config.name}: ${config.tasks.length} tasks, a model of ${short(parameters)} parameters`),
     ...table,
     '',
     ...renderSizes(sizes, config.adapter, options),
     '',
-    `Memory     weights ${bytes(memory.weights)}, training ${bytes(memory.training)}, a batch at most ${bytes(memory.activations)}, image features ${bytes(memory.features)}`,
-    `Features   ${describeFeatures(features)}`,
-    `Disk       adapters ${bytes(disk.adapters)}, a checkpoint ${bytes(disk.checkpoint)}, predictions ${bytes(disk.predictions)}`,
-    paint('dim', 'FLOP: of matrix products, without padding. Tokens: from a few samples of each task.'),
+    ...named(
+      'Memory',
+      `of an engine: weights ${bytes(memory.weights)}, training ${bytes(memory.training)}, a batch at most ${bytes(memory.activations)}, image features ${bytes(memory.features)}`,
+    ),
+    ...(fit === undefined ? [] : named('Machine', describeFit(fit, config, bytes))),
+    ...named('Features', describeFeatures(features)),
+    ...named(
+      'Disk',
+      `adapters ${bytes(disk.adapters)}, a checkpoint ${bytes(disk.checkpoint)}, predictions ${bytes(disk.predictions)}`,
+    ),
+    ...said('FLOP: of matrix products, without padding. Tokens: from a few samples of each task.'),
+    ...(fit !== undefined && fit.engines > 1 && probe !== undefined
+      ? said(`Times are of one engine; ${fit.engines} work side by side, which takes less time by the clock.`)
+      : []),
     ...(probe === undefined
-      ? [paint('dim', 'No probe: no times.')]
-      : [
-          paint(
-            'dim',
-            `Probe on ${probe.task}: ${describeTraining(probe)}${probe.answers.samples} answers in ${formatDuration(probe.answers.seconds)}, ${bytes(probe.peakMemory)} of memory at most. Right answers were assumed; longer ones take longer.`,
-          ),
-        ]),
+      ? said('No probe: no times.')
+      : said(
+          `Probe on ${probe.task}: ${describeTraining(probe)}${probe.answers.samples} answers in ${formatDuration(probe.answers.seconds)}, ${bytes(probe.peakMemory)} of memory at most. Right answers were assumed; longer ones take longer.`,
+        )),
   ].join('\n');
 }
 

@@ -23,7 +23,7 @@ export class CountLine {
     this.#last = now;
     const line = `${this.#title}: ${text}`;
     if (!this.#live) this.#stream.write(`${line}\n`);
-    else this.#stream.write(`\r\u001B[K${line.slice(0, (this.#stream.columns ?? 80) - 1)}`);
+    else this.#stream.write(`\r\u001B[K${line.slice(0, (this.#stream.columns || 80) - 1)}`);
     this.#drawn = this.#live;
   }
 

@@ -114,11 +114,11 @@ class LiveProgress implements Progress {
 
   #columns(): number {
     // One column is left free: a full line makes some terminals wrap.
-    return Math.max(20, (this.#stream.columns ?? 80) - 1);
+    return Math.max(20, (this.#stream.columns || 80) - 1);
   }
 
   #eraser(): string {
-    const columns = this.#stream.columns ?? 80;
+    const columns = this.#stream.columns || 80;
     const rows = this.#drawn.reduce((sum, width) => sum + Math.max(1, Math.ceil(width / columns)), 0);
     return rows === 0 ? '' : `\u001B[${rows}A\r${clearBelow}`;
   }

@@ -15,7 +15,7 @@ export function painter(color: boolean): Paint {
   return (format, text) => (color && text !== '' ? styleText(format, text, { validateStream: false }) : text);
 }
 
-/** Columns of a stream; a fixed width where it is not a terminal. */
+/** Columns of a stream; a fixed width where it is not a terminal. A terminal that does not know its own says 0. */
 export function widthOf(stream: NodeJS.WriteStream): number {
-  return stream.isTTY === true ? (stream.columns ?? 80) : 100;
+  return stream.isTTY === true ? stream.columns || 80 : 100;
 }

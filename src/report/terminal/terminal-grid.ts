@@ -70,10 +70,7 @@ function blocks(widths: readonly number[], width: number, gap: number): readonly
   return result.length === 0 ? [[0]] : result;
 }
 
-/** Names out of files must not move the cursor or set colours: control characters become visible. */
-export function printable(text: string): string {
-  return text.replace(/\p{Cc}|[\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
-}
+export { printable } from '../../base/printable.ts';
 
 /** Wraps words at `width`; continued lines are indented. */
 export function wrap(text: string, width: number, indent = ''): readonly string[] {
