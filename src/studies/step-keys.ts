@@ -17,11 +17,13 @@ export function stepKeys(
   provenance: Provenance,
   skipped: readonly SkippedRow[] = [],
 ): ReadonlyMap<string, string> {
-  const { versions, weights } = provenance;
+  const { versions, weights, plugins } = provenance;
   const world = {
     // Another version may round differently.
     versions: [versions['coin-bench'], versions['onnxruntime-node']],
     weights: weights.sha256,
+    // Where they lie plays no part, what they say does.
+    plugins: plugins.map(({ sha256 }) => sha256),
   };
   const training = { ...world, config: dependsOn(config, 'training') };
   const { maxNewTokens, slots } = config.evaluation;

@@ -219,6 +219,7 @@ describe('what a step depends on', () => {
     versions: { 'coin-bench': '1', 'onnxruntime-node': '1' },
     data: { folder: '/data', sha256: '', files },
     weights: { folder: '/model', sha256: 'weights', files: [] },
+    plugins: [],
   } as unknown as Provenance;
   const keysOf = (set = '', { made = provenance, tasks = '[GQA, VizWiz]' } = {}) => {
     const [run] = load(`set: {methods: [lora, moelora], tasks: ${tasks}${set}}\n`).runs;
