@@ -25,12 +25,16 @@ export interface SizeRules extends LayerSize {
 /** What Python reads otherwise than JavaScript: named groups, inline flags, \A and \Z, possessive repeats. */
 const pythonOnly = /\(\?(?:P|#|>|[aiLmsux])|\\[AZ]|[*+?}]\+/;
 
+const LONGEST_PATTERN = 10_000;
+
 /**
  * A Python pattern as a regular expression for whole strings.
  * @throws SyntaxError when it is not one, or is one that means something else here.
  */
 export function pythonPattern(source: string): RegExp {
   if (pythonOnly.test(source)) throw new SyntaxError('a pattern in Python only syntax');
+  // A longer one may be readable alone and too large where it is part of another.
+  if (source.length > LONGEST_PATTERN) throw new SyntaxError('a pattern longer than any that names modules');
   return new RegExp(`^(?:${source})$`);
 }
 
