@@ -186,10 +186,19 @@ export function sha256OfFile(path: string): string {
 }
 
 function makeFolderUnchecked(path: string): void {
-  const first = mkdirSync(path, { recursive: true });
-  if (first === undefined) return;
-  const top = dirname(resolve(first));
-  for (let folder = resolve(path); folder !== top; folder = dirname(folder)) syncFolder(dirname(folder));
+  const missing: string[] = [];
+  for (let folder = resolve(path); !existsSync(folder); folder = dirname(folder)) missing.push(folder);
+  for (const folder of missing.reverse()) {
+    // One by one: Node's own recursion never ends where a folder is there but takes no new ones, as in /proc.
+    try {
+      mkdirSync(folder);
+    } catch (error) {
+      // Another process may have made it meanwhile; whether it is a folder shows with what is made in it.
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    }
+    syncFolder(dirname(folder));
+  }
+  if (missing.length === 0) mkdirSync(path, { recursive: true });
 }
 
 function syncTree(folder: string): void {

@@ -22,6 +22,10 @@ describe('a folder that cannot be written', () => {
     expect(String(error)).toMatch(/below.*cannot be written: a part of its path is a file/);
     expect(waits).toEqual([]);
   });
+
+  it.runIf(process.platform === 'linux')('is said where a folder is there and takes no new ones', () => {
+    expect(() => lockFolder('/proc/of-nobody/run')).toThrow(/cannot be written/);
+  });
 });
 
 describe('a folder that is held', () => {
