@@ -7,7 +7,7 @@ import { planRun, type Step } from '../config/plan.ts';
 import { questionsOf, trainSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
 import type { Method } from '../methods/define.ts';
-import type { OpenModel } from '../models/family.ts';
+import type { ModelSketch } from '../models/family.ts';
 import { layoutsOf } from '../models/layouts.ts';
 import { Scope } from '../nn/scope.ts';
 import type { TaskName } from '../tasks/index.ts';
@@ -78,7 +78,7 @@ interface TaskShape {
 export async function estimateRun(
   config: RunConfig,
   catalogue: Catalogue,
-  model: OpenModel,
+  model: ModelSketch,
   source: TaskSource,
 ): Promise<RunEstimate> {
   const shapes = new Map<TaskName, TaskShape>();
@@ -201,7 +201,7 @@ interface BatchSizes {
 }
 
 /** The traced training of a method: what trains, and the cost of a batch. Nothing for one that does not train. */
-function trainingOf(config: RunConfig, model: OpenModel, method: Method) {
+function trainingOf(config: RunConfig, model: ModelSketch, method: Method) {
   if (!method.stream.trains) return { trainable: 0, flops: () => 0, bytes: () => 0 };
   const open = openMethod(config, method);
   const { trained } = traceTraining({ model, open });
@@ -237,7 +237,7 @@ function halvesOf(size: number): readonly number[] {
 }
 
 /** Of a token through the decoder and the head, without the products of attention, which are small beside them. */
-function decoderFlops({ network, shape }: OpenModel): Flops {
+function decoderFlops({ network, shape }: ModelSketch): Flops {
   let numbers = 0;
   const root = new Scope((name, dims) => {
     if (dims.length === 2) numbers += (dims[0] ?? 0) * (dims[1] ?? 0);
@@ -251,7 +251,7 @@ function decoderFlops({ network, shape }: OpenModel): Flops {
 
 async function shapeOf(
   config: RunConfig,
-  model: OpenModel,
+  model: ModelSketch,
   source: TaskSource,
   task: Task,
 ): Promise<TaskShape> {

@@ -5,7 +5,7 @@ import { planRun } from '../config/plan.ts';
 import { trainSamples } from '../config/samples.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { featureCache } from '../engine/feature-cache.ts';
-import type { ModelShape, OpenModel } from '../models/family.ts';
+import type { ModelShape, ModelSketch } from '../models/family.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { TaskSource } from '../tasks/task.ts';
 
@@ -46,7 +46,7 @@ export function largestStage(
 export async function featureWarning(
   config: RunConfig,
   catalogue: Catalogue,
-  model: Pick<OpenModel, 'images' | 'shape'>,
+  model: Pick<ModelSketch, 'images' | 'shape'>,
   source: TaskSource,
 ): Promise<string | undefined> {
   const rows = new Map<TaskName, number>();
@@ -65,7 +65,7 @@ export async function featureWarning(
 
 /** Rows of features that an image has, by some of them; 0 where there are none. */
 export async function meanRows(
-  { images }: Pick<OpenModel, 'images'>,
+  { images }: Pick<ModelSketch, 'images'>,
   files: readonly string[],
 ): Promise<number> {
   const layouts = await images.layouts(spread(files));

@@ -5,14 +5,14 @@ import type { RunConfig } from '../config/schema.ts';
 import { extendGraph, projectGraph } from '../evaluation/generation/graphs.ts';
 import type { Method } from '../methods/define.ts';
 import { lora } from '../methods/lora/method.ts';
-import type { OpenModel } from '../models/family.ts';
+import type { ModelSketch } from '../models/family.ts';
 import { Scope } from '../nn/scope.ts';
 import type { Tensor } from '../tensor/graph.ts';
 import { gradientGraph } from '../training/learner.ts';
 import { traceTraining } from '../training/traced.ts';
 
 type Outputs = Readonly<Record<string, Tensor>>;
-type Build = (model: OpenModel, config: RunConfig, method: Method | undefined) => Outputs;
+type Build = (model: ModelSketch, config: RunConfig, method: Method | undefined) => Outputs;
 
 export const programs = {
   /** Images to features. */
@@ -38,14 +38,14 @@ export const programNames = Object.keys(programs) as readonly ProgramName[];
 
 export function buildProgram(
   name: ProgramName,
-  model: OpenModel,
+  model: ModelSketch,
   config: RunConfig,
   method?: Method,
 ): Outputs {
   return (programs[name] as Build)(model, config, method);
 }
 
-function scopeOf({ weights, shape }: OpenModel, run: RunConfig, method: Method | undefined): Scope {
+function scopeOf({ weights, shape }: ModelSketch, run: RunConfig, method: Method | undefined): Scope {
   const provider = weights.provider(shape.alongside);
   if (method === undefined) return new Scope(provider);
   const open = openMethod(run, method);

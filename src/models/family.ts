@@ -31,8 +31,13 @@ export interface Family {
   readonly parts: readonly ModelPart[];
   /** Which of them a weight is in, by canonical name; undefined for names that are none of this family's. */
   partOf(name: string): ModelPart | undefined;
-  /** As much of a model as plans and budgets are made of: configurations and headers, whose completeness is not checked. */
+  /** As much of a model as budgets are made of: configurations and headers, whose completeness is not checked. */
   outline(folder: string): ModelOutline;
+  /**
+   * As much as a plan is made of, where weights or tokenizer are not there; undefined where both are. Without it, models
+   * of the family are planned when they are whole.
+   */
+  sketch?(folder: string): ModelSketch | undefined;
   /** Opens a model: configurations and headers only; weights are read when a program is compiled. */
   open(folder: string, options?: OpenOptions): OpenModel;
   /** What can be said of a folder, even where the model cannot be opened. */
@@ -85,7 +90,18 @@ export interface ModelOutline {
   readonly matrices: ReadonlyMap<string, LinearSize>;
 }
 
-export interface OpenModel extends ModelOutline {
+/** A model as a plan sees it: counted and traced, and never computed with. An opened model is one, too. */
+export interface ModelSketch extends ModelOutline {
+  readonly images: Pick<ModelImages, 'layouts' | 'trace'>;
+  readonly prompts: ModelPrompts;
+  readonly tokenizer: Pick<Tokenizer, 'encode'>;
+  /** Every weight that the model computes with, by canonical name. */
+  readonly computed: ReadonlyMap<string, readonly number[]>;
+  /** What is not known, and was taken in its place: sentences. */
+  readonly unknown?: readonly string[];
+}
+
+export interface OpenModel extends ModelSketch {
   readonly family: Pick<Family, 'name' | 'label' | 'canonicalName' | 'partOf'>;
   readonly folder: string;
   readonly tokenizer: Tokenizer;
@@ -95,8 +111,6 @@ export interface OpenModel extends ModelOutline {
   readonly endTokenIds: readonly number[];
   /** Fills the places after a text; any token of the vocabulary does. */
   readonly padTokenId: number;
-  /** Every weight that the model computes with, by canonical name. */
-  readonly computed: ReadonlyMap<string, readonly number[]>;
   /** Every linear layer that an adapter may change, by canonical path, whether offered or not: also those of the images. */
   readonly linears: ReadonlyMap<string, LinearSize>;
   /** Weights that are another's, by canonical names: a head that is the table of embeddings. */

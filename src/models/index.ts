@@ -4,6 +4,6 @@ import { llava } from './llava/index.ts';
 
 export const families: readonly Family[] = [llava];
 
-export type { Family, ModelAdapter, ModelOutline, ModelShape, OpenModel } from './family.ts';
+export type { Family, ModelAdapter, ModelOutline, ModelShape, ModelSketch, OpenModel } from './family.ts';
 export { defineFamily } from './family.ts';
-export { familyOf, locateModel, openModel, outlineModel } from './locate.ts';
+export { familyOf, locateModel, openModel, outlineModel, requireWhole, sketchModel } from './locate.ts';

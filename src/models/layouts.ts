@@ -1,10 +1,10 @@
 // The layouts of several samples' images at once, for their prompts.
 import type { ImageAspect } from '../tasks/task.ts';
-import type { ImageLayout, OpenModel } from './family.ts';
+import type { ImageLayout, ModelSketch } from './family.ts';
 
 /** By sample; undefined for those without an image. */
 export async function layoutsOf(
-  { images }: Pick<OpenModel, 'images'>,
+  { images }: Pick<ModelSketch, 'images'>,
   samples: readonly { readonly image?: string | undefined }[],
   aspect?: ImageAspect,
 ): Promise<readonly (ImageLayout | undefined)[]> {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { UserError } from '../base/errors.ts';
 import { packageFolder } from '../base/package.ts';
-import type { Family, ModelOutline, OpenModel, OpenOptions } from './family.ts';
+import type { Family, ModelOutline, ModelSketch, OpenModel, OpenOptions } from './family.ts';
 import { COMPOSITION_FILE, isModelFolder, modelType } from './folder.ts';
 
 /**
@@ -47,6 +47,18 @@ export function familyOf(folder: string, families: Iterable<Family>): Family {
 /** As much of a model as can be traced and counted, with the family that recognises its folder. */
 export function outlineModel(folder: string, families: Iterable<Family>): ModelOutline {
   return familyOf(folder, families).outline(folder);
+}
+
+/** Says what is missing of a model that can be planned and not run. @throws UserError as opening it does. */
+export function requireWhole(folder: string, families: Iterable<Family>): void {
+  const family = familyOf(folder, families);
+  if (family.sketch?.(folder) !== undefined) family.open(folder);
+}
+
+/** A model to plan with: opened where it is whole, else as far as its configurations tell. */
+export function sketchModel(folder: string, families: Iterable<Family>): ModelSketch {
+  const family = familyOf(folder, families);
+  return family.sketch?.(folder) ?? family.open(folder);
 }
 
 /** Opens a model's folder with the family that recognises it. Reads headers only. */

@@ -10,7 +10,7 @@ import { jobsOf } from '../engine/jobs.ts';
 import { featureWarning } from '../forecast/feature-storage.ts';
 import { matchParameters } from '../forecast/sizes.ts';
 import type { FeatureCounts } from '../models/image-encoder.ts';
-import { locateModel, openModel } from '../models/index.ts';
+import { locateModel, openModel, requireWhole } from '../models/index.ts';
 import { prepareData } from '../runs/data.ts';
 import { executeRun, type RunObserver } from './execute.ts';
 import { describeProtocol, recordProvenance } from './provenance.ts';
@@ -59,6 +59,7 @@ export async function startRun(given: RunConfig, options: StartOptions = {}): Pr
   };
   const { families } = catalogue;
   const modelFolder = locateModel(given.model, families);
+  requireWhole(modelFolder, families);
   const config = matchParameters(given, catalogue);
   const { jobs, threads } = jobsOf(config, modelFolder, options.catalogue === undefined ? options.jobs : 1);
   if (options.catalogue !== undefined && (options.jobs ?? 1) > 1) {

@@ -1,7 +1,15 @@
 // `coin plan`: what it says of a run agrees with what the run then does, with a probe and without.
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -96,6 +104,58 @@ describe('without a probe', () => {
     expect(stdout).toMatch(/^all .* 9 +48 /m);
     expect(stdout).toContain('No probe: no times.');
     expect(stdout).not.toMatch(/NaN|undefined|Infinity/);
+  });
+});
+
+describe('of a model of which the configuration alone is there', () => {
+  function planOf(name: string, files: readonly string[], ...parameters: readonly string[]) {
+    const folder = join(root, name);
+    mkdirSync(folder);
+    for (const file of files) copyFileSync(join(model, file), join(folder, file));
+    return plan(yaml, '--model', folder, ...parameters);
+  }
+
+  it('sizes, ranks and steps are those of the whole model; tokens are guessed, and it says so', () => {
+    const whole = JSON.parse(plan(yaml, '--no-probe', '--json').stdout);
+    const { status, stdout, stderr } = planOf('config-alone', ['config.json'], '--json');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const alone = JSON.parse(stdout);
+    for (const key of ['parameters', 'trainable', 'budget', 'sizes', 'features']) {
+      expect(alone[key], key).toEqual(whole[key]);
+    }
+    expect(alone.memory).toMatchObject({ weights: whole.memory.weights, training: whole.memory.training });
+    const steps = ({ stages }: { stages: readonly { train?: { steps: number } }[] }) =>
+      stages.map(({ train }) => train?.steps);
+    expect(steps(alone)).toEqual(steps(whole));
+    expect(alone.stages[1].train.tokens).toBeGreaterThan(0);
+    expect(alone.probe).toBeUndefined();
+    expect(alone.unknown).toEqual([
+      expect.stringContaining('weights are not there'),
+      expect.stringContaining('tokens are guessed'),
+    ]);
+    expect(whole.unknown).toBeUndefined();
+  });
+
+  it('with its tokenizer, tokens are counted', () => {
+    const whole = JSON.parse(plan(yaml, '--no-probe', '--json').stdout);
+    const files = readdirSync(model).filter((name) => name.endsWith('.json'));
+    const { stages, unknown } = JSON.parse(planOf('no-weights', files, '--json').stdout);
+    expect(stages).toEqual(whole.stages);
+    expect(unknown).toEqual([expect.stringContaining('weights are not there')]);
+  });
+
+  it('is planned in words, and is not run', () => {
+    const { stdout } = planOf('in-words', ['config.json']);
+    expect(stdout).toContain('No probe: no times.');
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('The weights are not there: parameters are those');
+    const run = spawnSync(
+      process.execPath,
+      [commandLine, 'run', yaml, '--model', join(root, 'in-words'), '--output', join(root, 'never')],
+      { cwd: root, encoding: 'utf8' },
+    );
+    expect(run.status).toBe(2);
+    expect(run.stderr).toContain("expected the model's weights in this folder");
+    expect(existsSync(join(root, 'never'))).toBe(false);
   });
 });
 

@@ -11,7 +11,7 @@ import type { FeatureStorage } from '../../forecast/feature-storage.ts';
 import { describeFit, type Fit, fitOf } from '../../forecast/fit.ts';
 import { type ProbeResult, probeRun } from '../../forecast/probe.ts';
 import { matchParameters, methodSizes, type SizesOfRun } from '../../forecast/sizes.ts';
-import { locateModel, openModel } from '../../models/index.ts';
+import { locateModel, sketchModel } from '../../models/index.ts';
 import { painter, useColor, widthOf } from '../../report/terminal/paint.ts';
 import { type GridCell, renderGrid, wrap } from '../../report/terminal/terminal-grid.ts';
 import { renderSizes } from '../../report/terminal/terminal-sizes.ts';
@@ -39,7 +39,7 @@ export const plan = defineCommand({
     requireTrainable(args.config);
     const catalogue = catalogueOf(loaded);
     const modelFolder = locateModel(loaded.model, catalogue.families);
-    const model = openModel(modelFolder, { families: catalogue.families });
+    const model = sketchModel(modelFolder, catalogue.families);
     const config = matchParameters(loaded, catalogue, model);
     const source = await usableSource({
       config,
@@ -50,9 +50,11 @@ export const plan = defineCommand({
     const { jobs } = jobsOf(config, modelFolder);
     // Of another device's memory nothing is known here.
     const fit = config.provider === 'cpu' ? fitOf(estimate, jobs) : undefined;
-    // citty takes `--no-probe` for a `probe` that is false. What does not fit is not tried.
+    // citty takes `--no-probe` for a `probe` that is false. What does not fit, or is not there, is not tried.
     const probe =
-      rawArgs.includes('--no-probe') || (fit !== undefined && fit.batchSize === undefined)
+      rawArgs.includes('--no-probe') ||
+      model.unknown !== undefined ||
+      (fit !== undefined && fit.batchSize === undefined)
         ? undefined
         : await probeRun(config, catalogue, source, (probed) => engineOf({ config: probed }), {
             largestBatch: fit?.batchSize,
@@ -62,8 +64,8 @@ export const plan = defineCommand({
     const sizes = methodSizes(config, catalogue, model);
     process.stdout.write(
       args.json === true
-        ? `${JSON.stringify({ ...asJson(estimate, sizes, stages, probe), fit }, undefined, 2)}\n`
-        : `${asText(config, estimate, sizes, stages, probe, fit)}\n`,
+        ? `${JSON.stringify({ ...asJson(estimate, sizes, stages, probe), fit, unknown: model.unknown }, undefined, 2)}\n`
+        : `${asText(config, estimate, sizes, stages, probe, fit, model.unknown)}\n`,
     );
   },
 });
@@ -178,6 +180,7 @@ function asText(
   stages: readonly Stage[],
   probe: ProbeResult | undefined,
   fit: Fit | undefined,
+  unknown: readonly string[] = [],
 ): string {
   const color = useColor(process.stdout);
   const paint = painter(color);
@@ -248,6 +251,7 @@ function asText(
     ...(fit !== undefined && fit.engines > 1 && probe !== undefined
       ? said(`Times are of one engine; ${fit.engines} work side by side, which takes less time by the clock.`)
       : []),
+    ...unknown.flatMap(said),
     ...(probe === undefined
       ? said('No probe: no times.')
       : said(

@@ -45,7 +45,7 @@ const runs: CommandGroup = {
       summary: 'Show what a run will take, before it runs',
       examples: [
         ['coin plan nano', 'steps, memory, disk and hours'],
-        ['coin plan coin --model DIR --data DATA --no-probe', "what needs no model's weights"],
+        ['coin plan coin --model DIR --data DATA', 'also where DIR has no more than config.json yet'],
       ],
       load: () => import('../run/plan.ts').then((file) => loaded(file.plan)),
     },

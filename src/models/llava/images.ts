@@ -26,16 +26,23 @@ const IMAGES_PER_RUN = 16;
 /** Changes when features come to be computed otherwise from the same bytes. */
 const FEATURES_VERSION = 1;
 
+/** What is known of images without their transform. */
+export function outlinedImages({ config, weights }: Pick<LlavaImagesOptions, 'config' | 'weights'>) {
+  return {
+    trace: (): Readonly<Record<'features', Tensor>> => {
+      const size = config.vision.imageSize;
+      const pixels = input('pixels', 'float32', ['images', 3, size, size]);
+      return { features: imageFeatures(new Scope(weights.provider()), config, pixels) };
+    },
+    layouts: async (files) => files.map(() => ({ rows: config.imageTokens })),
+  } satisfies Partial<ModelImages>;
+}
+
 export function llavaImages(options: LlavaImagesOptions): ModelImages {
   const { config, weights, transform } = options;
-  const trace = (): Readonly<Record<'features', Tensor>> => {
-    const size = config.vision.imageSize;
-    const pixels = input('pixels', 'float32', ['images', 3, size, size]);
-    return { features: imageFeatures(new Scope(weights.provider()), config, pixels) };
-  };
+  const outlined = outlinedImages(options);
   return {
-    trace,
-    layouts: async (files) => files.map(() => ({ rows: config.imageTokens })),
+    ...outlined,
     /** The tower, the transform, and where they are computed: another runtime or processor may round differently. */
     identity: ({ provider = 'cpu' }: ImageProgramOptions) =>
       sha256(
@@ -53,7 +60,7 @@ export function llavaImages(options: LlavaImagesOptions): ModelImages {
           processor: `${process.arch} ${cpus()[0]?.model ?? ''}`,
         }),
       ),
-    compile: async (program) => new TowerProgram(options, await Program.compile(trace(), program)),
+    compile: async (program) => new TowerProgram(options, await Program.compile(outlined.trace(), program)),
   };
 }
 

@@ -2,7 +2,8 @@
 import { defineFamily } from '../family.ts';
 import { inspectLlava } from './inspect.ts';
 import { mergeAdapter } from './merge.ts';
-import { llavaNames, openLlava, outlineLlava, templateChoices } from './model.ts';
+import { llavaNames, openLlava, templateChoices } from './model.ts';
+import { outlineLlava, sketchLlava } from './sketch.ts';
 import { isLlava, modelFiles } from './sources.ts';
 import { llavaParts } from './weights.ts';
 
@@ -15,6 +16,7 @@ export const llava = defineFamily({
   recognises: isLlava,
   files: modelFiles,
   outline: outlineLlava,
+  sketch: sketchLlava,
   open: openLlava,
   inspect: inspectLlava,
   merge: mergeAdapter,

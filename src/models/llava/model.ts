@@ -14,7 +14,7 @@ import type { LlavaConfig } from './config.ts';
 import { llavaImages } from './images.ts';
 import { checkWeights, linearLayers } from './inventory.ts';
 import { llavaNetwork } from './network.ts';
-import { createProcessor } from './processor.ts';
+import { createProcessor, type LlavaProcessor } from './processor.ts';
 import { type PromptTemplate, type TemplateName, templateNames } from './prompts.ts';
 import { llavaShape } from './shape.ts';
 import { type LlavaSources, openSources } from './sources.ts';
@@ -30,12 +30,6 @@ export interface LlavaModel extends OpenModel {
   readonly weights: LlavaWeights;
   readonly transform: ImageTransform;
   readonly template: TemplateChoice;
-}
-
-/** A model's sizes, network and headers of weights, of a folder in any layout of sources.ts. */
-export function outlineLlava(folder: string): ModelOutline {
-  const { config, checkpoint } = openSources(folder);
-  return outlineOf(config, new LlavaWeights(checkpoint));
 }
 
 export function outlineOf<Weights extends ModelWeights>(config: LlavaConfig, weights: Weights) {
@@ -82,13 +76,7 @@ export function openLlava(folder: string, { template }: OpenOptions = {}): Llava
   }
   const weights = new LlavaWeights(checkpoint);
   const computed = checkWeights(config, weights);
-  const choice = chooseTemplate({ folder, tokenizerFolder }, config, tokenizer, asked);
-  const prompts = createProcessor({
-    tokenizer,
-    imageTokenId: config.imageTokenId,
-    template: openTemplate(tokenizerFolder, choice, tokenizer),
-    imageDividesText: sources.layout !== 'transformers',
-  });
+  const { choice, prompts } = openPrompts(folder, sources, tokenizer, asked);
   // What answers were taught to end with, whatever else may end one.
   const endTokenIds = [...new Set([...config.endTokenIds, prompts.endTokenId])];
   return {
@@ -107,6 +95,23 @@ export function openLlava(folder: string, { template }: OpenOptions = {}): Llava
     images: llavaImages({ config, weights, transform }),
     prompts,
   };
+}
+
+/** Conversations in the template that was asked for, or else is the model's own (`chooseTemplate`). */
+export function openPrompts(
+  folder: string,
+  { config, layout, tokenizerFolder }: Pick<LlavaSources, 'config' | 'layout' | 'tokenizerFolder'>,
+  tokenizer: Tokenizer,
+  asked?: TemplateChoice,
+): { readonly choice: TemplateChoice; readonly prompts: LlavaProcessor } {
+  const choice = chooseTemplate({ folder, tokenizerFolder }, config, tokenizer, asked);
+  const prompts = createProcessor({
+    tokenizer,
+    imageTokenId: config.imageTokenId,
+    template: openTemplate(tokenizerFolder, choice, tokenizer),
+    imageDividesText: layout !== 'transformers',
+  });
+  return { choice, prompts };
 }
 
 /** A template of LLaVA's by its name, or the model folder's own chat template. */

@@ -76,8 +76,21 @@ export function isLlava(folder: string): boolean {
   return isOriginalConfig(json) || json.model_type === 'llava' || json.model_type === 'llava_llama';
 }
 
+/** What the configurations of a model say, before its weights are opened. */
+export interface LlavaConfigurations extends Omit<LlavaSources, 'checkpoint'> {
+  /** Folders that must hold weights. */
+  readonly weightFolders: readonly string[];
+  readonly openWeights: () => Checkpoint;
+}
+
 /** Opens the parts of the model in `folder`. Throws UserError naming what is missing, wrong or not known. */
 export function openSources(folder: string): LlavaSources {
+  const { openWeights, weightFolders: _, ...sources } = readConfigurations(folder);
+  return { ...sources, checkpoint: openWeights() };
+}
+
+/** Reads the configurations of all parts; weights need not be there. Throws UserError as `openSources`. */
+export function readConfigurations(folder: string): LlavaConfigurations {
   const composition = findComposition(folder);
   if (composition !== undefined) return compose(folder, composition);
   const file = join(folder, 'config.json');
@@ -85,9 +98,10 @@ export function openSources(folder: string): LlavaSources {
   return {
     layout: 'transformers',
     config: { ...config, endTokenIds: readEndTokens(folder) ?? config.endTokenIds },
-    checkpoint: openCheckpoint(folder),
     tokenizerFolder: folder,
     imageFolder: folder,
+    weightFolders: [folder],
+    openWeights: () => openCheckpoint(folder),
   };
 }
 
@@ -157,7 +171,7 @@ function locateTower(folder: string, name: string): string {
   });
 }
 
-function compose(folder: string, composition: Composition): LlavaSources {
+function compose(folder: string, composition: Composition): LlavaConfigurations {
   const { layout, decoder, vision, tokenizer } = composition;
   const text = readDecoderConfig(decoder);
   const tower = readVisionConfig(vision);
@@ -183,9 +197,11 @@ function compose(folder: string, composition: Composition): LlavaSources {
       padTokenId: text.padTokenId,
       ...selectFeatures(tower, selection, place),
     },
-    checkpoint: joinCheckpoints(folder, composition),
     tokenizerFolder: tokenizer,
     imageFolder: vision,
+    // The original code's decoder may hold its tower.
+    weightFolders: layout === 'original' ? [decoder] : [decoder, vision],
+    openWeights: () => joinCheckpoints(folder, composition),
   };
 }
 
