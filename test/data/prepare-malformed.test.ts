@@ -1,6 +1,15 @@
 // Raw files that are damaged or say something else than they should: one clear error that names file and row, and
 // nothing half-written.
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -163,6 +172,19 @@ describe('says what is wrong', () => {
   ])('%s %s', async (task, path, change, message) => {
     const error = await prepareWith(task, path, change);
     expect(error?.message).toContain(message);
+  });
+
+  it("Kaggle's validation images, in one folder: what is expected, and where their classes stand", async () => {
+    const from = join(root, 'flat');
+    cpSync(raw('ImageNet'), from, { recursive: true });
+    for (const id of ['n01440764', 'n01443537']) {
+      const folder = join(from, 'val', id);
+      for (const name of readdirSync(folder)) renameSync(join(folder, name), join(from, 'val', name));
+      rmSync(folder, { recursive: true });
+    }
+    await expect(prepareTask({ task: 'ImageNet', from, to: join(root, 'flat to') })).rejects.toThrow(
+      /val: expected a folder per class, found 2 images in no class, e\.g\. ILSVRC2012_val_00000764\.JPEG\n.*LOC_val_solution\.csv/,
+    );
   });
 
   it('nothing was left of the test', () => {

@@ -3,12 +3,15 @@
 // The 100 classes that CoIN drew are not public; the list is the user's.
 import { z } from 'zod';
 import { DataError, UserError } from '../../base/errors.ts';
+import { counted } from '../../base/small.ts';
 import { readText } from '../../formats/records/json.ts';
 import { RandomStream } from '../../tensor/random.ts';
 import type { RawFolder } from '../downloads/raw-folder.ts';
 import type { RawSource, RawSplit } from '../downloads/source.ts';
 
 const hint = 'a text file with a WordNet id a line, e.g. "n01440764" or "n01440764 tench"';
+const wordNetId = /^n\d{8}$/;
+const isImage = /\.(jpe?g|png)$/i;
 const listNames = ['classes.txt', 'imagenet100.txt', 'Labels.txt'];
 const line = z.string().regex(/^n\d{8}(\s+\S.*)?$/);
 
@@ -94,7 +97,7 @@ function splitFolder(from: RawFolder, names: readonly string[]): string {
   const bases = ['', 'ILSVRC/Data/CLS-LOC/', 'Data/CLS-LOC/'];
   const places = bases.flatMap((base) => names.map((name) => base + name));
   const found = places.find((place) => from.list(place).length > 0);
-  if (found !== undefined) return found;
+  if (found !== undefined) return requireClassFolders(from, found);
   throw new UserError({
     file: `${from.path}/${names[0]}`,
     message: `no images: expected a folder per class in ${names.join(' or ')}`,
@@ -102,8 +105,20 @@ function splitFolder(from: RawFolder, names: readonly string[]): string {
   });
 }
 
+/** Kaggle's validation images lie in one folder, with their classes in LOC_val_solution.csv. */
+function requireClassFolders(from: RawFolder, folder: string): string {
+  const names = from.list(folder);
+  const flat = names.filter((name) => isImage.test(name));
+  if (flat.length === 0 || names.some((name) => wordNetId.test(name))) return folder;
+  throw new UserError({
+    file: `${from.path}/${folder}`,
+    message: `expected a folder per class, found ${counted(flat.length, 'image')} in no class, e.g. ${flat[0]}`,
+    hint: "sort them into folders named by WordNet id; of Kaggle's validation images LOC_val_solution.csv says which",
+  });
+}
+
 function filesOf(from: RawFolder, folder: string, id: string): readonly string[] {
-  const files = from.list(`${folder}/${id}`).filter((name) => /\.(jpe?g|png)$/i.test(name));
+  const files = from.list(`${folder}/${id}`).filter((name) => isImage.test(name));
   if (files.length > 0) return files;
   throw new UserError({
     file: `${from.path}/${folder}/${id}`,
