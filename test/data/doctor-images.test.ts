@@ -59,6 +59,34 @@ describe('images', () => {
     );
   });
 
+  it('that are placeholders of a pixel', async () => {
+    const change = async (folder: string) =>
+      writeFileSync(join(folder, images, '2375429.jpg'), await drawImage(5, { width: 1, height: 1 }));
+    expect(await findingsOf('GQA', change)).toEqual(
+      only(
+        'error',
+        'image-tiny',
+        'Instructions_Original/GQA/train.json: 1 of 2 images looked at has a side of less than 8 pixels; the first: cl_dataset/GQA/images/2375429.jpg (row 2)',
+        'servers send such placeholders for images that they lack: fetch it again, or leave it out',
+      ),
+    );
+  });
+
+  it('that are placeholders among too many to decode', async () => {
+    const names = Array.from({ length: 400 }, (_, index) => `${index}.jpg`);
+    const folder = join(root, 'many images');
+    cpSync(data.healthy('GQA'), folder, { recursive: true });
+    for (const name of names) copyFileSync(join(folder, images, '2375429.jpg'), join(folder, images, name));
+    writeFileSync(join(folder, images, '333.jpg'), await drawImage(5, { width: 1, height: 1 }));
+    editRows(folder, 'GQA/train.json', (rows) => {
+      const [row] = rows;
+      rows.push(...names.map((name) => ({ ...row, id: name, image: `GQA/images/${name}` })));
+    });
+    const { findings, tasks } = await examineData({ folder });
+    expect(tasks[0]?.decoded).toBe(202);
+    expect(findings.filter(({ code }) => code === 'image-tiny')).toHaveLength(1);
+  });
+
   it('that are not as large as their row says', async () => {
     const image = 'cl_dataset/COCO2014/train2014/COCO_train2014_000000000333.jpg';
     const [finding, ...others] = await findingsOf('Grounding', async (folder) => {

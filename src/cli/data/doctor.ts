@@ -32,6 +32,10 @@ export const dataDoctor = defineCommand({
       valueHint: 'FILE',
       description: "the base model's training images: a name, SHA-256 or perceptual hash a line",
     },
+    subset: {
+      type: 'boolean',
+      description: "a part of CoIN's data on purpose: counts and missing tasks are notes",
+    },
     json: { type: 'boolean', description: 'print JSON' },
   },
   async run({ args }) {
@@ -45,6 +49,7 @@ export const dataDoctor = defineCommand({
         instructionType: oneOf('--instructions', args.instructions, instructionTypes),
         images: oneOf('--images', args.images, ['sample', 'all', 'none'] as const),
         baseImages,
+        subset: args.subset === true,
         onProgress: (text) => line.show(text),
       });
       line.clear();

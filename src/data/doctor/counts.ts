@@ -37,12 +37,14 @@ function readOwn<Schema extends z.ZodType>(file: string, schema: Schema): z.outp
   }
 }
 
+/** @param subset whether the data are declared to be a part of CoIN's: they may then have any number of entries. */
 export function checkCount(
   task: CoinTask,
   part: Part,
   file: string,
   entries: number,
   { nano, prepared }: Origin,
+  subset: boolean,
 ): readonly Finding[] {
   const finding = (severity: Finding['severity'], message: string, hint?: string): readonly Finding[] => [
     {
@@ -50,7 +52,7 @@ export function checkCount(
       task,
       code: 'count',
       message: `${file}: ${message}`,
-      hint,
+      ...(hint !== undefined && { hint }),
     },
   ];
   if (nano !== undefined) {
@@ -70,13 +72,18 @@ export function checkCount(
   if (part === 'test' && entries === slimTestCount.value) {
     return finding('note', `${entries} entries, as many as the paper's slim test set`);
   }
+  if (subset) {
+    const whole = facts.map(({ value }) => value).join(' or ');
+    return finding('note', `${entries} entries, declared as a subset of ${whole}`);
+  }
   const sure = facts.some(({ status }) => status === 'read' || status === 'derived');
   const expected = facts.map(describeFact).join(', or ');
   const leftOut =
     own !== undefined && own.leftOut > 0 ? `; ${own.leftOut} were left out by --missing skip` : '';
   // Data made from a raw download holds what the download holds, e.g. the user's own classes.
   const severity = sure && own === undefined ? 'error' : 'warning';
-  return finding(severity, `${entries} entries, expected ${expected}${leftOut}`);
+  const hint = severity === 'error' ? 'a part of the data on purpose: --subset' : undefined;
+  return finding(severity, `${entries} entries, expected ${expected}${leftOut}`, hint);
 }
 
 function describeFact({ value, status, source }: Fact<number>): string {

@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { UserError } from '../../base/errors.ts';
+import { counted } from '../../base/small.ts';
 import { type CoinTask, coinTasks, tasks } from '../../tasks/index.ts';
 import { datasetPath, instructionFile, instructionFolder } from '../../tasks/layout/instruction-files.ts';
 import type { TaskSource } from '../../tasks/task.ts';
@@ -21,12 +22,15 @@ export interface DoctorOptions {
   readonly images?: ImageScope;
   /** A list of images that the base model was trained on. */
   readonly baseImages?: string;
+  /** The folder is a part of CoIN's data on purpose: other counts and missing tasks are notes. */
+  readonly subset?: boolean;
   readonly onProgress?: (text: string) => void;
 }
 
 /** @throws UserError when the folder, or the list of the base model's images, is not there. */
 export async function examineData(options: DoctorOptions): Promise<DoctorReport> {
-  const { folder, instructionType = 'Original', images: scope = 'sample', baseImages, onProgress } = options;
+  const { folder, instructionType = 'Original', images: scope = 'sample', subset = false } = options;
+  const { baseImages, onProgress } = options;
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
     throw new UserError({ file: folder, message: 'no such folder' });
   }
@@ -37,9 +41,9 @@ export async function examineData(options: DoctorOptions): Promise<DoctorReport>
   const images: TaskImages[] = [];
   const instructions = instructionFolder(source);
   const present = existsSync(instructions) ? presentTasks(instructions) : [];
-  findings.push(...whatIsThere(folder, instructions, present));
+  findings.push(...whatIsThere(folder, instructions, present, subset));
   for (const task of present) {
-    const { report, checks, found } = await examineTask(task, source, scope, onProgress);
+    const { report, checks, found } = await examineTask(task, source, { scope, subset, onProgress });
     reports.push(report);
     images.push(checks);
     findings.push(...found);
@@ -53,6 +57,7 @@ export async function examineData(options: DoctorOptions): Promise<DoctorReport>
     folder,
     instructionType,
     images: scope,
+    subset,
     tasks: reports,
     findings,
     errors: count('error'),
@@ -65,7 +70,12 @@ function presentTasks(instructions: string): readonly CoinTask[] {
   return coinTasks.filter((task) => names.has(task));
 }
 
-function whatIsThere(root: string, instructions: string, present: readonly CoinTask[]): readonly Finding[] {
+function whatIsThere(
+  root: string,
+  instructions: string,
+  present: readonly CoinTask[],
+  subset: boolean,
+): readonly Finding[] {
   const name = relative(root, instructions) || basename(instructions);
   if (present.length === 0) {
     return [
@@ -81,7 +91,7 @@ function whatIsThere(root: string, instructions: string, present: readonly CoinT
   if (absent.length === 0) return [];
   return [
     {
-      severity: 'warning',
+      severity: subset ? 'note' : 'warning',
       code: 'task-missing',
       message: `${absent.length} of ${coinTasks.length} tasks are not there: ${absent.join(', ')}`,
       hint: 'a run of the others needs a list of tasks: --set tasks=[...]',
@@ -92,8 +102,15 @@ function whatIsThere(root: string, instructions: string, present: readonly CoinT
 async function examineTask(
   task: CoinTask,
   source: TaskSource,
-  scope: ImageScope,
-  onProgress: DoctorOptions['onProgress'],
+  {
+    scope,
+    subset,
+    onProgress,
+  }: {
+    readonly scope: ImageScope;
+    readonly subset: boolean;
+    readonly onProgress: DoctorOptions['onProgress'];
+  },
 ) {
   const { root, instructionType } = source;
   const found: Finding[] = [];
@@ -109,7 +126,7 @@ async function examineTask(
     const { report } = check;
     found.push(...check.findings);
     if (check.findings.every(({ code }) => code !== 'file-unreadable')) {
-      found.push(...checkCount(task, part, report.file, report.entries, origin));
+      found.push(...checkCount(task, part, report.file, report.entries, origin, subset));
     }
     const imageCheck = await checkImages({
       task,
@@ -126,7 +143,7 @@ async function examineTask(
     parts[part] = check;
     checks[part] = imageCheck;
   }
-  found.push(...checkAnnotations(task, source, found));
+  found.push(...checkAnnotations(task, source, parts.test));
   const report: TaskReport = {
     task,
     ...(parts.train && { train: parts.train.report }),
@@ -151,24 +168,37 @@ function fileOf(task: CoinTask, part: Part, source: TaskSource, found: Finding[]
 }
 
 /** The files that scorers read are there, and the task's own reader finds every test row in them. */
-function checkAnnotations(task: CoinTask, source: TaskSource, found: readonly Finding[]): readonly Finding[] {
+function checkAnnotations(
+  task: CoinTask,
+  source: TaskSource,
+  test: FileCheck | undefined,
+): readonly Finding[] {
   const missing = expectations[task].annotations
     .filter(({ path }) => !existsSync(datasetPath(source, path)))
     .map(({ path, use, severity }): Finding => {
       const message = `${join('cl_dataset', path)} is not there: ${use}`;
       return { severity, task, code: 'annotation-missing', message };
     });
-  if ([...missing, ...found].some(({ severity }) => severity === 'error')) return missing;
+  // Without the files of either side there is nothing to hold rows against, and that is an error of its own.
+  const isReadable = test?.findings.every(({ code }) => code !== 'file-unreadable') ?? false;
+  if (!isReadable || missing.some(({ severity }) => severity === 'error')) return missing;
+  const unfit: string[] = [];
+  const unusable = (message: string): readonly Finding[] => [
+    ...missing,
+    { severity: 'error', task, code: 'annotation-unusable', message },
+  ];
   try {
-    tasks[task].loadTest(source);
-    return missing;
+    tasks[task].loadTest(source, ({ row, reason }) => {
+      // Faulty rows have their findings; images have their own check, which may have been left out.
+      if (!test?.faulty.has(row) && !reason.startsWith('image not found')) unfit.push(reason);
+    });
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     const [{ message = '', field, file = '' } = {}] = error.issues;
-    // Images have their own check, which may have been left out.
-    if (message.startsWith('image not found')) return missing;
     const place = [relative(source.root, file).replaceAll('\\', '/'), field].filter(Boolean).join(': ');
-    const unusable = `the test rows do not fit the annotation files: ${place}: ${message}`;
-    return [...missing, { severity: 'error', task, code: 'annotation-unusable', message: unusable }];
+    return unusable(`the annotation files cannot be read: ${place}: ${message}`);
   }
+  if (unfit.length === 0) return missing;
+  const rows = `${counted(unfit.length, 'test row')} ${unfit.length === 1 ? 'does' : 'do'} not fit`;
+  return unusable(`${test?.report.file}: ${rows} the annotation files; the first: ${unfit[0]}`);
 }

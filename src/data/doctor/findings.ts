@@ -28,6 +28,7 @@ export type FindingCode =
   | 'image-missing'
   | 'image-undecodable'
   | 'image-size'
+  | 'image-tiny'
   | 'leak-path'
   | 'leak-content'
   | 'leak-near'
@@ -67,6 +68,8 @@ export interface DoctorReport {
   readonly folder: string;
   readonly instructionType: string;
   readonly images: 'sample' | 'all' | 'none';
+  /** Declared to be a part of CoIN's data. */
+  readonly subset: boolean;
   readonly tasks: readonly TaskReport[];
   readonly findings: readonly Finding[];
   readonly errors: number;

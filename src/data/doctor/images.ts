@@ -1,7 +1,7 @@
 // Looks at the images that instruction files name: are they there, can they be decoded, are they as large as their
 // row says. Hashes those that it decodes, for the search for images that are in training and in the test.
 
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { relative } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { counted } from '../../base/small.ts';
@@ -16,6 +16,10 @@ export type ImageScope = 'sample' | 'all' | 'none';
 
 /** Of each file, where not all images are decoded. */
 export const sampledImages = 200;
+/** Of those the smallest files, where placeholders are found. */
+const smallestFiles = 20;
+/** Pixels a side below which an image shows nothing that could be asked about. */
+const leastSide = 8;
 /** Decoding overlaps with reading. */
 const atOnce = 8;
 
@@ -53,9 +57,12 @@ export async function checkImages(options: ImageOptions): Promise<ImageCheck> {
     findings.push({ severity: 'error', task, code, message: `${file}: ${message}`, ...(hint && { hint }) });
   const shown = (path: string) => relative(root, path).replaceAll('\\', '/');
 
-  const present = all.filter(({ path }) => existsSync(path));
+  const bytes = new Map(
+    all.map((image) => [image, statSync(image.path, { throwIfNoEntry: false })?.size] as const),
+  );
+  const present = all.filter((image) => bytes.get(image) !== undefined);
   if (present.length < all.length) {
-    const first = all.find(({ path }) => !existsSync(path));
+    const first = all.find((image) => bytes.get(image) === undefined);
     const [count, of] = [all.length - present.length, counted(all.length, 'image')];
     error(
       'image-missing',
@@ -64,15 +71,17 @@ export async function checkImages(options: ImageOptions): Promise<ImageCheck> {
     );
   }
 
-  const chosen = scope === 'all' ? present : sample(present, `${task} ${file}`);
+  const chosen =
+    scope === 'all' ? present : sample(present, (image) => bytes.get(image) ?? 0, `${task} ${file}`);
   const lookedAt: LookedAt[] = [];
-  const [damaged, resized]: [string[], string[]] = [[], []];
+  const [damaged, resized, tiny]: [string[], string[], string[]] = [[], [], []];
   for (let start = 0; start < chosen.length; start += atOnce) {
     const batch = await Promise.all(chosen.slice(start, start + atOnce).map(look));
-    for (const { image, looked, reason, found } of batch) {
+    for (const { image, looked, reason, found, side } of batch) {
       onDecoded?.();
       if (looked === undefined) damaged.push(`${shown(image.path)} (row ${image.row}): ${reason}`);
       else lookedAt.push(looked);
+      if (side !== undefined && side < leastSide) tiny.push(`${shown(image.path)} (row ${image.row})`);
       if (found !== undefined) {
         resized.push(
           `${shown(image.path)} is ${found.join(' × ')}, row ${image.row} says ${image.size?.join(' × ')}`,
@@ -92,6 +101,14 @@ export async function checkImages(options: ImageOptions): Promise<ImageCheck> {
     const hint = 'boxes are fractions of that size: the image must be the original';
     error('image-size', `${resized.length} of ${of} have another size; the first: ${resized[0]}`, hint);
   }
+  if (tiny.length > 0) {
+    const hint = 'servers send such placeholders for images that they lack: fetch it again, or leave it out';
+    error(
+      'image-tiny',
+      `${tiny.length} of ${of} ${tiny.length === 1 ? 'has' : 'have'} a side of less than ${leastSide} pixels; the first: ${tiny[0]}`,
+      hint,
+    );
+  }
   return { present, lookedAt, findings };
 }
 
@@ -102,6 +119,8 @@ interface Look {
   readonly reason?: string | undefined;
   /** Its size, where the row says another. */
   readonly found?: readonly [number, number];
+  /** The shorter one, in pixels. */
+  readonly side?: number;
 }
 
 async function look(image: NamedImage): Promise<Look> {
@@ -112,6 +131,7 @@ async function look(image: NamedImage): Promise<Look> {
     return {
       image,
       looked: { image, hash },
+      side: Math.min(width, height),
       ...(differs ? { found: [width, height] } : {}),
     };
   } catch (error) {
@@ -120,10 +140,18 @@ async function look(image: NamedImage): Promise<Look> {
   }
 }
 
-/** Always the same images of a file, in file order. */
-function sample(images: readonly NamedImage[], purpose: string): readonly NamedImage[] {
+/** Always the same images of a file, the smallest ones among them, in file order. */
+function sample(
+  images: readonly NamedImage[],
+  bytesOf: (image: NamedImage) => number,
+  purpose: string,
+): readonly NamedImage[] {
   if (images.length <= sampledImages) return images;
-  const order = new RandomStream(0, `doctor/${purpose}`).shuffle(images.map((_, index) => index));
-  const chosen = order.slice(0, sampledImages).sort((first, second) => first - second);
-  return chosen.map((index) => images[index] as NamedImage);
+  const smallest = [...images].sort((first, second) => bytesOf(first) - bytesOf(second));
+  const chosen = new Set(smallest.slice(0, smallestFiles));
+  for (const image of new RandomStream(0, `doctor/${purpose}`).shuffle([...images])) {
+    if (chosen.size === sampledImages) break;
+    chosen.add(image);
+  }
+  return images.filter((image) => chosen.has(image));
 }

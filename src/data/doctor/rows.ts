@@ -3,10 +3,9 @@
 import { relative } from 'node:path';
 import { UserError } from '../../base/errors.ts';
 import { isObject, type RowPlace } from '../../formats/records/json.ts';
-import { streamJson } from '../../formats/records/json-stream.ts';
 import type { CoinTask } from '../../tasks/index.ts';
 import { ImageFinder } from '../../tasks/layout/instruction-files.ts';
-import { checkTestRow, checkTrainRow } from '../../tasks/layout/instructions.ts';
+import { checkTestRow, checkTrainRow, streamRows } from '../../tasks/layout/instructions.ts';
 import type { TaskSource } from '../../tasks/task.ts';
 import { StyleCounts } from './answers.ts';
 import { expectations } from './expectations.ts';
@@ -27,6 +26,8 @@ export interface FileCheck {
   readonly report: PartReport;
   readonly images: ReadonlyMap<string, NamedImage>;
   readonly findings: readonly Finding[];
+  /** The rows, counted from 1, that cannot be used or have another's id. */
+  readonly faulty: ReadonlySet<number>;
 }
 
 /** Counts what is wrong in the same way and keeps the first case. */
@@ -58,6 +59,7 @@ export function checkFile(task: CoinTask, part: Part, file: string, source: Task
   const [unusable, repeated, malformed] = [new Tally(), new Tally(), new Tally()];
   const styles = new StyleCounts();
   const rowOfId = new Map<string, number>();
+  const faulty = new Set<number>();
   const name = relative(source.root, file).replaceAll('\\', '/');
   let [entries, questions] = [0, 0];
   const findings: Finding[] = [];
@@ -68,7 +70,10 @@ export function checkFile(task: CoinTask, part: Part, file: string, source: Task
     const { id, image, answers } = rowOf(part, value, place, answerField);
     const earlier = rowOfId.get(id);
     if (earlier === undefined) rowOfId.set(id, place.row);
-    else repeated.add('id', `"${id}" in rows ${earlier} and ${place.row}`);
+    else {
+      faulty.add(place.row);
+      repeated.add('id', `"${id}" in rows ${earlier} and ${place.row}`);
+    }
     const path = finder.find(image, place, imageRequired);
     if (path !== undefined && !images.has(path)) {
       const size = sizeIn(value);
@@ -82,12 +87,13 @@ export function checkFile(task: CoinTask, part: Part, file: string, source: Task
   };
 
   try {
-    for (const { value, row, line } of streamJson(file)) {
+    for (const { value, row, line } of streamRows(file)) {
       entries++;
       try {
         checkOne(value, { file, row, line });
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
+        faulty.add(row);
         const { field = '', message = '' } = error.issues[0] ?? {};
         // The same mistake in another row says another value.
         unusable.add(field.replace(/\d+/g, 'n'), `${field === '' ? '' : `${field}: `}${message}`);
@@ -118,7 +124,7 @@ export function checkFile(task: CoinTask, part: Part, file: string, source: Task
     ),
   );
   const report = { file: name, entries, questions, images: images.size, answers: styles.histogram() };
-  return { report, images, findings };
+  return { report, images, findings, faulty };
 }
 
 function rowOf(part: Part, value: unknown, place: RowPlace, answerField: string): CheckedRow {

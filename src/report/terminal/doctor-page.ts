@@ -22,13 +22,13 @@ export function renderDoctorPage(report: DoctorReport, { color }: { readonly col
   ].join('\n');
 }
 
-function whatWasChecked({ instructionType, images }: DoctorReport): string {
+function whatWasChecked({ instructionType, images, subset }: DoctorReport): string {
   const said = {
     sample: `up to ${sampledImages} images of each file decoded`,
     all: 'all images decoded',
     none: 'images not looked at',
   };
-  return `type ${instructionType}, ${said[images]}`;
+  return `type ${instructionType}, ${said[images]}${subset ? ', declared as a subset' : ''}`;
 }
 
 function table(tasks: readonly TaskReport[], paint: Paint): readonly string[] {

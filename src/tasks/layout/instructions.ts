@@ -3,7 +3,8 @@
 import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
 import { checkRow, isObject, type RowPlace, rowError } from '../../formats/records/json.ts';
-import { readJsonValue, streamJson } from '../../formats/records/json-stream.ts';
+import { refuseJsonLines } from '../../formats/records/json-lines.ts';
+import { type JsonElement, readJsonValue, streamJson } from '../../formats/records/json-stream.ts';
 import { type DataPart, type SkippedRow, skippedRows } from '../skipped.ts';
 import type { OnUnusable, TaskSource, TestSample, TrainSample, TruthDetails, Turn } from '../task.ts';
 import { ImageFinder, instructionFile } from './instruction-files.ts';
@@ -83,7 +84,7 @@ export function readTrainInstructions(options: InstructionOptions): readonly Tra
   const images = new ImageFinder(options.source);
   const passed = new PassedRows(options, 'train', images);
   const samples: TrainSample[] = [];
-  for (const { value, row, line, offset, length } of streamJson(file)) {
+  for (const { value, row, line, offset, length } of streamRows(file)) {
     const place = { file, row, line };
     const read = () => {
       const entry = checkTrainRow(value, place);
@@ -94,6 +95,15 @@ export function readTrainInstructions(options: InstructionOptions): readonly Tra
   }
   images.requireAll();
   return samples;
+}
+
+/**
+ * The rows of an instruction file, unchecked.
+ * @throws DataError where the syntax breaks, and for JSON lines, as streamJson does.
+ */
+export function* streamRows(file: string): Generator<JsonElement> {
+  refuseJsonLines(file);
+  yield* streamJson(file);
 }
 
 /** A row of train.json as its schema has it; the image is not looked for. Throws DataError. */
@@ -145,7 +155,7 @@ export function readTestInstructions(options: TestInstructionOptions): readonly 
   const passed = new PassedRows(options, 'test', images);
   const ids = new UniqueIds();
   const samples: TestSample[] = [];
-  for (const { value, row, line } of streamJson(file)) {
+  for (const { value, row, line } of streamRows(file)) {
     const place = { file, row, line };
     const read = (): TestSample => {
       const { id, text, answer, ...named } = checkTestRow(value, place, answerField);
