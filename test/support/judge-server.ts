@@ -17,6 +17,9 @@ export type Behaviour = (asked: Asked, response: ServerResponse) => void | Promi
 export class JudgeServer {
   readonly requests: Asked[] = [];
   behaviour: Behaviour;
+  /** What is answered when the endpoint is asked for its models. */
+  models: (response: ServerResponse) => void = (response) =>
+    response.end(JSON.stringify({ data: [{ id: 'only-one' }] }));
   #server: Server;
 
   private constructor(server: Server, behaviour: Behaviour) {
@@ -52,7 +55,7 @@ export class JudgeServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.on('error', () => {});
     if (request.url === '/v1/models') {
-      response.end(JSON.stringify({ data: [{ id: 'only-one' }] }));
+      this.models(response);
       return;
     }
     let text = '';

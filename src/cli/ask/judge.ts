@@ -42,7 +42,7 @@ export const judge = defineCommand({
     rules: { type: 'string', valueHint: 'FILE', description: "a rule.json in the reference's layout" },
     concurrency: { type: 'string', default: '8', valueHint: 'NUMBER', description: 'requests at once' },
     retries: { type: 'string', default: '6', valueHint: 'NUMBER', description: 'further tries of a request' },
-    timeout: { type: 'string', default: '120', valueHint: 'SECONDS', description: 'for a whole answer' },
+    timeout: { type: 'string', default: '60', valueHint: 'SECONDS', description: 'for a whole answer' },
     cache: {
       type: 'string',
       valueHint: 'FOLDER',

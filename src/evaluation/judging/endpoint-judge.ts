@@ -12,6 +12,7 @@ import {
   type Sampling,
   scoreSchema,
 } from './judge-model.ts';
+import { KeyGuard } from './key-guard.ts';
 import { askedWaitMs, backOffMs, Gate, pause } from './pacing.ts';
 import type { ChatMessage } from './prompt.ts';
 
@@ -26,6 +27,8 @@ export interface EndpointOptions {
   readonly retries?: number;
   /** For a whole request, its body included. */
   readonly timeoutMs?: number;
+  /** Aborts when a request has had its time, from its start to the last byte of its body; by default after `timeoutMs`. */
+  readonly deadline?: () => AbortSignal;
   readonly backOffBaseMs?: number;
 }
 
@@ -53,7 +56,9 @@ type Answered =
 export class EndpointJudge implements JudgeModel {
   readonly identity: JudgeIdentity;
   readonly concurrency: number;
-  readonly #options: Required<Omit<EndpointOptions, 'key' | 'concurrency'>>;
+  readonly #options: Required<Omit<EndpointOptions, 'key' | 'concurrency' | 'deadline'>>;
+  readonly #deadline: () => AbortSignal;
+  readonly #guard: KeyGuard;
   readonly #key: string | undefined;
   readonly #address: string;
   readonly #gate = new Gate();
@@ -63,9 +68,14 @@ export class EndpointJudge implements JudgeModel {
   /** Whether any prompt was answered: then a declined one is that prompt's own. */
   #answered = false;
 
-  constructor({ key, concurrency = 8, ...options }: EndpointOptions) {
-    this.#options = { retries: 6, timeoutMs: 120_000, backOffBaseMs: 1000, ...options };
+  /** @throws UserError for an address that is none, and a model whose name holds the key: names are kept and shown. */
+  constructor({ key, concurrency = 8, deadline, ...options }: EndpointOptions) {
+    this.#options = { retries: 6, timeoutMs: 60_000, backOffBaseMs: 1000, ...options };
+    this.#deadline = deadline ?? (() => AbortSignal.timeout(this.#options.timeoutMs));
     this.#key = key;
+    this.#guard = new KeyGuard(key);
+    refuseKey(this.#guard, options.url, 'the address of the judge holds the key');
+    refuseKey(this.#guard, options.model, "the name of the judge's model holds the key");
     this.#address = chatAddress(options.url);
     this.identity = { kind: 'endpoint', model: options.model, sampling: options.sampling };
     this.concurrency = concurrency;
@@ -113,7 +123,7 @@ export class EndpointJudge implements JudgeModel {
     structured: boolean,
     signal: AbortSignal,
   ): Promise<Answered> {
-    const timeout = AbortSignal.timeout(this.#options.timeoutMs);
+    const deadline = this.#deadline();
     let response: Response;
     let body: string | undefined;
     try {
@@ -125,12 +135,12 @@ export class EndpointJudge implements JudgeModel {
         },
         body: JSON.stringify(this.#body(messages, structured)),
         redirect: 'error',
-        signal: AbortSignal.any([signal, timeout]),
+        signal: AbortSignal.any([signal, deadline]),
       });
       body = await readBody(response);
     } catch (error) {
       signal.throwIfAborted();
-      const why = timeout.aborted
+      const why = deadline.aborted
         ? `no whole answer within ${this.#options.timeoutMs / 1000} s`
         : this.#told(causeOf(error));
       return { kind: 'again', why, waitMs: 0 };
@@ -182,7 +192,7 @@ export class EndpointJudge implements JudgeModel {
     if (!parsed.success) return again('the answer is not a chat completion');
     const { choices, usage } = parsed.data;
     const { content, refusal } = choices[0]?.message ?? {};
-    const text = content ?? refusal ?? '';
+    const text = this.#guard.hideSecret(content ?? refusal ?? '');
     return {
       kind: 'reply',
       reply: {
@@ -216,40 +226,67 @@ export class EndpointJudge implements JudgeModel {
 
   /** Text of the endpoint for people: short, one line, and without the key should the endpoint repeat it. */
   #told(text: string): string {
-    const hidden = this.#key === undefined || this.#key === '' ? text : text.replaceAll(this.#key, '[key]');
-    return hidden
-      .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
-      .trim()
-      .slice(0, 200);
+    return told(text, this.#guard);
   }
 }
 
-/** The only model of an endpoint. Throws UserError when it has several or does not say. */
-export async function onlyModelOf(url: string, key: string | undefined): Promise<string> {
+function told(text: string, guard: KeyGuard): string {
+  return guard
+    .hide(text)
+    .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
+    .trim()
+    .slice(0, 200);
+}
+
+/**
+ * The only model of an endpoint.
+ * @param deadline aborts when the endpoint has had its time.
+ * @throws UserError when it has several, does not say, or names one by the key.
+ */
+export async function onlyModelOf(
+  url: string,
+  key: string | undefined,
+  deadline: AbortSignal = AbortSignal.timeout(30_000),
+): Promise<string> {
+  const guard = new KeyGuard(key);
+  refuseKey(guard, url, 'the address of the judge holds the key');
   const address = `${chatAddress(url).replace(/\/chat\/completions$/, '')}/models`;
   const list = z.object({ data: z.array(z.object({ id: z.string() })) });
   try {
     const response = await fetch(address, {
       headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
       redirect: 'error',
-      signal: AbortSignal.timeout(30_000),
+      signal: deadline,
     });
-    const { data } = list.parse(JSON.parse((await readBody(response)) ?? ''));
+    const body = await readBody(response);
+    if (body === undefined) throw new Error(`an answer of more than ${longestBody} bytes`);
+    const { data } = list.parse(JSON.parse(body));
     const [model, another] = data;
+    for (const { id } of data)
+      refuseKey(guard, id, 'the endpoint names a model by the key, which would be kept');
     if (model !== undefined && another === undefined) return model.id;
-    const names = data.slice(0, 8).map(({ id }) => id.replace(/[\p{Cc}\p{Cf}]/gu, ''));
+    const names = data.slice(0, 8).map(({ id }) => told(id, guard));
     throw new UserError({
       message: 'expected --model',
       hint: `the endpoint has ${names.join(', ') || 'no model'}`,
     });
   } catch (error) {
     if (error instanceof UserError) throw error;
+    const why = deadline.aborted ? 'no whole answer in time' : told(causeOf(error), guard);
     throw new UserError({
       file: address,
-      message: `the endpoint does not name its models (${causeOf(error)})`,
+      message: `the endpoint does not name its models (${why})`,
       hint: 'check the address, or name the model with --model',
     });
   }
+}
+
+function refuseKey(guard: KeyGuard, text: string, message: string): void {
+  if (!guard.isIn(text)) return;
+  throw new UserError({
+    message,
+    hint: 'a key is kept nowhere: give it in an environment variable, named with --key-env, and nowhere else',
+  });
 }
 
 /** The address of chat completions below an endpoint. Throws UserError when it is not one, or holds a password. */
