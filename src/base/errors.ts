@@ -3,8 +3,9 @@
 // that their length is bounded here, once.
 import { clipped } from './shown.ts';
 
-const LONGEST_MESSAGE = 230;
-const LONGEST_FIELD = 60;
+const LONGEST_MESSAGE = 210;
+// Names of tensors are shown whole.
+const LONGEST_FIELD = 80;
 
 /** One thing that is wrong with some input: where, what was expected, what was found, what to do. */
 export interface Issue {
