@@ -10,7 +10,7 @@ export { builtIn, type Catalogue } from './config/catalogue.ts';
 export { type ConfigOverride, type LoadConfigOptions, loadConfig, parseOverride } from './config/load.ts';
 export { catalogueOf } from './config/plugins.ts';
 export type { ConfigInput, RunConfig } from './config/schema.ts';
-export type { Claim, Claims, Experiment, Finding, Laboratory } from './methods/claim.ts';
+export type { Claim, ClaimFinding, Claims, Experiment, Laboratory } from './methods/claim.ts';
 export * from './methods/define.ts';
 export * from './methods/method.ts';
 export { adapterGraph, carriedAdapter, carriedOn, loraSpec } from './methods/shared/carried.ts';

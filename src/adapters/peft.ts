@@ -52,7 +52,10 @@ export interface ReadAdapter extends StoredAdapter {
 export interface ReadAdapterOptions {
   /** The parameters of the traced adapter: the tensors must be exactly those. */
   readonly expected?: ExpectedTensors;
-  /** Of the model: what the settings ask for of its layers must be there. Without it an adapter is what its file holds. */
+  /**
+   * The model's layers: what the settings ask for of them must be there. Without it an adapter is what its file
+   * holds.
+   */
   readonly targets?: AdapterTargets;
   /** A weight's name in our spelling, of one in that of another version or layout. */
   readonly canonicalName?: (name: string) => string;

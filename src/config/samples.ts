@@ -22,7 +22,7 @@ export function trainSamples(config: RunConfig, source: TaskSource, task: Task):
   );
 }
 
-/** Of all training samples of a task those that a run trains on. */
+/** The training samples that a run trains on, of all that a task has. */
 export function chosenForTraining<Sample>(
   { trainSamples: limit, dataVolume, seed }: Chosen,
   task: Task,
@@ -54,7 +54,7 @@ export function questionsOf(
   return testSamples(config, source, task).filter(isUsable);
 }
 
-/** Of all test samples of a task those that a run tests on. */
+/** The test samples that a run tests on, of all that a task has. */
 export function chosenForTest<Sample>(
   { testSamples: limit, testSeed }: Pick<Chosen, 'testSamples' | 'testSeed'>,
   task: Task,

@@ -17,15 +17,15 @@ import { answerSamples, aspectOf, openRunModel } from './answering.ts';
 import { programOptions } from './base-weights.ts';
 import { featureCache } from './feature-cache.ts';
 
-export interface AdaptedModel {
+export interface AnsweringAdapter {
   readonly spec: AdapterSpec;
-  /** Of the adapter, and of what trains alongside where it is another than the model's. */
+  /** The adapter's values, and those of what trains alongside where they are not the model's. */
   readonly values: TensorValues;
 }
 
 export interface AnswerRequest {
   /** Without it the model answers by itself. */
-  readonly adapted?: AdaptedModel;
+  readonly adapted?: AnsweringAdapter;
   readonly task: Task;
   readonly samples: readonly TestSample[];
   /** There whole or not at all. */
@@ -117,7 +117,7 @@ export class AdapterAnswers {
   }
 
   /** An adapter's folder as `answer` takes it. @throws UserError naming what of it does not fit the model. */
-  read(folder: string): AdaptedModel {
+  read(folder: string): AnsweringAdapter {
     const { spec, values, alongside } = openModelAdapter(this.#model, folder);
     return { spec, values: new Map([...values, ...alongside]) };
   }

@@ -75,7 +75,7 @@ export interface EvaluateRequest extends Request {
 }
 
 export interface GateRequest extends Request {
-  /** Of a method that has gates. */
+  /** A stage of a method that has gates. */
   readonly trained: TrainedStage;
   readonly task: TaskName;
   readonly samples: readonly TestSample[];

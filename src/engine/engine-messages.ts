@@ -11,7 +11,7 @@ export interface ThreadData {
   readonly config: RunConfig;
   readonly modelFolder: string;
   readonly source: TaskSource;
-  /** Of one operator. */
+  /** Threads of one operator. */
   readonly threads: number;
 }
 
@@ -36,7 +36,7 @@ export interface PlainError {
   readonly name: string;
   readonly message: string;
   readonly stack?: string;
-  /** Of the system's errors. */
+  /** The code of a system's error. */
   readonly code?: unknown;
   readonly path?: unknown;
   readonly syscall?: unknown;

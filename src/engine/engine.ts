@@ -26,9 +26,9 @@ export interface EngineOptions {
   readonly config: RunConfig;
   /** By default what the package and the configuration's plug-ins bring. */
   readonly catalogue?: Catalogue;
-  /** Of any family that is known. */
+  /** A folder of any family that is known. */
   readonly modelFolder: string;
-  /** Of one operator on the CPU; by default as many as there are cores. */
+  /** Threads of one operator on the CPU; by default as many as there are cores. */
   readonly threads?: number;
   /** Told when the engine is closed where the features of its images came from. */
   readonly onClose?: (features: FeatureCounts) => void;

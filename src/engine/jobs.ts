@@ -7,7 +7,7 @@ import type { RunConfig } from '../config/schema.ts';
 
 export interface Jobs {
   readonly jobs: number;
-  /** Of one operator; undefined where one engine has the whole machine. */
+  /** Threads of one operator; undefined where one engine has the whole machine. */
   readonly threads?: number;
 }
 

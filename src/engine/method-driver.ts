@@ -111,13 +111,13 @@ export interface TrainedTask extends StageResult {
 }
 
 /** A question as a test sample puts it. */
-export interface AskedQuestion {
+export interface DriverQuestion {
   readonly text: string;
   readonly image?: string;
   readonly task: string;
 }
 
-export interface AskOptions {
+export interface DriverAskOptions {
   readonly aspect?: ImageAspect;
   readonly signal?: AbortSignal;
 }
@@ -205,8 +205,8 @@ export class MethodDriver {
   /** Questions as prompts, each along its route; a part at a time, as a method may look at the images. */
   async ask(
     trained: DrivenStage | undefined,
-    questions: readonly AskedQuestion[],
-    { aspect, signal }: AskOptions = {},
+    questions: readonly DriverQuestion[],
+    { aspect, signal }: DriverAskOptions = {},
   ): Promise<Asked> {
     const { parameters, route } = this.inference(trained);
     const { model } = this.#options;

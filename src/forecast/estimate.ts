@@ -145,7 +145,7 @@ export async function estimateRun(
 
   const largest = Math.max(0, ...[...training.values()].map(({ trainable }) => trainable));
   const trained = steps.filter(({ step }) => step.kind === 'train');
-  /** Of the task whose batches are largest, where none has more than `most` samples. */
+  /** The activations of the task whose batches are largest, where none has more than `most` samples. */
   const activations = (most: number) =>
     Math.max(
       0,
@@ -196,7 +196,7 @@ interface BatchSizes {
   readonly batch: number;
   readonly tokens: number;
   readonly answers: number;
-  /** Of images' features. */
+  /** Rows of images' features. */
   readonly rows: number;
 }
 
@@ -236,7 +236,10 @@ function halvesOf(size: number): readonly number[] {
   return size <= 1 ? [1] : [size, ...halvesOf(Math.floor(size / 2))];
 }
 
-/** Of a token through the decoder and the head, without the products of attention, which are small beside them. */
+/**
+ * Operations of a token through the decoder and the head, without the products of attention, which are small beside
+ * them.
+ */
 function decoderFlops({ network, shape }: ModelSketch): Flops {
   let numbers = 0;
   const root = new Scope((name, dims) => {

@@ -20,7 +20,7 @@ export interface PartSize {
   readonly parameters: number;
   /** In its files. */
   readonly bytes: number;
-  /** Of its elements, as in the files: F16, BF16, F32. */
+  /** The types of its elements, as in the files: F16, BF16, F32. */
   readonly types: readonly string[];
 }
 
@@ -30,7 +30,7 @@ export interface MemoryEstimate {
   readonly batch: number;
   /** Tokens of each sequence, the image's included. */
   readonly tokens: number;
-  /** Of the frozen weights. */
+  /** The size of the frozen weights. */
   readonly weightBytes: number;
   /** Trained values, their gradients and two moments; for answering, the values alone. */
   readonly trainedBytes: number;
@@ -101,7 +101,10 @@ function partsOf({ weights }: ModelOutline, { parts, partOf }: Family): readonly
   });
 }
 
-/** Of the layers that the checkpoint has, by the last part of their path, in the order in which they are computed. */
+/**
+ * What adapters change: the layers that the checkpoint has, by the last part of their path, in the order in which
+ * they are computed.
+ */
 function targetsOf({ shape, weights }: ModelOutline): ModelInspection['targets'] {
   const layers = [...shape.adaptable.keys()].filter((path) => weights.tensors.has(`${path}.weight`));
   return {

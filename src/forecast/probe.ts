@@ -12,7 +12,7 @@ import type { RunConfig } from '../config/schema.ts';
 import type { RunEngine } from '../engine/contract.ts';
 import type { TaskSource, TrainSample } from '../tasks/task.ts';
 
-export interface ProbeResult {
+export interface SpeedProbeResult {
   /** Batches trained and timed, after a first one that is not; absent where the run trains nothing. */
   readonly training?: { readonly batches: number; readonly samples: number; readonly seconds: number };
   /** Answers timed, after a first one that is not. */
@@ -22,7 +22,7 @@ export interface ProbeResult {
   readonly task: string;
 }
 
-export interface ProbeOptions {
+export interface SpeedProbeOptions {
   /** Batches are not larger, whatever the configuration says: what the machine's memory holds. */
   readonly largestBatch?: number;
   /** Seconds that whole batches, and then many answers, may take; single ones are always timed. */
@@ -45,8 +45,12 @@ export async function probeRun(
   catalogue: Catalogue,
   source: TaskSource,
   openEngine: (config: RunConfig) => Promise<RunEngine>,
-  { largestBatch = Number.POSITIVE_INFINITY, seconds: allowed = 60, onStep = () => {} }: ProbeOptions = {},
-): Promise<ProbeResult> {
+  {
+    largestBatch = Number.POSITIVE_INFINITY,
+    seconds: allowed = 60,
+    onStep = () => {},
+  }: SpeedProbeOptions = {},
+): Promise<SpeedProbeResult> {
   const [first] = config.tasks;
   const probed: RunConfig = {
     ...config,
@@ -117,7 +121,7 @@ async function trainSome(
   step: TrainStep,
   folder: string,
   samplesOf: (task: string) => readonly TrainSample[],
-): Promise<NonNullable<ProbeResult['training']>> {
+): Promise<NonNullable<SpeedProbeResult['training']>> {
   const { batchSize } = config.training;
   const adapterFolder = join(folder, 'adapter');
   mkdirSync(adapterFolder, { recursive: true });

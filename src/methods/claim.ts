@@ -16,10 +16,10 @@ export type Claims = (method: Mechanism) => readonly Claim[];
 
 export interface Claim {
   readonly statement: string;
-  check(laboratory: Laboratory): Promise<Finding>;
+  check(laboratory: Laboratory): Promise<ClaimFinding>;
 }
 
-export interface Finding {
+export interface ClaimFinding {
   /** The number that was found, in words. */
   readonly found: string;
   readonly holds: boolean;
@@ -90,6 +90,6 @@ export interface TestQuestion {
 export interface TrainingLosses {
   readonly crossEntropy: number;
   readonly extra: number;
-  /** Of the extra loss alone. */
+  /** Gradients of the extra loss alone. */
   readonly extraGradients: Values;
 }

@@ -17,8 +17,8 @@ export interface Method extends Mechanism {
   readonly neverForgets: boolean;
   /** Shares the rank among experts; the other methods are not told how many there are. */
   readonly mixture?: boolean;
-  readonly costs: Costs;
-  readonly origin: Origin;
+  readonly costs: MethodCosts;
+  readonly origin: MethodOrigin;
   /** Its own settings, with their defaults; `{}` where it has none. */
   readonly settings: z.ZodObject;
   /** Why these settings cannot be run, if so; `own` has passed `settings`. */
@@ -31,7 +31,7 @@ export interface Method extends Mechanism {
  * What a method takes beside what a step trains, in words: what it keeps and what answering takes depend on the stream,
  * and are measured when it runs. By default the rank is what brings the numbers that it trains to a run's budget.
  */
-export interface Costs {
+export interface MethodCosts {
   /** Where no rank does: why. */
   readonly fixedSize?: string;
   /** What is kept between tasks, beside what goes on being trained. */
@@ -41,7 +41,7 @@ export interface Costs {
 }
 
 /** What a method goes back to and how far it follows it: what the ledger of verified methods says beside its claims. */
-export interface Origin {
+export interface MethodOrigin {
   /** The paper; or what it is, where it has none. */
   readonly source: string;
   /** Where its mechanism is not the paper's: a substitute, a part left out, a reading of ours. None: it is the paper's. */
@@ -55,7 +55,7 @@ interface Definition<Settings extends z.ZodObject>
   readonly neverForgets?: boolean;
   /** `sequential` by default. */
   readonly stream?: StreamName;
-  readonly costs?: Partial<Costs>;
+  readonly costs?: Partial<MethodCosts>;
   readonly settings: Settings;
   readonly problems?: (settings: MethodSettings<z.output<Settings>>) => readonly SettingProblem[];
   readonly open: (settings: MethodSettings<z.output<Settings>>) => OpenMethod;

@@ -19,7 +19,7 @@ import { replay } from './replay/method.ts';
 import { smolora } from './smolora/method.ts';
 import { zeroShot } from './zero-shot/method.ts';
 
-export type { Claim, Finding, Laboratory } from './claim.ts';
+export type { Claim, ClaimFinding, Laboratory } from './claim.ts';
 export type { Method } from './define.ts';
 export type { AdapterSettings, MethodSettings, OpenMethod, SettingProblem } from './method.ts';
 

@@ -11,7 +11,7 @@ export interface Stream {
 }
 
 export interface StreamStage {
-  /** Of its folder, below the method's. */
+  /** The name of its folder, below the method's. */
   readonly name: string;
   /** What it trains on, shuffled together. */
   readonly tasks: readonly string[];

@@ -28,7 +28,7 @@ export interface ComparedMethod {
 }
 
 export interface ComparisonOptions {
-  /** Of the compared stages, in training order. */
+  /** The tasks of the compared stages, in training order. */
   readonly tasks: readonly string[];
   /** In the same order of seeds each, and with the same clusters. */
   readonly methods: readonly ComparedMethod[];
@@ -46,7 +46,7 @@ export interface ComparisonOptions {
 /** What is compared: `ACC`, `MAA`, `BWT`, or a cell. */
 export interface Figure {
   readonly name: string;
-  /** Of a cell. */
+  /** The task and the stage of a cell. */
   readonly task?: string;
   readonly after?: string;
 }

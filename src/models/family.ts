@@ -155,7 +155,7 @@ export interface ModelPrompts {
 }
 
 export interface PromptContext {
-  /** Of the image; absent without one. */
+  /** How the image's rows lie; absent without one. */
   readonly image?: ImageLayout | undefined;
   /** The task that it is of, for families that write one down. */
   readonly task?: string | undefined;

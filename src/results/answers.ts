@@ -37,7 +37,7 @@ export interface ErrorCell {
   readonly samples: number;
   /** Wrong answers. */
   readonly wrong: ErrorCounts;
-  /** Of those, the samples that were right just after their task was learned. */
+  /** Those of the samples that were right just after their task was learned. */
   readonly forgotten: ErrorCounts;
   /** Right now and wrong just after their task was learned. */
   readonly gained: number;
@@ -45,7 +45,7 @@ export interface ErrorCell {
 
 export interface ErrorCounts {
   readonly labels: Readonly<Record<ErrorLabel, number>>;
-  /** Of `otherStyle`, which. */
+  /** Which other style, of `otherStyle`. */
   readonly styles: Readonly<Record<OtherStyle, number>>;
 }
 
@@ -61,12 +61,12 @@ export interface LifeLineResults {
 }
 
 /** One answer with everything that is known of it. */
-export interface Answer {
+export interface AttributedAnswer {
   readonly text: string;
   readonly verdict: Verdict;
   /** 0 to 10. */
   readonly judgeScore?: number;
-  /** Of a wrong answer. */
+  /** What kind of wrong answer it is. */
   readonly error?: Attribution;
 }
 
@@ -75,7 +75,7 @@ export interface SampleHistory {
   readonly sample: TestSample;
   /** The index of the task's own stage, from 0. */
   readonly first: number;
-  readonly answers: readonly Answer[];
+  readonly answers: readonly AttributedAnswer[];
   readonly line: LifeLine;
 }
 
@@ -189,7 +189,7 @@ export class Aspects {
     const histories = this.histories(method, task);
     const first = histories[0]?.first ?? 0;
     return (histories[0]?.answers ?? []).map((_, stage) => {
-      const now = histories.map(({ answers }) => answers[stage] as Answer);
+      const now = histories.map(({ answers }) => answers[stage] as AttributedAnswer);
       const wasRight = histories.map(({ answers }) => answers[0]?.verdict === 'right');
       return {
         method,
@@ -204,7 +204,7 @@ export class Aspects {
   }
 
   /** The answers of an evaluation by sample. */
-  #answers(step: EvaluateStep): ReadonlyMap<string, Answer> {
+  #answers(step: EvaluateStep): ReadonlyMap<string, AttributedAnswer> {
     const { evaluations } = this.#run;
     const texts = new Map(evaluations.predictions(step).map(({ question_id, text }) => [question_id, text]));
     const verdicts = new Map(
@@ -217,7 +217,7 @@ export class Aspects {
       ...(last === step.task ? {} : { justLearned: this.#answersOf(last).own }),
     };
     return new Map(
-      evaluations.samples(step.task).map((sample): readonly [string, Answer] => {
+      evaluations.samples(step.task).map((sample): readonly [string, AttributedAnswer] => {
         const text = texts.get(sample.id) ?? '';
         const verdict = verdicts.get(sample.id) ?? 'missing';
         const judgeScore = scores.get(sample.id);
@@ -249,7 +249,7 @@ export class Aspects {
   }
 }
 
-function countErrors(answers: readonly Answer[]): ErrorCounts {
+function countErrors(answers: readonly AttributedAnswer[]): ErrorCounts {
   const labels = Object.fromEntries(errorLabels.map((label) => [label, 0])) as Record<ErrorLabel, number>;
   const styles: Record<OtherStyle, number> = {};
   for (const { error } of answers) {

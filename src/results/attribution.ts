@@ -49,7 +49,7 @@ export interface TaskAnswers {
 export interface WrongAnswer {
   readonly sample: TestSample;
   readonly text: string;
-  /** Of strict scoring. */
+  /** The verdict of strict scoring. */
   readonly verdict: Exclude<Verdict, 'right'>;
   /** 0 to 10; undefined where there is no judge, or its answer could not be read. */
   readonly judgeScore?: number;

@@ -25,7 +25,7 @@ export interface SeedGroup {
 }
 
 /** A method of a group: what is compared. */
-export interface Arm {
+export interface ComparedGroup {
   readonly group: SeedGroup;
   readonly method: MethodName;
   /** The method's label, with the group's where there are several. */
@@ -149,7 +149,7 @@ function withSharedSeeds(groups: readonly SeedGroup[]): readonly SeedGroup[] {
 }
 
 export interface ChosenArms {
-  readonly arms: readonly Arm[];
+  readonly arms: readonly ComparedGroup[];
   /** Whom with whom, as numbers in `arms`. */
   readonly pairs: readonly (readonly [number, number])[];
   /** Labels of methods that only some groups have, and that are therefore left out. */
@@ -163,7 +163,7 @@ export interface ChosenArms {
  */
 export function chooseArms(groups: readonly SeedGroup[], asked: readonly string[] | undefined): ChosenArms {
   const several = groups.length > 1;
-  const all = groups.flatMap((group): Arm[] =>
+  const all = groups.flatMap((group): ComparedGroup[] =>
     begunMethods(group).map((method) => ({
       group,
       method,
@@ -213,7 +213,7 @@ export interface SharedTasks {
   readonly otherSamples: readonly TaskName[];
 }
 
-export function sharedTasks(arms: readonly Arm[]): SharedTasks {
+export function sharedTasks(arms: readonly ComparedGroup[]): SharedTasks {
   const runs = [...new Set(arms.flatMap(({ group }) => group.runs))];
   const [first] = runs;
   const learned = (first?.run.config.tasks ?? []).filter((task) =>

@@ -8,7 +8,7 @@ import type { TaskName } from '../tasks/index.ts';
 import type { ScoringMode } from '../tasks/task.ts';
 import { alpha, clusteredStages, clustersOf, imageCounts } from './clusters.ts';
 import {
-  type Arm,
+  type ComparedGroup,
   chooseArms,
   differingSettings,
   openGroups,
@@ -37,11 +37,11 @@ export interface RunComparison extends Comparison {
   readonly mode: ScoringMode;
   readonly resamples: number;
   readonly seed: number;
-  /** Of the runs of each configuration. */
+  /** The seeds of each configuration's runs. */
   readonly seeds: readonly number[];
   /** That were compared, in the first run's order. */
   readonly tasks: readonly TaskName[];
-  /** Of the first run's whole stream. */
+  /** How many tasks the first run's whole stream has. */
   readonly streamTasks: number;
   readonly images: Readonly<Record<string, number>>;
   readonly arms: readonly ComparedArm[];
@@ -97,7 +97,8 @@ export async function compareRuns(options: CompareOptions): Promise<RunCompariso
       `the test samples of ${single} are all about one image: no interval can be made of it`,
     );
   }
-  const nameOf = ({ method, group }: Arm) => (groups.length > 1 ? `${method} of ${group.label}` : method);
+  const nameOf = ({ method, group }: ComparedGroup) =>
+    groups.length > 1 ? `${method} of ${group.label}` : method;
   const compared = arms.map((arm) => ({
     name: nameOf(arm),
     neverForgets: neverForgets(arm),
@@ -164,12 +165,12 @@ export async function compareRuns(options: CompareOptions): Promise<RunCompariso
   };
 }
 
-function trains(arm: Arm | undefined): boolean {
+function trains(arm: ComparedGroup | undefined): boolean {
   return arm?.group.runs[0]?.run.catalogue.methods.get(arm.method).stream.trains === true;
 }
 
 /** Up to the last compared task of the first run, so that what a method takes is of what was compared. */
-function stagesCompared({ group }: Arm, tasks: readonly TaskName[]): number {
+function stagesCompared({ group }: ComparedGroup, tasks: readonly TaskName[]): number {
   const stream = group.runs[0]?.run.config.tasks ?? [];
   return Math.max(...tasks.map((task) => stream.indexOf(task) + 1));
 }
@@ -188,6 +189,6 @@ function unmatchedPairs(
   });
 }
 
-function neverForgets({ method, group }: Arm): boolean {
+function neverForgets({ method, group }: ComparedGroup): boolean {
   return group.runs[0]?.run.catalogue.methods.get(method).neverForgets === true;
 }

@@ -54,7 +54,7 @@ function total(values: readonly (number | undefined)[]): number {
 export const costFigures = {
   /** The most of any stage. */
   trainableParameters: { heading: 'trainable', unit: 'numbers', read: mostTrained, fold: largest },
-  /** Of those to the budget that the run was matched to. */
+  /** Its trainable numbers to the budget that the run was matched to. */
   ofBudget: {
     heading: 'of the budget',
     unit: 'share',

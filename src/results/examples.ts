@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import type { Fate } from '../metrics/lifelines.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { Verdict } from '../tasks/task.ts';
-import type { Answer, Aspects, SampleHistory } from './answers.ts';
+import type { Aspects, AttributedAnswer, SampleHistory } from './answers.ts';
 import type { ErrorLabel, OtherStyle } from './attribution.ts';
 
 /** One test sample with its answers over the stages of one method; verdicts are those of strict scoring. */
@@ -26,9 +26,9 @@ export interface ExampleAnswer {
   readonly after: string;
   readonly text: string;
   readonly verdict: Verdict;
-  /** Of a wrong answer. */
+  /** What kind of wrong answer it is. */
   readonly error?: ErrorLabel;
-  /** Of `otherStyle`, which. */
+  /** Which other style, of `otherStyle`. */
   readonly style?: OtherStyle;
   /** 0 to 10, by the judge of the run's errors. */
   readonly judgeScore?: number;
@@ -74,7 +74,7 @@ export async function exampleResults(
   return examples;
 }
 
-function exampleAnswer({ text, verdict, error, judgeScore }: Answer, after: string): ExampleAnswer {
+function exampleAnswer({ text, verdict, error, judgeScore }: AttributedAnswer, after: string): ExampleAnswer {
   return {
     after,
     text,

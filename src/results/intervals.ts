@@ -35,7 +35,7 @@ export interface MethodIntervals {
   readonly acc: Interval;
   readonly maa: Interval;
   readonly bwt: Interval;
-  /** Of the seen tasks. */
+  /** The cells of seen tasks. */
   readonly cells: readonly (Interval & { readonly after: string; readonly task: string })[];
 }
 

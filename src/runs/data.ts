@@ -11,7 +11,7 @@ const nanoSizes = { trainSamples: 500, testSamples: 100 };
 /** How long a run waits for another that draws the same data. */
 const patienceMs = 300_000;
 
-export interface PrepareOptions {
+export interface DataOptions {
   /** Told of the folder before data is built there, which takes a while. */
   readonly onBuild?: (folder: string) => void;
   /** Told, in a sentence, when another run is building the same data. */
@@ -25,7 +25,7 @@ export interface PrepareOptions {
 export async function prepareData(
   config: RunConfig,
   runFolder: string,
-  { onBuild, onWait }: PrepareOptions = {},
+  { onBuild, onWait }: DataOptions = {},
 ): Promise<TaskSource> {
   const { benchmark, instructionType } = config;
   if (benchmark !== 'nano') {

@@ -82,7 +82,7 @@ export class Evaluations {
     return remembered(this.#samples, task, () => testSamples(config, source, catalogue.tasks.get(task)));
   }
 
-  /** Of the samples those that are asked: all but the ones that the run passes over. */
+  /** The samples that are asked: all but the ones that the run passes over. */
   questions(task: TaskName): readonly TestSample[] {
     return this.samples(task).filter(isUsable);
   }

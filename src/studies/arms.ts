@@ -5,7 +5,7 @@ import type { MethodName } from '../config/schema.ts';
 import type { Study, StudyRun } from './load-study.ts';
 
 export interface Arm {
-  /** Of what differs between arms, e.g. `rank 8, LoRA`. */
+  /** What it differs in from other arms, e.g. `rank 8, LoRA`. */
   readonly name: string;
   /** By axis; the method's label stands under `method`. */
   readonly coordinates: Readonly<Record<string, string>>;

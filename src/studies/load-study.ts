@@ -50,7 +50,7 @@ export interface Study {
 }
 
 export interface LoadStudyOptions {
-  /** Of the command line: hold in every run. */
+  /** Settings of the command line, which hold in every run. */
   readonly overrides?: readonly ConfigOverride[];
   /** Instead of the file's. */
   readonly base?: string;

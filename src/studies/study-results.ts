@@ -25,7 +25,7 @@ export interface StudyResultOptions {
   readonly mode?: ScoringMode;
   /** At least so many draws of the test images; more where the correction needs them. */
   readonly resamples?: number;
-  /** Of the draws. */
+  /** The seed of the draws. */
   readonly seed?: number;
 }
 
@@ -59,7 +59,7 @@ export interface ArmComparison {
   readonly reference: string;
   /** How many comparisons it is corrected over. */
   readonly corrected: number;
-  /** Of ACC, MAA and BWT: the arm's less the reference's. */
+  /** ACC, MAA and BWT of the arm less those of the reference. */
   readonly differences: readonly Difference[];
 }
 

@@ -9,7 +9,7 @@ export interface SkippedRow {
   readonly part: DataPart;
   /** Counted from 1 in the file of instructions. */
   readonly row: number;
-  /** Of the sample; made of the row's number where it has none of its own. */
+  /** The sample's id; made of the row's number where it has none of its own. */
   readonly id: string;
   /** What is wrong with it, in words. */
   readonly reason: string;

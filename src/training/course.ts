@@ -8,7 +8,7 @@ import type { LearnerState } from './learner.ts';
 export interface TrainingSettings {
   readonly epochs: number;
   readonly batchSize: number;
-  /** Of single tasks, instead of `batchSize`. */
+  /** Batch sizes of single tasks, instead of `batchSize`. */
   readonly taskBatchSizes?: Readonly<Record<string, number | undefined>>;
   readonly accumulation: number;
   readonly learningRate: number;

@@ -60,7 +60,7 @@ const adapterSettings = { rank: 4, alpha: 8, dropout: 0, experts: 2 };
 /** A laboratory; `dispose` releases what its experiments hold. */
 export class ToyLaboratory implements Laboratory {
   #toy: ToyModel | undefined;
-  /** Of what stages leave behind: a folder per experiment. */
+  /** Where stages are written, a folder per experiment. */
   #folder: string | undefined;
   readonly #experiments = new Map<string, Promise<Experiment>>();
   readonly #held: { dispose(): Promise<void> }[] = [];

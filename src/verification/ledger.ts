@@ -10,8 +10,8 @@ import { planRun } from '../config/plan.ts';
 import { catalogueOf } from '../config/plugins.ts';
 import type { RunConfig } from '../config/schema.ts';
 import { checkRow, readJson } from '../formats/records/json.ts';
-import type { Claim, Finding, Laboratory } from '../methods/claim.ts';
-import type { Origin } from '../methods/define.ts';
+import type { Claim, ClaimFinding, Laboratory } from '../methods/claim.ts';
+import type { MethodOrigin } from '../methods/define.ts';
 import type { Method, MethodName } from '../methods/index.ts';
 import { type PublishedRow, publishedSummary } from '../metrics/published.ts';
 import type { Summary } from '../metrics/summary.ts';
@@ -26,7 +26,7 @@ import { studyFiles } from '../studies/study-folder.ts';
  * verified: it has claims, every one holds, and its mechanism is its paper's. partly: the claims hold, but something is
  * a substitute, left out or a reading of ours. not verified: a claim fails.
  */
-export type Verdict = 'verified' | 'partly verified' | 'not verified';
+export type LedgerVerdict = 'verified' | 'partly verified' | 'not verified';
 
 export interface CheckedClaim {
   readonly statement: string;
@@ -38,8 +38,8 @@ export interface LedgerEntry {
   readonly method: MethodName;
   readonly label: string;
   readonly summary: string;
-  readonly verdict: Verdict;
-  readonly origin: Origin;
+  readonly verdict: LedgerVerdict;
+  readonly origin: MethodOrigin;
   readonly claims: readonly CheckedClaim[];
   readonly runs: readonly RunGroup[];
   readonly published: readonly PublishedFigures[];
@@ -97,7 +97,7 @@ export async function checkClaims(
   return checked;
 }
 
-async function findingOf(claim: Claim, laboratory: Laboratory): Promise<Finding> {
+async function findingOf(claim: Claim, laboratory: Laboratory): Promise<ClaimFinding> {
   try {
     return await claim.check(laboratory);
   } catch (error) {
@@ -105,7 +105,7 @@ async function findingOf(claim: Claim, laboratory: Laboratory): Promise<Finding>
   }
 }
 
-export function verdictOf(claims: readonly CheckedClaim[], { deviations }: Origin): Verdict {
+export function verdictOf(claims: readonly CheckedClaim[], { deviations }: MethodOrigin): LedgerVerdict {
   if (claims.length === 0 || claims.some(({ holds }) => !holds)) return 'not verified';
   return deviations.length > 0 ? 'partly verified' : 'verified';
 }

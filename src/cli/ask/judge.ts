@@ -2,7 +2,7 @@
 import { dirname, join, resolve } from 'node:path';
 import { defineCommand } from 'citty';
 import { samplingModes } from '../../evaluation/judging/judge-model.ts';
-import { type Estimate, estimateJudging, type Prices } from '../../followups/judging/estimate.ts';
+import { estimateJudging, type JudgingEstimate, type Prices } from '../../followups/judging/estimate.ts';
 import { type JudgeObserver, type JudgingPlan, judgeRun } from '../../followups/judging/judge-run.ts';
 import { openJudge } from '../../followups/judging/open-judge.ts';
 import type { RunResults } from '../../report/results.ts';
@@ -114,7 +114,7 @@ function showJudge(results: RunResults, id: string, json: boolean): void {
 class JudgeProgress implements JudgeObserver {
   readonly #options: { readonly prices: Prices; readonly only: boolean; readonly quiet: boolean };
   #shownTenth = 0;
-  estimate: Estimate | undefined;
+  estimate: JudgingEstimate | undefined;
 
   constructor(options: { readonly prices: Prices; readonly only: boolean; readonly quiet: boolean }) {
     this.#options = options;
@@ -139,7 +139,7 @@ class JudgeProgress implements JudgeObserver {
   }
 }
 
-function describeEstimate(plan: JudgingPlan, estimate: Estimate): string {
+function describeEstimate(plan: JudgingPlan, estimate: JudgingEstimate): string {
   const { cells, judged, answers, requests } = plan;
   if (cells === 0) return `All ${judged} evaluations are judged.`;
   const start = `${formatCount(answers)} answers in ${cells} evaluations to judge`;

@@ -161,7 +161,7 @@ function weightsOf(text: string): readonly number[] {
   });
 }
 
-/** Of everything that was ever asked, what was asked now, in that order. */
+/** What was asked now, in that order, of everything that was ever asked. */
 function shown(results: WhatIfResults | undefined, asked: readonly WhatIfModel[]): WhatIfResults {
   const keyOf = (method: string, parts: WhatIfModel['parts']) => `${method}/${nameOf(parts)}`;
   const rows = new Map((results?.rows ?? []).map((row) => [keyOf(row.method, row.parts), row]));

@@ -49,7 +49,7 @@ export interface ExecuteArguments {
   readonly acceptChangedData: boolean;
   /** The command that goes on where this one was stopped. */
   readonly again: string;
-  /** Of the progress; by default the run's name. */
+  /** What the progress is called; by default the run's name. */
   readonly title?: string;
   /** Say at the beginning how the methods stand to the budget; by default it is said. */
   readonly sizes?: boolean;

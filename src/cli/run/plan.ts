@@ -9,7 +9,7 @@ import { jobsOf } from '../../engine/jobs.ts';
 import { estimateRun, type RunEstimate, type StepEstimate } from '../../forecast/estimate.ts';
 import type { FeatureStorage } from '../../forecast/feature-storage.ts';
 import { describeFit, type Fit, fitOf } from '../../forecast/fit.ts';
-import { type ProbeResult, probeRun } from '../../forecast/probe.ts';
+import { probeRun, type SpeedProbeResult } from '../../forecast/probe.ts';
 import { matchParameters, methodSizes, type SizesOfRun } from '../../forecast/sizes.ts';
 import { locateModel, sketchModel } from '../../models/index.ts';
 import { painter, useColor, widthOf } from '../../report/terminal/paint.ts';
@@ -84,7 +84,7 @@ interface Stage {
 function stagesOf(
   estimate: RunEstimate,
   config: RunConfig,
-  probe: ProbeResult | undefined,
+  probe: SpeedProbeResult | undefined,
 ): readonly Stage[] {
   const groups = new Map<string, StepEstimate[]>();
   for (const one of estimate.steps) {
@@ -110,7 +110,7 @@ function stagesOf(
 }
 
 /** Matrix-product operations a second that the probe reached, by what the estimate says its samples took. */
-function ratesOf(estimate: RunEstimate, config: RunConfig, probe: ProbeResult | undefined) {
+function ratesOf(estimate: RunEstimate, config: RunConfig, probe: SpeedProbeResult | undefined) {
   if (probe === undefined) return {};
   const train = estimate.steps.find(({ step }) => step.kind === 'train' && step.task === probe.task);
   const evaluation = estimate.steps.find(({ step }) => step.kind === 'evaluate' && step.task === probe.task);
@@ -130,7 +130,7 @@ function asJson(
   estimate: RunEstimate,
   sizes: SizesOfRun,
   stages: readonly Stage[],
-  probe: ProbeResult | undefined,
+  probe: SpeedProbeResult | undefined,
 ) {
   const part = ({ samples, steps, tokens, flops }: StepEstimate) => ({
     samples,
@@ -178,7 +178,7 @@ function asText(
   estimate: RunEstimate,
   sizes: SizesOfRun,
   stages: readonly Stage[],
-  probe: ProbeResult | undefined,
+  probe: SpeedProbeResult | undefined,
   fit: Fit | undefined,
   unknown: readonly string[] = [],
 ): string {
@@ -265,7 +265,7 @@ function describeFeatures({ stage, memory, disk, isKept }: FeatureStorage): stri
   return isKept ? kept : `${kept}: images go through the vision tower again in every epoch`;
 }
 
-function describeTraining({ training }: ProbeResult): string {
+function describeTraining({ training }: SpeedProbeResult): string {
   return training === undefined
     ? ''
     : `${training.samples} samples trained in ${formatDuration(training.seconds)}, `;

@@ -1,9 +1,9 @@
 // The style of an answer: what a model learns about how to answer, which is what the next task makes it forget.
 import { strictBox } from '../../tasks/grounding/score.ts';
-import type { AnswerStyle, Histogram } from './findings.ts';
+import type { AnswerForm, Histogram } from './findings.ts';
 
 /** In the order in which they are shown. */
-export const answerStyles: readonly AnswerStyle[] = [
+export const answerStyles: readonly AnswerForm[] = [
   'letter',
   'box',
   'yes/no',
@@ -17,7 +17,7 @@ export const answerStyles: readonly AnswerStyle[] = [
 /** Words from which an answer is a sentence rather than a phrase. */
 const sentenceWords = 8;
 
-export function styleOf(answer: string): AnswerStyle {
+export function styleOf(answer: string): AnswerForm {
   const text = answer.trim();
   if (/^[A-E]$/.test(text)) return 'letter';
   if (text.startsWith('[') && strictBox(text) !== undefined) return 'box';
@@ -30,7 +30,7 @@ export function styleOf(answer: string): AnswerStyle {
 }
 
 export class StyleCounts {
-  readonly #counts = new Map<AnswerStyle, number>();
+  readonly #counts = new Map<AnswerForm, number>();
 
   add(answer: string): void {
     const style = styleOf(answer);

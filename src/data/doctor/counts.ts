@@ -16,12 +16,12 @@ const preparation = z.object({
 });
 
 /** What the folder says of itself. */
-export interface Origin {
+export interface CountOrigin {
   readonly nano?: z.output<typeof nanoManifest>;
   readonly prepared?: z.output<typeof preparation>;
 }
 
-export function originOf(root: string, task: CoinTask, instructionType: string): Origin {
+export function originOf(root: string, task: CoinTask, instructionType: string): CountOrigin {
   return {
     nano: readOwn(join(root, 'manifest.json'), nanoManifest),
     prepared: readOwn(join(root, '.preparation', `${task}-${instructionType}.json`), preparation),
@@ -43,7 +43,7 @@ export function checkCount(
   part: Part,
   file: string,
   entries: number,
-  { nano, prepared }: Origin,
+  { nano, prepared }: CountOrigin,
   subset: boolean,
 ): readonly Finding[] {
   const finding = (severity: Finding['severity'], message: string, hint?: string): readonly Finding[] => [

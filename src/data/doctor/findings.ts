@@ -34,7 +34,7 @@ export type FindingCode =
   | 'leak-near'
   | 'contamination';
 
-export type AnswerStyle =
+export type AnswerForm =
   | 'letter'
   | 'box'
   | 'yes/no'
@@ -44,7 +44,7 @@ export type AnswerStyle =
   | 'phrase'
   | 'sentence';
 
-export type Histogram = Readonly<Partial<Record<AnswerStyle, number>>>;
+export type Histogram = Readonly<Partial<Record<AnswerForm, number>>>;
 
 export interface PartReport {
   /** Relative to the data folder. */

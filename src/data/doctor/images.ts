@@ -14,9 +14,9 @@ import type { NamedImage } from './rows.ts';
 
 export type ImageScope = 'sample' | 'all' | 'none';
 
-/** Of each file, where not all images are decoded. */
+/** Images of each file that are decoded where not all are. */
 export const sampledImages = 200;
-/** Of those the smallest files, where placeholders are found. */
+/** How many of those are the smallest files, where placeholders are found. */
 const smallestFiles = 20;
 /** Pixels a side below which an image shows nothing that could be asked about. */
 const leastSide = 8;

@@ -54,7 +54,7 @@ const ours: { readonly [Task in CoinTask]: readonly Template[] } = {
   OCRVQA: shortAnswers,
 };
 
-/** Of ten wordings one is drawn by the entry's id, so that a part of the entries keeps its wordings. */
+/** One of ten wordings, drawn by the entry's id, so that a part of the entries keeps its wordings. */
 export function templateOf(task: CoinTask, type: InstructionType, entryId: string): Template {
   if (type !== '10Type') return templates[task][type].value;
   const choices = [original(task), ...ours[task]];

@@ -121,7 +121,7 @@ export class Generator {
     return answers;
   }
 
-  /** Of the last call of `generate` that came to its end. */
+  /** What the last call of `generate` that came to its end has counted. */
   get statistics(): GenerationStatistics | undefined {
     return this.#statistics;
   }

@@ -52,7 +52,7 @@ export interface JudgedFigure {
   readonly unparsed: number;
   /** Answers at which the reference itself would stop; here they add nothing. */
   readonly crashes: number;
-  /** Of the scores that were read. */
+  /** The sum of the scores that were read. */
   readonly sum: number;
 }
 

@@ -28,7 +28,7 @@ export interface Agreement {
   /** Units that at least two raters scored. */
   readonly units: number;
   readonly alpha: Readonly<Record<MeasurementLevel, number | undefined>>;
-  /** Of the first two raters: counts by the first's score, then the second's. */
+  /** Counts by the first rater's score, then the second's, of the first two raters. */
   readonly confusion: readonly (readonly number[])[];
 }
 

@@ -84,7 +84,7 @@ export function lexicalCellJudge(): CellJudge {
 
 export interface ModelJudgeOptions {
   readonly model: JudgeModel;
-  /** Of this judge alone, and locked by the caller. */
+  /** The folder of this judge alone, locked by the caller. */
   readonly cacheFolder: string;
   readonly rules: JudgeRules;
 }

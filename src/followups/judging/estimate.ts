@@ -1,13 +1,13 @@
 // What a judging will take, said before it starts: requests, tokens, money and time. Estimates, each with its basis.
 import type { JudgingPlan } from './judge-run.ts';
 
-/** Of a million tokens, in any currency. */
+/** What a million tokens cost, in any currency. */
 export interface Prices {
   readonly input?: number;
   readonly output?: number;
 }
 
-export interface Estimate {
+export interface JudgingEstimate {
   readonly requests: number;
   readonly inputTokens: number;
   /** At most: the bound on an answer. */
@@ -24,7 +24,7 @@ const charactersPerToken = 4;
 const tokensPerPrompt = 12;
 const guessedSeconds = 1;
 
-export function estimateJudging(plan: JudgingPlan, prices: Prices = {}): Estimate {
+export function estimateJudging(plan: JudgingPlan, prices: Prices = {}): JudgingEstimate {
   const { requests, characters, concurrency, tokensPerAnswer, secondsPerRequest } = plan;
   const inputTokens = Math.ceil(characters / charactersPerToken) + requests * tokensPerPrompt;
   const outputTokens = requests * tokensPerAnswer;

@@ -26,7 +26,7 @@ const NAME = /^[0-9a-f]{64}$/;
 
 export interface DiskCacheOptions {
   readonly folder: string;
-  /** Of all files together. */
+  /** How large all files together may be. */
   readonly maxBytes: number;
 }
 

@@ -125,7 +125,7 @@ class Cursor {
   #start = 0;
   /** Bytes of the file before the window. */
   #before = 0;
-  /** Of the byte at `#start`, counting from 1. */
+  /** The line of the byte at `#start`, counting from 1. */
   #line = 1;
   #column = 1;
 

@@ -8,7 +8,7 @@ export interface SafetensorsLayout {
   readonly header: Uint8Array;
   /** In file order, without gaps. */
   readonly entries: readonly TensorEntry[];
-  /** Of the whole file. */
+  /** The size of the whole file. */
   readonly byteLength: number;
 }
 

@@ -6,7 +6,7 @@ import { RandomStream } from '../../tensor/random.ts';
 export const answerStyles = ['yes or no', 'choice', 'short', 'sentence'] as const;
 
 export interface DiversifyOptions {
-  /** Of the samples that are rewritten, exact to one sample. */
+  /** The share of samples that are rewritten, exact to one sample. */
   readonly share: number;
   readonly seed: number;
   readonly task: string;

@@ -45,7 +45,7 @@ export function unit(vector: ArrayLike<number>): Float32Array {
   return Float32Array.from(vector, (value) => value * scale);
 }
 
-/** Of unit vectors. */
+/** The cosine of two unit vectors. */
 export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let total = 0;
   for (let i = 0; i < a.length; i++) total += (a[i] as number) * (b[i] as number);

@@ -9,7 +9,7 @@ import { normalArray } from '../../tensor/random.ts';
 const LAYER = 'layers.0.linear';
 const [ROWS, INPUTS, OUTPUTS] = [6, 16, 12];
 
-export interface ProbeResult {
+export interface LayerProbe {
   /** Largest |adapted − plain| over the outputs. */
   readonly change: number;
   /** Largest |gradient| of each parameter of Σ output², by the last part of its name (lora_A, lora_B, lora_router). */
@@ -20,7 +20,7 @@ export interface ProbeResult {
 export async function probeLayer(
   spec: AdapterSpec,
   set: (parameter: AdapterParameter, initial: Float32Array) => Float32Array = (_, initial) => initial,
-): Promise<ProbeResult> {
+): Promise<LayerProbe> {
   const adapter = createAdapter(spec, new Set([LAYER]));
   const x = input('x', 'float32', [1, ROWS, INPUTS]);
   const plain = matmul(x, input('w', 'float32', [OUTPUTS, INPUTS]), { transposeB: true });

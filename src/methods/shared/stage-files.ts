@@ -24,7 +24,7 @@ export const MEMORY_FILE = 'method_state.safetensors';
 export interface StageFilesOptions {
   readonly method: Pick<Method, 'name'>;
   readonly open: Pick<OpenMethod, 'adapter' | 'merged'>;
-  /** Of the model that was trained: what trains alongside it, and the layers that adapters change. */
+  /** The model that was trained: what trains alongside it, and the layers that adapters change. */
   readonly model: StageModel;
 }
 

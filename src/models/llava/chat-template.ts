@@ -7,7 +7,7 @@ import { DataError } from '../../base/errors.ts';
 import { isObject, readJsonObject, readText } from '../../formats/records/json.ts';
 import type { Tokenizer } from '../../formats/text/tokenizer.ts';
 import type { Turn } from '../../tasks/task.ts';
-import { joined, type PromptTemplate, type Question, type Segment } from './prompts.ts';
+import { joined, type PromptTemplate, type Segment, type TemplateQuestion } from './prompts.ts';
 
 export interface ChatTemplateSource {
   readonly file: string;
@@ -44,7 +44,7 @@ const mark = (kind: 'question' | 'after' | 'answer', turn: number) => `\u{f0000}
 const marks = /(\u{f0000}\w+\u{f0001})/u;
 
 interface Conversation {
-  readonly questions: readonly Question[];
+  readonly questions: readonly TemplateQuestion[];
   readonly answers: readonly string[];
 }
 
@@ -252,7 +252,7 @@ function textContent(text: string, listed: boolean): Message['content'] {
 
 /** A question as a message; with `turn`, marks in place of its texts. */
 function questionContent(
-  question: Question,
+  question: TemplateQuestion,
   { listed, turn }: { readonly listed: boolean; readonly turn?: number },
 ): Message['content'] {
   const [first = '', after] = placed(question);
@@ -266,7 +266,7 @@ function questionContent(
 }
 
 /** The text before the image's marker and that after it; the whole text where it has none. */
-function placed({ text, hasImage, imageMarker }: Question): readonly string[] {
+function placed({ text, hasImage, imageMarker }: TemplateQuestion): readonly string[] {
   const parts = hasImage && imageMarker !== undefined ? text.split(imageMarker) : [];
   return parts.length === 2 ? parts : [text];
 }

@@ -19,7 +19,7 @@ import { adaptsImages } from '../model-adapter.ts';
 import { type Composition, findComposition } from './sources.ts';
 import { HEAD, partOf } from './weights.ts';
 
-/** Of a composition whose projector is a file of its own. */
+/** The projector's file in a composition that has one for it. */
 const PROJECTOR_NAME = 'mm_projector.safetensors';
 const weightFile = /\.(safetensors|bin|pt|pth|gguf|h5|msgpack|onnx)$|\.index\.json$/;
 const COPY_BYTES = 64 << 20;

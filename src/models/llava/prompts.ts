@@ -19,7 +19,7 @@ export type Segment =
   | { readonly kind: 'end'; readonly token?: string };
 
 /** A question and where the image stands in it: before it, unless the text says otherwise. */
-export interface Question {
+export interface TemplateQuestion {
   readonly text: string;
   readonly hasImage: boolean;
   /** The image stands where `text` has this, once. Without it, or where it does not occur, before the text. */
@@ -30,7 +30,7 @@ export interface PromptTemplate {
   /** A conversation for training, the image in its first question. */
   conversation(turns: readonly Turn[], options: { readonly hasImage: boolean }): readonly Segment[];
   /** The prompt that asks one question: what `conversation` writes before the first answer. */
-  prompt(question: Question): readonly Segment[];
+  prompt(question: TemplateQuestion): readonly Segment[];
   /** Whether the begin of sequence stands before everything, where the tokenizer has one. */
   readonly begins: boolean;
   /** Content of the token that ends an answer; undefined for the tokenizer's end of sequence. */
@@ -86,7 +86,7 @@ export const templateNames = Object.keys(templates) as readonly TemplateName[];
 /** One of LLaVA's own templates. */
 export function namedTemplate(name: TemplateName): PromptTemplate {
   const { question, separator, afterAnswer }: NamedTemplate = templates[name];
-  const ask = (inner: Question, first: boolean) => joined(question(questionParts(inner), first));
+  const ask = (inner: TemplateQuestion, first: boolean) => joined(question(questionParts(inner), first));
   return {
     begins: true,
     prompt: (asked) => ask(asked, true),
@@ -102,7 +102,7 @@ export function namedTemplate(name: TemplateName): PromptTemplate {
 }
 
 /** A question's text with the image in its place; on a line of its own where the text does not say where. */
-export function questionParts({ text: asked, hasImage, imageMarker }: Question): readonly Segment[] {
+export function questionParts({ text: asked, hasImage, imageMarker }: TemplateQuestion): readonly Segment[] {
   if (!hasImage) return [text(asked)];
   const [before = '', ...after] = imageMarker === undefined ? [] : asked.split(imageMarker);
   if (after.length !== 1) return [{ kind: 'image' }, text(`\n${asked}`)];

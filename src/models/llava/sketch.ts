@@ -14,7 +14,7 @@ import { createProcessor } from './processor.ts';
 import { type LlavaConfigurations, readConfigurations } from './sources.ts';
 import { LlavaWeights } from './weights.ts';
 
-/** Of English in the vocabularies of LLaMA and Qwen2, roughly. */
+/** Characters that a token of English stands for in the vocabularies of LLaMA and Qwen2, roughly. */
 const CHARACTERS_PER_TOKEN = 4;
 
 /** A model's sizes, network and headers of weights; where no weights are there, those that the network asks for. */

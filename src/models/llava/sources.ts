@@ -255,7 +255,10 @@ function renamed({ tensors, unusable }: Tensors, rename: (name: string) => strin
 type DecoderConfig = Pick<LlavaConfig, 'text' | 'endTokenIds' | 'padTokenId'> &
   Partial<Pick<OriginalConfig, 'features' | 'visionHiddenSize'>>;
 
-/** Of a language model alone, or of one that the original code saved with what is joined to it. */
+/**
+ * Reads the configuration of a language model alone, or of one that the original code saved with what is joined to
+ * it.
+ */
 function readDecoderConfig(folder: string): DecoderConfig {
   const file = join(folder, 'config.json');
   const json = readConfig(folder);
@@ -264,7 +267,7 @@ function readDecoderConfig(folder: string): DecoderConfig {
   return { text: llamaConfig(text, { file }), endTokenIds: endTokens(text), padTokenId: padToken(text) };
 }
 
-/** Of a vision tower alone, or of one with its text half. */
+/** Reads the configuration of a vision tower alone, or of one with its text half. */
 function readVisionConfig(folder: string): VisionConfig {
   const file = join(folder, 'config.json');
   const json = readConfig(folder);

@@ -1,7 +1,7 @@
 // What an entry of the nano data is, before it becomes a row of CoIN's JSON: a scene, questions and answers.
 // The eight makers are in the entries-*.ts files beside this one; files and rows are written by build.ts.
 import type { RandomStream } from '../../tensor/random.ts';
-import type { Box, Scene } from './scene.ts';
+import type { Scene, SceneBox } from './scene.ts';
 import type { World } from './world.ts';
 
 /** CoIN's tasks in CoIN's order. */
@@ -28,7 +28,7 @@ export interface NanoTurn {
   /** GQA: how the question is built. */
   readonly structure?: 'query' | 'verify' | 'choose' | 'logical' | 'compare';
   /** Grounding: pixels. */
-  readonly box?: Box;
+  readonly box?: SceneBox;
 }
 
 export interface NanoEntry {

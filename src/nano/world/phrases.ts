@@ -1,7 +1,7 @@
 // Small phrases about objects and scenes that pretraining sentences and task questions share.
 import type { RandomStream } from '../../tensor/random.ts';
 import { articleFor, CATEGORIES, categoryOf, type WorldObject } from './objects.ts';
-import { type Box, IMAGE_SIZE, type PlacedSprite, type Scene } from './scene.ts';
+import { IMAGE_SIZE, type PlacedSprite, type Scene, type SceneBox } from './scene.ts';
 import { NUMBER_WORDS } from './words.ts';
 import type { World } from './world.ts';
 
@@ -65,14 +65,14 @@ export function thereAre(count: number, names: { readonly name: string; readonly
 }
 
 /** Whole percent of the image's width and height. */
-export function percentBox(box: Box): Box {
+export function percentBox(box: SceneBox): SceneBox {
   const [left, top, right, bottom] = box;
   const percent = (pixels: number) => Math.round((100 * pixels) / IMAGE_SIZE);
   return [percent(left), percent(top), percent(right), percent(bottom)];
 }
 
 /** `from 12 to 55 across and from 30 to 88 down`. */
-export function extentPhrase(box: Box): string {
+export function extentPhrase(box: SceneBox): string {
   const [left, top, right, bottom] = percentBox(box);
   return `from ${left} to ${right} across and from ${top} to ${bottom} down`;
 }
@@ -81,7 +81,7 @@ export const RELATIONS = ['left of', 'right of', 'above', 'below'] as const;
 export type Relation = (typeof RELATIONS)[number];
 
 /** Whether the first box stands clearly (an eighth of the image, centre to centre) in a relation to the second. */
-export function stands(a: Box, relation: Relation, b: Box): boolean {
+export function stands(a: SceneBox, relation: Relation, b: SceneBox): boolean {
   const across = (a[0] + a[2] - b[0] - b[2]) / 2;
   const down = (a[1] + a[3] - b[1] - b[3]) / 2;
   const clear = IMAGE_SIZE / 8;
@@ -98,7 +98,7 @@ export function stands(a: Box, relation: Relation, b: Box): boolean {
 }
 
 /** Whether every other object either stands clearly in the relation or clearly does not. */
-export function relationIsClear(box: Box, relation: Relation, others: readonly Box[]): boolean {
+export function relationIsClear(box: SceneBox, relation: Relation, others: readonly SceneBox[]): boolean {
   const opposite = { 'left of': 'right of', 'right of': 'left of', above: 'below', below: 'above' } as const;
   return others.every((other) => stands(other, relation, box) || stands(other, opposite[relation], box));
 }

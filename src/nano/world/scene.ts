@@ -14,14 +14,14 @@ export type Split = 'train' | 'test' | 'pretraining';
 export type Colour = readonly [red: number, green: number, blue: number];
 
 /** Pixels: left, top, right, bottom. */
-export type Box = readonly [number, number, number, number];
+export type SceneBox = readonly [number, number, number, number];
 
 /** An image of a class, put at a place. */
 export interface PlacedSprite {
   readonly classIndex: number;
   /** Longer side in pixels. */
   readonly size: number;
-  readonly box: Box;
+  readonly box: SceneBox;
   readonly place: Place;
 }
 
@@ -36,7 +36,7 @@ export interface TextLine {
 }
 
 export interface Board {
-  readonly box: Box;
+  readonly box: SceneBox;
   readonly colour: Colour;
 }
 
@@ -103,7 +103,7 @@ export interface SceneOptions {
   readonly objects?: readonly number[];
   /** The least number of objects of a `scene`. */
   readonly least?: number;
-  /** Of a `degraded` image: what it showed, and whether it can still be seen. */
+  /** What a `degraded` image showed, and whether it can still be seen. */
   readonly inner?: Exclude<SceneKind, 'degraded'>;
   readonly hopeless?: boolean;
 }

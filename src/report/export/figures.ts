@@ -9,7 +9,7 @@ import type { RunResults } from '../results.ts';
 import { methodFigures } from '../words/figures.ts';
 
 export interface ExportFigure {
-  /** Of its file, without the ending. */
+  /** The name of its file, without the ending. */
   readonly name: string;
   readonly svg: string;
 }

@@ -12,7 +12,7 @@ import { absent, formatChange, formatScore } from '../words/numbers.ts';
 export type ExportCell = string | { readonly value: number | undefined; readonly text: string };
 
 export interface ExportTable {
-  /** Of its file, without the ending. */
+  /** The name of its file, without the ending. */
   readonly name: string;
   readonly caption: string;
   readonly headings: readonly string[];

@@ -13,7 +13,7 @@ import { formatCount } from '../words/numbers.ts';
 import { counted } from '../words/text.ts';
 import { type GridOptions, pad, printable, style, wrap } from './terminal-grid.ts';
 
-/** Of a part; the rest is counted. */
+/** Differences of a part that are shown; the rest is counted. */
 const mostShown = 6;
 /** Characters of a text or a setting that are shown. */
 const longest = 60;

@@ -15,7 +15,7 @@ const figures = [
 
 type FigureKey = (typeof figures)[number][0];
 
-/** Of two methods a sentence, of more one per figure; none where there is nothing to compare. */
+/** A sentence of two methods, one per figure of more; none where there is nothing to compare. */
 export function comparisonSentences(results: RunResults, mode: ScoringMode): readonly string[] {
   const comparison = results.intervals?.[mode].comparison;
   if (comparison === undefined) return [];

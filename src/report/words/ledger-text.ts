@@ -3,7 +3,7 @@
 
 import { confidenceInterval, mean } from '../../metrics/statistics.ts';
 import { scoringModes } from '../../tasks/task.ts';
-import type { LedgerEntry, MethodRun, RunGroup, Verdict } from '../../verification/ledger.ts';
+import type { LedgerEntry, LedgerVerdict, MethodRun, RunGroup } from '../../verification/ledger.ts';
 import { costCell } from './costs.ts';
 import { absent, formatChange, formatScore } from './numbers.ts';
 import { capitalised } from './text.ts';
@@ -16,7 +16,7 @@ export interface LedgerText {
   readonly date?: string | undefined;
 }
 
-const verdicts: readonly Verdict[] = ['verified', 'partly verified', 'not verified'];
+const verdicts: readonly LedgerVerdict[] = ['verified', 'partly verified', 'not verified'];
 
 export function renderLedger(
   entries: readonly LedgerEntry[],

@@ -69,7 +69,7 @@ function figureTable(results: StudyResults): StudyTable {
   };
 }
 
-/** Of all rows' intervals, to the next ten, with 0 in it. */
+/** The range of all rows' intervals, to the next ten, with 0 in it. */
 function domainOf({ arms }: StudyResults, index: number): readonly [number, number] {
   const figures = arms.flatMap(({ figures }) => figures?.[index] ?? []);
   const low = Math.floor(Math.min(0, ...figures.map((figure) => figure.low)) / 10) * 10;

@@ -20,7 +20,7 @@ export function referenceBox(text: string): Box | undefined {
   return boxOf(inside.split(',').map(parseFloatLikePython));
 }
 
-/** Of more digits than this there is no float; without a bound a long row of digits takes for ever. */
+/** A number has no more digits than this, as no float has; without a bound a long row of digits takes for ever. */
 const miniGptNumber = /[1-9]\p{Nd}{0,400}\.\p{Nd}*|0\.\p{Nd}*[1-9]\p{Nd}*/gu;
 
 /**

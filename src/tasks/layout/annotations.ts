@@ -90,7 +90,7 @@ const officialRow = z.object({
 });
 
 export interface OfficialAnswers {
-  /** Of `multiple_choice_answer`, or else the one given most often, the earlier one of equals. */
+  /** The `multiple_choice_answer`, or else the answer given most often, the earlier one of equals. */
   readonly answer: string;
   readonly humanAnswers: readonly string[];
 }

@@ -17,7 +17,7 @@ export interface TorchOptions {
   readonly precision: Precision;
   /** The Python that has PyTorch; by default that of COIN_PYTHON, else `python3`. */
   readonly python?: string;
-  /** Of one operator on the processor; by default as many as there are cores. */
+  /** Threads of one operator on the processor; by default as many as there are cores. */
   readonly threads?: number;
 }
 
@@ -26,7 +26,7 @@ export interface TorchVersion {
   readonly torch: string;
   /** As PyTorch names it. */
   readonly device: string;
-  /** Of the GPU, or `cpu`. */
+  /** The GPU's name, or `cpu`. */
   readonly name: string;
 }
 

@@ -79,7 +79,7 @@ interface Described {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: readonly number[];
-  /** Of a tensor that was kept. */
+  /** What a kept tensor is known by. */
   readonly handle?: number;
 }
 
