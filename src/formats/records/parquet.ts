@@ -1,15 +1,19 @@
 // Rows of Parquet files as plain values, a row group at a time. Decoding is hyparquet's; what a row means is the
 // caller's schema.
 import {
+  type AsyncBuffer,
   asyncBufferFromFile,
   type FileMetaData,
   parquetMetadataAsync,
   parquetReadObjects,
   parquetSchema,
+  type RowGroup,
 } from 'hyparquet';
+import { getTreePath } from 'hyparquet/src/schema.js';
 import { compressors } from 'hyparquet-compressors';
 import { DataError } from '../../base/errors.ts';
 import type { JsonRow } from './json.ts';
+import { checkPages } from './parquet-pages.ts';
 
 /**
  * Whole numbers come as numbers where they are exact, and bytes as Uint8Array; text is text.
@@ -29,6 +33,7 @@ export async function* readParquet(file: string, columns: readonly string[]): As
   }
   let row = 0;
   for (const group of metadata.row_groups) {
+    await decoding(file, () => checkGroup(buffer, metadata, group, columns));
     const rowEnd = row + Number(group.num_rows);
     const options = { file: buffer, metadata, columns: [...columns], rowStart: row, rowEnd };
     const values = await decoding(file, () => parquetReadObjects({ ...options, compressors, utf8: false }));
@@ -67,6 +72,23 @@ function checkSizes({ row_groups: groups, num_rows: rows }: FileMetaData, fileBy
       bounded('a page at byte', chunk.data_page_offset, fileBytes);
       bounded('a dictionary at byte', chunk.dictionary_page_offset, fileBytes);
     }
+  }
+}
+
+/** Throws where the pages of the group's columns claim what cannot be; holds one column at a time. */
+async function checkGroup(
+  buffer: AsyncBuffer,
+  metadata: FileMetaData,
+  group: RowGroup,
+  columns: readonly string[],
+): Promise<void> {
+  const schema = parquetSchema(metadata);
+  for (const { meta_data: column } of group.columns) {
+    if (column === undefined || !columns.includes(column.path_in_schema[0] ?? '')) continue;
+    const start = Number(column.dictionary_page_offset || column.data_page_offset);
+    const bytes = new Uint8Array(await buffer.slice(start, start + Number(column.total_compressed_size)));
+    const path = getTreePath(schema, column.path_in_schema);
+    checkPages({ bytes, column, path, rows: Number(group.num_rows), compressors });
   }
 }
 
