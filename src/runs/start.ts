@@ -9,6 +9,7 @@ import { engineOf } from '../engine/engine-of.ts';
 import { jobsOf } from '../engine/jobs.ts';
 import { featureWarning } from '../forecast/feature-storage.ts';
 import { matchParameters } from '../forecast/sizes.ts';
+import { shortTraining } from '../forecast/training-length.ts';
 import type { FeatureCounts } from '../models/image-encoder.ts';
 import { locateModel, openModel, requireWhole } from '../models/index.ts';
 import { prepareData } from '../runs/data.ts';
@@ -114,7 +115,15 @@ export async function startRun(given: RunConfig, options: StartOptions = {}): Pr
       const { openRemoteEngine } = await import('../engine/remote-engine.ts');
       return openRemoteEngine({ config, modelFolder, source, threads: threads ?? 1, onClose });
     },
-    observer,
+    observer: {
+      runStarted: (steps) => {
+        notice(shortTraining(config, steps));
+        observer.runStarted?.(steps);
+      },
+      stepStarted: (step) => observer.stepStarted?.(step),
+      stepProgress: (step, progress) => observer.stepProgress?.(step, progress),
+      stepFinished: (step) => observer.stepFinished?.(step),
+    },
     signal,
   });
   return { config, executed, features };
