@@ -2,7 +2,7 @@
 // forgotten first. The same samples for every method, chosen the same way every time.
 import { readFileSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
-import sharp from 'sharp';
+import { sharp } from '../formats/images/sharp.ts';
 import type { Fate } from '../metrics/lifelines.ts';
 import type { TaskName } from '../tasks/index.ts';
 import type { Verdict } from '../tasks/task.ts';
@@ -112,7 +112,7 @@ async function imageUrl(file: string): Promise<string | undefined> {
     if (type !== undefined && statSync(file).size <= plainImageBytes) {
       return `data:${type};base64,${readFileSync(file).toString('base64')}`;
     }
-    const small = await sharp(file)
+    const small = await sharp()(file)
       .resize(smallImagePixels, smallImagePixels, { fit: 'inside', withoutEnlargement: true })
       .jpeg({ quality: 80 })
       .toBuffer();

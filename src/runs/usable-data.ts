@@ -207,6 +207,6 @@ class DecodedImages {
 
 function hashOf(image: string): string {
   const stats = statSync(image, { throwIfNoEntry: false });
-  const seen = `${image} ${stats?.size} ${stats?.mtimeMs} ${imageDecoder}`;
+  const seen = `${image} ${stats?.size} ${stats?.mtimeMs} ${imageDecoder()}`;
   return createHash('sha256').update(seen).digest('hex').slice(0, 32);
 }

@@ -4,7 +4,6 @@ import type { HostTensor } from './dtype.ts';
 import { fusions, mergeSiblingProducts } from './fusions.ts';
 import { isMadeBy, type Tensor, topologicalOrder } from './graph.ts';
 import type { Provider } from './onnx/emitter.ts';
-import { openOnnxSession } from './onnx/session.ts';
 import { type Rewrite, rewriteGraph } from './rewrite.ts';
 import type { Session } from './session.ts';
 import { type Dim, formatShape } from './shape.ts';
@@ -12,7 +11,7 @@ import type { TorchOptions } from './torch/process.ts';
 import { DeviceTensor, type Value } from './value.ts';
 
 export type { Provider } from './onnx/emitter.ts';
-export { runtimeVersion } from './onnx/session.ts';
+export { runtimeVersion } from './onnx/runtime-version.ts';
 export { DeviceTensor, floats, type Value } from './value.ts';
 
 export interface ProgramOptions {
@@ -63,11 +62,12 @@ export class Program {
     const fused = fuse ? [mergeSiblingProducts(plain), ...fusions] : [];
     const { outputs, applied } = rewriteGraph(plain, [...rewrites, ...fused]);
     const inputs = inputsOf(outputs);
+    // Runtimes are loaded only where a program is compiled: most commands compile none.
     if (torch === undefined) {
+      const { openOnnxSession } = await import('./onnx/session.ts');
       const session = { provider, threads, keepOnDevice, profile, mapWeightsOver };
       return new Program(await openOnnxSession(outputs, session), inputs, applied);
     }
-    // Loaded only here: most runs need no other process.
     const { openTorchSession } = await import('./torch/session.ts');
     const session = { torch: { ...torch, threads: torch.threads ?? threads }, keepOnDevice };
     return new Program(await openTorchSession(outputs, session), inputs, applied);

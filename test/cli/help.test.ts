@@ -143,4 +143,22 @@ describe('a start loads no more than it needs', () => {
     expect(modules.length).toBeGreaterThan(3);
     expect(modules.filter((url) => url.includes('node_modules'))).toEqual([]);
   });
+
+  // Runtimes, image libraries and their formats: only what computes or decodes needs them.
+  it.each([
+    [['run', '--help'], 480],
+    [['plan', '--help'], 420],
+    [['config'], 395],
+    [['metrics', '--published'], 455],
+    [['compare', '--help'], 415],
+    [['report', '--help'], 485],
+    [['score', '--help'], 165],
+  ])('coin %j: at most %i modules, none of a runtime or an image library', (parameters, most) => {
+    const modules = modulesOf(...parameters);
+    expect(modules.length).toBeLessThanOrEqual(most);
+    const packages = modules.flatMap((url) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? []);
+    const light = ['@huggingface/jinja', '@huggingface/tokenizers', 'citty', 'yaml', 'zod'];
+    expect([...new Set(packages)].filter((name) => !light.includes(name))).toEqual([]);
+    expect(packages).toContain('citty');
+  });
 });

@@ -2,8 +2,9 @@
 // Does not resize or normalise: the models' processors do. Decoding is sharp's (libvips).
 
 import { readFileSync } from 'node:fs';
-import sharp, { type Sharp } from 'sharp';
+import type { Sharp } from 'sharp';
 import { DataError } from '../../base/errors.ts';
+import { sharp } from './sharp.ts';
 
 /** 8-bit sRGB, row-major, no alpha. */
 export interface RgbImage {
@@ -18,9 +19,6 @@ export interface DecodeOptions {
 }
 
 const FORMATS: ReadonlySet<string> = new Set(['png', 'jpeg', 'webp', 'gif']);
-
-// Every image is decoded once: keeping decoded ones in memory only costs.
-sharp.cache(false);
 
 /**
  * Reads an image, of an animation the first frame. Alpha is dropped without blending and colour profiles are ignored,
@@ -46,7 +44,10 @@ export function readImageBytes(path: string): Uint8Array {
 }
 
 /** What decodes: another version may give other pixels. */
-export const imageDecoder = `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}`;
+export function imageDecoder(): string {
+  const { versions } = sharp();
+  return `sharp ${versions.sharp}, libvips ${versions.vips}`;
+}
 
 /** As `readImage`, of bytes already read; `file` names them in errors. */
 export async function decodeImage(
@@ -57,7 +58,7 @@ export async function decodeImage(
   if (bytes.length === 0) throw new DataError({ file, message: 'not an image: the file is empty' });
   try {
     const source = { failOn: 'truncated', limitInputPixels: false, ignoreIcc: true } as const;
-    const { format, space, width, height } = await sharp(bytes, source).metadata();
+    const { format, space, width, height } = await sharp()(bytes, source).metadata();
     if (!FORMATS.has(format)) {
       throw new DataError({ file, message: `expected a PNG, JPEG, WebP or GIF image, found ${format}` });
     }
@@ -67,7 +68,7 @@ export async function decodeImage(
         message: `the image has ${width} × ${height} pixels, the limit is ${maxPixels} pixels`,
       });
     }
-    const oriented = sharp(bytes, source).autoOrient();
+    const oriented = sharp()(bytes, source).autoOrient();
     if (space === 'cmyk') return await decodeCmyk(oriented);
     const { data, info } = await oriented
       .toColourspace('srgb')
@@ -110,7 +111,7 @@ async function decodeCmyk(image: Sharp): Promise<RgbImage> {
 export async function encodePng(image: RgbImage): Promise<Uint8Array> {
   const { width, height, data } = image;
   return new Uint8Array(
-    await sharp(data, { raw: { width, height, channels: 3 } })
+    await sharp()(data, { raw: { width, height, channels: 3 } })
       .png({ compressionLevel: 9, adaptiveFiltering: false })
       .toBuffer(),
   );

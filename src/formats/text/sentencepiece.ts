@@ -3,7 +3,8 @@
 // Source: sentencepiece_model.proto of google/sentencepiece (field numbers); the merges are derived from the pieces.
 
 import { readFileSync } from 'node:fs';
-import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { createRequire } from 'node:module';
+import type { BinaryReader } from '@bufbuild/protobuf/wire';
 import { DataError } from '../../base/errors.ts';
 import { shown } from '../../base/shown.ts';
 import { llamaDecoder, llamaNormalizer, SPACE } from './llama-tokenizer.ts';
@@ -150,6 +151,8 @@ function refused(file: string, field: string, found: string, expected?: string):
   });
 }
 
+const require = createRequire(import.meta.url);
+
 type FieldReaders = Readonly<Record<number, (reader: BinaryReader) => void>>;
 
 function parseModel(bytes: Uint8Array, file: string): { pieces: readonly Piece[]; settings: Settings } {
@@ -213,11 +216,13 @@ function parsePiece(bytes: Uint8Array): Piece {
 
 /** Reads the fields that have a reader, in the wire type that these fields have, and passes over the others. */
 function readMessage(bytes: Uint8Array, fields: FieldReaders): void {
-  const reader = new BinaryReader(bytes);
+  // Loaded where it is needed: most models have no such file.
+  const wire = require('@bufbuild/protobuf/wire') as typeof import('@bufbuild/protobuf/wire');
+  const reader = new wire.BinaryReader(bytes);
   while (reader.pos < reader.len) {
     const [field, wireType] = reader.tag();
     const read = Object.hasOwn(fields, field) ? fields[field] : undefined;
-    if (read === undefined || wireType === WireType.StartGroup) reader.skip(wireType, field);
+    if (read === undefined || wireType === wire.WireType.StartGroup) reader.skip(wireType, field);
     else read(reader);
   }
 }

@@ -3,9 +3,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import sharp from 'sharp';
 import { UserError } from '../../base/errors.ts';
 import { writeJsonAtomic } from '../../formats/files/files.ts';
+import { sharp } from '../../formats/images/sharp.ts';
 import { RandomStream } from '../../tensor/random.ts';
 import { type EntryMaker, NANO_TASKS, type NanoEntry, type NanoTask, type NanoTurn } from './entries.ts';
 import { scienceqaEntry } from './entries-facts.ts';
@@ -266,7 +266,7 @@ async function writeImages(
   const write = async (entry: NanoEntry, id: number) => {
     if (entry.scene === undefined) return;
     const { pixels } = render(world, entry.scene, { withLabels: false });
-    const png = await sharp(pixels, { raw }).png({ compressionLevel: 6 }).toBuffer();
+    const png = await sharp()(pixels, { raw }).png({ compressionLevel: 6 }).toBuffer();
     output.bytes(join('cl_dataset', LAYOUTS[task].image(split, id, entry)), png);
   };
   // A few at a time, so that drawing and encoding overlap.

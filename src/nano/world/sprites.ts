@@ -3,8 +3,8 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import sharp from 'sharp';
 import { DataError } from '../../base/errors.ts';
+import { sharp } from '../../formats/images/sharp.ts';
 import { BRANDS, COUNTRY_CODES, type Country, OBJECTS } from './objects.ts';
 
 const require = createRequire(import.meta.url);
@@ -110,7 +110,7 @@ function cropToAlpha(source: Bitmap, threshold = 40): Bitmap {
 
 async function decode(image: string | Buffer, size?: { width: number; height: number }): Promise<Bitmap> {
   try {
-    const opened = sharp(image, size === undefined ? {} : { density: 300 });
+    const opened = sharp()(image, size === undefined ? {} : { density: 300 });
     const sized = size === undefined ? opened : opened.resize(size.width, size.height, { fit: 'fill' });
     const { data, info } = await sized.ensureAlpha().raw().toBuffer({ resolveWithObject: true });
     return { width: info.width, height: info.height, data };
@@ -231,7 +231,7 @@ export async function loadLetters(): Promise<LetterStore> {
       const side = LETTER_CELL * OVERSAMPLING;
       const paths = [...LETTERS].map((letter, column) => letterPath(font, letter, height, column));
       const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${side * LETTERS.length}" height="${side}">${paths.join('')}</svg>`;
-      const strip = await sharp(Buffer.from(svg)).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
+      const strip = await sharp()(Buffer.from(svg)).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
       const { width } = strip.info;
       const small = areaAverage(
         { width, height: side, data: strip.data },

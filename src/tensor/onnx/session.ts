@@ -2,7 +2,7 @@
 // results are wrapped as the runtime wants them. What is fed has been checked by `program.ts`.
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, relative, sep } from 'node:path';
-import { env, InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
+import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { UserError } from '../../base/errors.ts';
 import type { DType, HostTensor } from '../dtype.ts';
 import { isMadeBy, type Tensor, topologicalOrder } from '../graph.ts';
@@ -12,9 +12,6 @@ import type { Shape } from '../shape.ts';
 import { DeviceTensor, type Value } from '../value.ts';
 import type { Provider } from './emitter.ts';
 import { writeOnnx } from './write.ts';
-
-/** The runtime that computes: another version may round differently. */
-export const runtimeVersion = `onnxruntime ${env.versions.node ?? env.versions.common}`;
 
 export interface OnnxSessionOptions {
   readonly provider: Provider;
