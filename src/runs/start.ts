@@ -60,7 +60,8 @@ export async function startRun(given: RunConfig, options: StartOptions = {}): Pr
   };
   const { families } = catalogue;
   const modelFolder = locateModel(given.model, families);
-  requireWhole(modelFolder, families);
+  // Ranks could be matched without its weights; a run that is finished needs none.
+  if (given.adapter.match !== 'none') requireWhole(modelFolder, families);
   const config = matchParameters(given, catalogue);
   const { jobs, threads } = jobsOf(config, modelFolder, options.catalogue === undefined ? options.jobs : 1);
   if (options.catalogue !== undefined && (options.jobs ?? 1) > 1) {
@@ -102,6 +103,7 @@ export async function startRun(given: RunConfig, options: StartOptions = {}): Pr
       observer.runReady?.(config);
     },
     checkData: async () => {
+      requireWhole(modelFolder, families);
       source = await usableData({ config, catalogue, source, folder, signal, notice });
       return source;
     },
