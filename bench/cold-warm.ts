@@ -23,8 +23,18 @@ const repository = fileURLToPath(new URL('../../../', import.meta.url));
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { steps: { type: 'string', default: '5' }, batch: { type: 'string', default: '2' } },
+  options: {
+    help: { type: 'boolean', short: 'h' },
+    steps: { type: 'string', default: '5' },
+    batch: { type: 'string', default: '2' },
+  },
 });
+if (values.help === true) {
+  console.log(`usage: npm run bench:cold -- [MODEL_FOLDER] [options]
+  --steps NUMBER        (default 5)
+  --batch NUMBER        (default 2)`);
+  process.exit();
+}
 const folder = mkdtempSync(join(tmpdir(), 'coin-cold-'));
 try {
   await main(positionals[0] ?? join(repository, 'assets/nano'));

@@ -6,23 +6,28 @@ import { isShapeName, shapes } from './shapes.ts';
 
 const storages = ['F32', 'F16', 'BF16'] as const;
 
+const names = Object.keys(shapes).filter((known) => known !== 'nano');
+const usage = `usage: npm run bench:model -- ${names.join('|')} --to FOLDER [--dtype ${storages.join('|')}] [--seed NUMBER]`;
+
 try {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: {
+      help: { type: 'boolean', short: 'h' },
       to: { type: 'string' },
       dtype: { type: 'string', default: 'F32' },
       seed: { type: 'string', default: '0' },
     },
   });
+  if (values.help === true) {
+    console.log(usage);
+    process.exit();
+  }
   const [name = ''] = positionals;
   const shape = isShapeName(name) ? shapes[name] : undefined;
   const storage = storages.find((known) => known === values.dtype);
   if (shape === undefined || !('config' in shape) || values.to === undefined || storage === undefined) {
-    const names = Object.keys(shapes).filter((known) => known !== 'nano');
-    throw new UserError(
-      `usage: npm run bench:model -- ${names.join('|')} --to FOLDER [--dtype ${storages.join('|')}] [--seed NUMBER]`,
-    );
+    throw new UserError(usage);
   }
   const count = writeRandomModel({
     folder: values.to,

@@ -35,6 +35,7 @@ async function main(): Promise<void> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: {
+      help: { type: 'boolean', short: 'h' },
       'base-weights': { type: 'string', default: 'int4' },
       tokens: { type: 'string', default: '650' },
       answer: { type: 'string', default: '10' },
@@ -44,6 +45,10 @@ async function main(): Promise<void> {
       'weight-cache': { type: 'string', default: join('.cache', 'weight-cache') },
     },
   });
+  if (values.help === true) {
+    console.log(usage);
+    return;
+  }
   const [folder] = positionals;
   if (folder === undefined) throw new UserError(usage);
   const rank = Number(values.rank);

@@ -98,7 +98,7 @@ describe('books', () => {
     ],
     [
       ['--predictions', file('no-text.jsonl', lines([{ question_id: 1, text: 'a' }, { question_id: 2 }]))],
-      /^no-text\.jsonl:2: text: expected string, found nothing \(row 2\)\n$/,
+      /^no-text\.jsonl:2: text: expected string, found nothing \(row 2\)\n {2}hint: /,
     ],
     [['--predictions', file('cut.jsonl', '{"question_id": 1, "te')], /^cut\.jsonl:1:23: JSON syntax/],
   ])('refuses %j with exit code 2', (changed, message) => {
@@ -109,13 +109,24 @@ describe('books', () => {
   });
 });
 
-it('an empty file of predictions is scored: nothing is right', () => {
-  file('a/val.json', [{ question_id: 1, answer: 'x' }]);
-  const empty = file('empty.jsonl', '');
-  const found = JSON.parse(
-    score(['--task', 'VizWiz', '--predictions', empty, '--annotations', 'a', '--json']).stdout,
-  );
-  expect(found).toMatchObject({ accuracy: 0, samples: 0, expected: 1, missing: 1, perSample: [] });
+it.each([
+  ['an empty file', '', 'holds no answer'],
+  ['CSV', 'question_id,text\n1,Travel\n', 'JSON syntax'],
+  ['an array', '[{"question_id": 1, "text": "Travel"}]', 'expected object'],
+])('%s is no file of predictions, and it is said what is', (name, content, message) => {
+  const annotations = file('none/test.json', [{ question_id: 1, answer: 'Travel' }]);
+  const predictions = file(`${name.replaceAll(' ', '-')}.jsonl`, content);
+  const { status, stderr } = score([
+    '--task',
+    'OCRVQA',
+    '--predictions',
+    predictions,
+    '--annotations',
+    annotations,
+  ]);
+  expect(status).toBe(2);
+  expect(stderr).toContain(message);
+  expect(stderr).toContain('hint: expected a line for each answer: {"question_id": ');
 });
 
 it('80 MB of predictions are scored in a process that could not hold them', () => {

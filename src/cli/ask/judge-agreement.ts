@@ -57,6 +57,15 @@ export const judgeAgreement = defineCommand({
       });
     }
     const agreement = agreementOf(raters);
+    if (agreement.units === 0) {
+      throw new UserError({
+        message: `no answer is scored by two of ${raters.map(({ name }) => printable(name)).join(', ')}`,
+        hint:
+          args.sheet === undefined
+            ? 'they judged other answers'
+            : 'is the column score of the sheet filled in?',
+      });
+    }
     process.stdout.write(args.json ? `${JSON.stringify(agreement)}\n` : textOf(agreement));
   },
 });

@@ -72,7 +72,10 @@ function describeStudy({ name, question, folder, axes, methods, seeds, runs }: S
     name,
     ...(question === undefined ? [] : [question]),
     '',
-    ...axes.map(({ label, values }) => `${label}: ${values.join(', ')}`),
+    ...axes.map(
+      ({ label, values }) =>
+        `${label}: ${values.map((value) => (value.includes(', ') ? `[${value}]` : value)).join(', ')}`,
+    ),
     `methods: ${methods.join(', ')}`,
     `seeds: ${seeds.join(', ')}`,
     '',

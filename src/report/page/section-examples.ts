@@ -107,7 +107,7 @@ function card(results: RunResults, example: Example): Markup {
   const image =
     example.image === undefined
       ? ''
-      : html`<img src="${example.image}" alt="Image of this question" width="104" height="104" decoding="async">`;
+      : html`<img src="${example.image}" alt="Image that ${example.task} ${shorten(example.id, 40)} asks about" width="104" height="104" decoding="async">`;
   return html`<article class="${kind}" aria-label="${example.task}, ${example.id}">
 <header><b>${example.task}</b><span class="muted">${shorten(example.id, 40)}</span></header>
 <div class="asked">${image}<div>${question(example.question)}<p class="truth"><span class="label">Truth</span> ${shorten(example.truth, longestAnswer)}</p></div></div>

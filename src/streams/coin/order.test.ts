@@ -29,6 +29,7 @@ describe('the order of tasks', () => {
     [['toString'], /unknown task "toString"/],
     [['GQA', 'VizWiz', 'GQA'], /GQA occurs twice/],
     [[], /at least one task/],
+    ['GQA,VizWiz', /expected an order or a list, found the text "GQA,VizWiz"\n {2}hint: .*\[GQA,VizWiz\]/],
     [
       'alphabetic',
       /unknown task order "alphabetic"; known: official, alphabetical, random\n {2}hint: did you mean alphabetical/,

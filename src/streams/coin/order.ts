@@ -58,6 +58,12 @@ export function resolveTaskOrder(
 ): readonly TaskName[] {
   if (typeof order === 'string') {
     if (Object.hasOwn(namedOrders, order)) return namedOrders[order]?.(seed) ?? [];
+    if (order.split(',').every((name) => known.includes(name.trim()))) {
+      throw new UserError({
+        message: `expected an order or a list, found the text "${order}"`,
+        hint: `a list of tasks has brackets: [${order}]`,
+      });
+    }
     throw unknownName('task order', order, Object.keys(namedOrders));
   }
   if (order.length === 0) throw new UserError('expected at least one task, found an empty list');
