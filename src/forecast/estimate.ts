@@ -18,6 +18,7 @@ import { input } from '../tensor/ops.ts';
 import { planSteps } from '../training/batching.ts';
 import { traceTraining } from '../training/traced.ts';
 import { type FeatureStorage, featureStorage, largestStage, meanRows, spread } from './feature-storage.ts';
+import { weightBytes } from './inspection.ts';
 import { buildProgram } from './programs.ts';
 
 /** Floating-point operations of matrix products: 2·rows·inner·columns each. */
@@ -163,7 +164,7 @@ export async function estimateRun(
       ),
     );
   const fixed = {
-    weights: parameters * bytesPerNumber,
+    weights: weightBytes(model.matrices, model.computed, config.baseWeights, { training: true }),
     training: largest * bytesPerNumber * 4,
     features: Math.min(features.memory, features.stage),
   };

@@ -125,7 +125,8 @@ function estimateMemory(
   model: ModelOutline,
   { rank, batches, tokens, imageRows }: Sizes,
 ): readonly MemoryEstimate[] {
-  const { shape, weights } = model;
+  const { shape, weights, matrices } = model;
+  const shapes = new Map([...weights.tensors].map(([name, { entry }]) => [name, entry.shape]));
   const open = methods.lora.open({ adapter: { rank, alpha: 2 * rank, dropout: 0, experts: 1 }, own: {} });
   const { loss, trained } = traceTraining({ model, open });
   const training = gradientGraph(
@@ -157,7 +158,7 @@ function estimateMemory(
           baseWeights: kind,
           batch,
           tokens,
-          weightBytes: weightBytes(model, kind, { training: true }),
+          weightBytes: weightBytes(matrices, shapes, kind, { training: true }),
           trainedBytes: 4 * 4 * trainedNumbers,
           activationBytes: trainingPeak(sizes),
         },
@@ -166,7 +167,7 @@ function estimateMemory(
           baseWeights: kind,
           batch,
           tokens,
-          weightBytes: weightBytes(model, kind, { training: false }),
+          weightBytes: weightBytes(matrices, shapes, kind, { training: false }),
           trainedBytes: 4 * trainedNumbers,
           activationBytes: answeringPeak(sizes) + caches,
         },
@@ -177,13 +178,13 @@ function estimateMemory(
 }
 
 /** Frozen weights as the runtime holds them: in float32, the decoder's matrices in fewer bits where that is chosen. */
-function weightBytes(
-  { matrices, weights }: ModelOutline,
+export function weightBytes(
+  matrices: ModelOutline['matrices'],
+  shapes: ReadonlyMap<string, readonly number[]>,
   kind: BaseWeights,
   { training }: { readonly training: boolean },
 ): number {
-  const bytes = [...weights.tensors].map(([name, { entry }]) => {
-    const { shape } = entry;
+  const bytes = [...shapes].map(([name, shape]) => {
     const numbers = shape.reduce((a, b) => a * b, 1);
     const [outputs = 1, inputs = 1] = shape;
     if (kind === 'float32' || !matrices.has(name.replace(/\.weight$/, ''))) return 4 * numbers;

@@ -97,6 +97,20 @@ describe('without a probe', () => {
     );
   });
 
+  it('holds the decoder in as many bits as are chosen', () => {
+    const weights = (kind: string) =>
+      JSON.parse(plan(yaml, '--no-probe', '--json', '--set', `baseWeights=${kind}`).stdout).memory.weights;
+    const { parameters, memory } = JSON.parse(plan(yaml, '--no-probe', '--json').stdout);
+    expect(memory.weights).toBe(4 * parameters);
+    const numbers = [...openLlava(model).matrices.values()].map(({ inputs, outputs }) => ({
+      all: inputs * outputs,
+      outputs,
+    }));
+    const saved = numbers.reduce((total, { all, outputs }) => total + 3 * all - 4 * outputs, 0);
+    expect(weights('int8')).toBe(4 * parameters - saved);
+    expect(weights('int4')).toBeLessThan(4 * parameters);
+  });
+
   it('as a table', () => {
     const { stdout } = plan(yaml, '--no-probe');
     expect(stdout).toMatch(/^toy: 2 tasks, a model of /);
