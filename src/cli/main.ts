@@ -4,7 +4,7 @@
 import type { ArgsDef, CommandDef } from 'citty';
 import { UserError } from '../base/errors.ts';
 import { packageVersion } from '../base/package.ts';
-import { guardTerminal, printable } from '../base/printable.ts';
+import { guardTerminal, printableLines } from '../base/printable.ts';
 import { systemError } from '../formats/files/system-errors.ts';
 import { useColor } from '../report/terminal/paint.ts';
 import { RunInterrupted } from '../runs/interrupted.ts';
@@ -16,8 +16,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.
 process.stderr.on('error', () => process.exit(141));
 
 // What is read in a terminal is made safe whatever it holds; a pipe gets the bytes that are.
-guardTerminal(process.stderr);
-if (process.stdout.isTTY) guardTerminal(process.stdout);
+guardTerminal(process.stderr, { redraws: true });
+if (process.stdout.isTTY) guardTerminal(process.stdout, { redraws: false });
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -66,7 +66,7 @@ function showError(error: unknown): number {
   if (error instanceof RunInterrupted) return 130;
   const mistake = error instanceof UserError ? error : systemError(error);
   if (mistake !== undefined) {
-    process.stderr.write(`${mistake.message.split('\n').map(printable).join('\n')}\n`);
+    process.stderr.write(`${printableLines(mistake.message)}\n`);
     return 2;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

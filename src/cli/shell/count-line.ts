@@ -1,4 +1,5 @@
 // One line on stderr that says how far a long command is: redrawn on a terminal, now and then a new line in a log.
+import { printable } from '../../base/printable.ts';
 
 const redrawMs = 100;
 const lineEveryMs = 10_000;
@@ -21,7 +22,7 @@ export class CountLine {
     const now = performance.now();
     if (now - this.#last < (this.#live ? redrawMs : lineEveryMs)) return;
     this.#last = now;
-    const line = `${this.#title}: ${text}`;
+    const line = printable(`${this.#title}: ${text}`);
     if (!this.#live) this.#stream.write(`${line}\n`);
     else this.#stream.write(`\r\u001B[K${line.slice(0, (this.#stream.columns || 80) - 1)}`);
     this.#drawn = this.#live;

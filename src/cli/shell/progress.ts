@@ -1,6 +1,7 @@
 // Shows how far a run is: on a terminal bars that are redrawn in place, elsewhere plain lines with the time, and
 // nothing when asked to be quiet. Writes to stderr, so that results on stdout stay clean.
 
+import { printableLines } from '../../base/printable.ts';
 import type { Step } from '../../config/plan.ts';
 import { painter, useColor } from '../../report/terminal/paint.ts';
 import type { PlannedStep, RunObserver, StepProgress } from '../../runs/execute.ts';
@@ -23,7 +24,7 @@ export interface ProgressOptions {
 
 export function createProgress(options: ProgressOptions): Progress {
   const { quiet = false, stream = process.stderr } = options;
-  if (quiet) return { notice: (text) => stream.write(`${text}\n`), stop: () => {} };
+  if (quiet) return { notice: (text) => stream.write(`${printableLines(text)}\n`), stop: () => {} };
   const live = stream.isTTY === true && process.env.TERM !== 'dumb';
   return live ? new LiveProgress({ ...options, stream }) : new LineProgress({ ...options, stream });
 }
@@ -81,7 +82,8 @@ class LiveProgress implements Progress {
     this.#draw();
   }
 
-  notice(text: string): void {
+  notice(said: string): void {
+    const text = printableLines(said);
     if (this.#timer === undefined) {
       this.#stream.write(`${text}\n`);
       return;
@@ -193,7 +195,8 @@ class LineProgress implements Progress {
     this.#line([stageName(step), label, ...figures], this.#state.run().details);
   }
 
-  notice(text: string): void {
+  notice(said: string): void {
+    const text = printableLines(said);
     this.#line([text]);
   }
 
