@@ -138,6 +138,7 @@ export const families = [
     recognises: (folder) => JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')).model_type === 'toy',
     files: (folder) => llava.files(inner(folder)).map((file) => join('inner', file)),
     outline: (folder) => llava.outline(inner(folder)),
+    sketch: (folder) => llava.sketch(inner(folder)),
     open: (folder, options) => llava.open(inner(folder), options),
     inspect: (folder) => llava.inspect(inner(folder)),
   }),
@@ -169,7 +170,8 @@ it('runs a method, a task and a family of plug-ins, killed and gone on with, by 
   const journal = join(folder, 'runs', 'mine', 'journal.jsonl');
   // Killed while the first stage is put into its place.
   const env = { ...process.env, COIN_KILL: 'rename:1:after:1-Parity/adapter' };
-  expect(spawnSync(command, args, { cwd: folder, env }).signal).toBe('SIGKILL');
+  const killed = spawnSync(command, args, { cwd: folder, env, encoding: 'utf8' });
+  expect(killed.signal, killed.stderr).toBe('SIGKILL');
   expect(readFileSync(journal, 'utf8')).not.toContain('1-Parity/train');
   const finished = run(command, ...args);
   expect(finished.status, finished.stderr).toBe(0);
