@@ -96,7 +96,7 @@ describe('the commands of README and docs', () => {
 
 /** What stands for folders and files of the reader's own; the commands themselves are as they are written. */
 const places: readonly (readonly [RegExp, string])[] = [
-  [/\bDATA\b|\bdata\/coin\b/g, 'data'],
+  [/\bDATA\b|\bdata\/(?:coin|part)\b/g, 'data'],
   [/\bDIR\b/g, 'nano'],
   [/\bFILE\b(?!\.)/g, 'image.png'],
   [/\b(?:RUN|runs\/nano)\b(?!-)/g, 'runs/nano'],
