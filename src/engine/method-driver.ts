@@ -23,7 +23,7 @@ import type {
 import { createEmbeddings } from '../methods/shared/embeddings.ts';
 import { readStage, serializeStage } from '../methods/shared/stage-files.ts';
 import { tasksUpTo } from '../methods/stream.ts';
-import type { OpenModel } from '../models/family.ts';
+import type { DrivenModel } from '../models/family.ts';
 import { layoutsOf } from '../models/layouts.ts';
 import { ownAlongside } from '../models/model-adapter.ts';
 import { tableOf } from '../models/network.ts';
@@ -56,19 +56,6 @@ export interface DriverOptions {
   /** Written into adapters, for who reads them. */
   readonly baseModel?: string;
 }
-
-export type DrivenModel = Pick<
-  OpenModel,
-  | 'shape'
-  | 'network'
-  | 'weights'
-  | 'matrices'
-  | 'tokenizer'
-  | 'images'
-  | 'prompts'
-  | 'padTokenId'
-  | 'endTokenIds'
->;
 
 /** A method with its settings. They are the same whenever a driver is given a method of this name. */
 export interface DrivenMethod {

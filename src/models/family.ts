@@ -119,6 +119,20 @@ export interface OpenModel extends ModelSketch {
   readonly prompts: ModelPrompts;
 }
 
+/** What training and answering see of an opened model. */
+export type DrivenModel = Pick<
+  OpenModel,
+  | 'shape'
+  | 'network'
+  | 'weights'
+  | 'matrices'
+  | 'tokenizer'
+  | 'images'
+  | 'prompts'
+  | 'padTokenId'
+  | 'endTokenIds'
+>;
+
 /** How the rows of an image's features lie. */
 export interface ImageLayout {
   /** Rows of its features, each of which takes a token's place. */

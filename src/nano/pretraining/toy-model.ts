@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Tokenizer } from '../../formats/text/tokenizer.ts';
 import { openCheckpoint } from '../../formats/weights/checkpoint.ts';
 import { serializeSafetensors } from '../../formats/weights/safetensors.ts';
-import type { OpenModel } from '../../models/family.ts';
+import type { DrivenModel } from '../../models/family.ts';
 import { parseLlavaConfig } from '../../models/llava/config.ts';
 import { outlineOf, tracedLlava } from '../../models/llava/model.ts';
 import { createProcessor } from '../../models/llava/processor.ts';
@@ -50,19 +50,7 @@ const jsonOf = (vocabularySize: number) => ({
   },
 });
 
-export interface ToyModel
-  extends Pick<
-    OpenModel,
-    | 'shape'
-    | 'network'
-    | 'weights'
-    | 'matrices'
-    | 'tokenizer'
-    | 'images'
-    | 'prompts'
-    | 'padTokenId'
-    | 'endTokenIds'
-  > {
+export interface ToyModel extends DrivenModel {
   /** Removes its folder. */
   dispose(): void;
 }
